@@ -1,0 +1,160 @@
+"""The one way in for a write: a durable transaction, stamped with who, why and which action.
+
+`muniment.stamp_row` and the recorders refuse any governed write whose transaction carries no such stamp. The stamp is
+local to the transaction and holds its xid, so that nothing left on a pooled connection can pass for it.
+"""
+
+import functools
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import ParamSpec, TypedDict, TypeVar
+
+from django.db import Error, connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from governance import errors
+from governance.accounts.models import Principal
+from governance.history.models import GovernedModel, history_model
+
+REASON_LIMIT = 2000  # characters; a reason is a sentence or a paragraph, not a document
+ATTEMPTS = 6
+RETRIED = ("40P01", "40001")  # deadlock, serialisation: PostgreSQL asks to try again
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningAction:
+    """The action that a transaction carries: its id, who acts, and why."""
+
+    id: uuid.UUID
+    actor: Principal
+    reason: str
+
+
+_running: ContextVar[RunningAction | None] = ContextVar("muniment_running_action", default=None)
+
+
+class Receipt(TypedDict):
+    """Where a write stands on record."""
+
+    id: int
+    history_id: int
+    ledger_entry: int
+    action_id: str
+    recorded_at: str
+
+
+def running_action() -> RunningAction:
+    """The action of the running transaction.
+
+    Raises:
+        errors.Forbidden: outside `recorded_action`.
+    """
+    running = _running.get()
+    if running is None:
+        raise errors.Forbidden(_("This write belongs to no action: no actor, no write."))
+    return running
+
+
+@contextmanager
+def recorded_action(*, actor: Principal, reason: str) -> Iterator[RunningAction]:
+    """Open a durable transaction in which governed rows may be written by `actor` for `reason`.
+
+    Args:
+        actor: an active principal.
+        reason: why; 1 to 2000 characters.
+
+    Raises:
+        errors.Invalid: no reason, or one too long.
+        errors.Refused: what a guard in the database refused, with its code.
+    """
+    reason = reason.strip()
+    if not reason or len(reason) > REASON_LIMIT:
+        raise errors.Invalid(
+            _("Give a reason of 1 to %(limit)d characters.") % {"limit": REASON_LIMIT},
+            errors={"reason": [_("1 to %(limit)d characters.") % {"limit": REASON_LIMIT}]},
+        )
+    running = RunningAction(uuid.uuid4(), actor, reason)
+    former = _running.get()
+    token = _running.set(running)
+    try:
+        with transaction.atomic(durable=True):
+            _stamp(running)
+            yield running
+            # Only a test's surrounding transaction goes on from here; the actor must not leak into it.
+            if connection.in_atomic_block and len(connection.savepoint_ids) > 0:
+                _stamp(former)
+    except Error as error:
+        refusal = errors.from_database(error)
+        if refusal is None:
+            raise
+        raise refusal from error
+    finally:
+        _running.reset(token)
+
+
+def _stamp(running: RunningAction | None) -> None:
+    """Write the action into the transaction's own settings (gone with it), or clear them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('muniment.actor', %s, true), set_config('muniment.reason', %s, true),"
+            " set_config('muniment.action', %s, true),"
+            " set_config('muniment.xid', CASE WHEN %s THEN pg_current_xact_id()::text ELSE '' END, true)",
+            [
+                str(running.actor.pk) if running else "",
+                running.reason if running else "",
+                str(running.id) if running else "",
+                running is not None,
+            ],
+        )
+
+
+def action(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a keyword-only function with `actor` and `reason` one recorded act; a deadlock is tried again.
+
+    The function's body runs inside `recorded_action`. It must re-read what it decides on, and it calls no other action.
+
+    Raises:
+        errors.Refused: as the body or the database refuses.
+    """
+
+    @functools.wraps(function)
+    def acting(*args: P.args, **kwargs: P.kwargs) -> R:
+        actor, reason = kwargs["actor"], kwargs["reason"]
+        assert isinstance(actor, Principal) and isinstance(reason, str)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with recorded_action(actor=actor, reason=reason):
+                    return function(*args, **kwargs)
+            except Error as error:
+                if getattr(error.__cause__, "sqlstate", None) not in RETRIED or attempt == ATTEMPTS:
+                    raise
+                # Full jitter: those who met in the deadlock must not meet again in step.
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    return acting
+
+
+def receipt(record: GovernedModel) -> Receipt:
+    """Where the newest recorded state of `record` stands: history row, ledger entry, action."""
+    row = (
+        history_model(type(record))
+        ._default_manager.filter(id=record.pk)
+        .order_by("-history_date", "-history_id")
+        .values("history_id", "ledger_entry_id", "action_id", "history_date")[0]
+    )
+    return {
+        "id": record.pk,
+        "history_id": row["history_id"],
+        "ledger_entry": row["ledger_entry_id"],
+        "action_id": str(row["action_id"]),
+        "recorded_at": row["history_date"].isoformat(),
+    }
