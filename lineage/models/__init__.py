@@ -1,0 +1,39 @@
+"""What the rows are. Source terms stand in the fields' help texts, in brackets."""
+
+from lineage.models.datasets import Dataset, DatasetVersion
+from lineage.models.flags import (
+    Assessment,
+    CollectedAs,
+    Presence,
+    RegulationSet,
+    SensitivityFlag,
+    Treatment,
+)
+from lineage.models.model_registry import Model, ModelVersion, RiskTier
+from lineage.models.runs import LinkMethod, Run, RunInput, RunOutput, RunRole, RunState
+from lineage.models.terms import CollectionTerms, ConsentStatus, LegalBasis, SpecialCondition, TermsWithdrawal
+
+__all__ = [
+    "Assessment",
+    "CollectedAs",
+    "CollectionTerms",
+    "ConsentStatus",
+    "Dataset",
+    "DatasetVersion",
+    "LegalBasis",
+    "LinkMethod",
+    "Model",
+    "ModelVersion",
+    "Presence",
+    "RegulationSet",
+    "RiskTier",
+    "Run",
+    "RunInput",
+    "RunOutput",
+    "RunRole",
+    "RunState",
+    "SensitivityFlag",
+    "SpecialCondition",
+    "TermsWithdrawal",
+    "Treatment",
+]
