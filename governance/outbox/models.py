@@ -1,7 +1,7 @@
 """What must leave the system, and what people are told: rows first, work afterwards.
 
-Neither table is governed. They belong to the class "working": the app may SELECT, INSERT and UPDATE, never DELETE. What a
-message is *about* is governed, and `action_id` leads from here to it.
+Neither table is governed. They belong to the class "working": the app may SELECT, INSERT and UPDATE, never DELETE.
+What a message is *about* is governed, and `action_id` leads from here to it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class OutboxMessage(models.Model):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(condition=~Q(topic="") & ~Q(subject=""), name="outbox_topic_and_subject_given"),
             models.CheckConstraint(
-                condition=Q(delivered_at__isnull=True) | Q(dead_at__isnull=True), name="outbox_delivered_or_dead_not_both"
+                condition=Q(delivered_at__isnull=True) | Q(dead_at__isnull=True),
+                name="outbox_delivered_or_dead_not_both",
             ),
         ]
 
@@ -74,7 +75,7 @@ class OutboxMessage(models.Model):
 
 
 class Notice(models.Model):
-    """A line in somebody's inbox on the page. It stores what happened; the sentence is made in the reader's language."""
+    """A line in somebody's inbox on the page: what happened, as values; its words are made in the reader's language."""
 
     message = models.ForeignKey(
         OutboxMessage, on_delete=models.PROTECT, related_name="notices", verbose_name=_("because of"), editable=False
@@ -82,7 +83,9 @@ class Notice(models.Model):
     recipient = models.ForeignKey(
         "governance.Principal", on_delete=models.PROTECT, related_name="notices", verbose_name=_("recipient")
     )
-    kind = models.CharField(_("kind"), max_length=80, help_text=_("Names the sentence, for example 'signature-awaited'."))
+    kind = models.CharField(
+        _("kind"), max_length=80, help_text=_("Names the sentence, for example 'signature-awaited'.")
+    )
     params = models.JSONField(_("values"), default=dict, help_text=_("Values the sentence is filled with."))
     url = models.CharField(
         _("address"), max_length=500, default="", help_text=_("Path on this site, beginning with '/'; empty: none.")

@@ -1,0 +1,83 @@
+"""Celery's wiring: broker, queues, and the schedule put together from the rooms.
+
+Wiring may know all rooms; it knows them by name only, so that nothing is imported before Django is ready.
+The broker carries hints, the outbox row is the truth (governance/outbox/relay.py): nothing here is needed for work
+not to be lost, only for it to be done soon.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from celery import Celery
+from celery.signals import import_modules
+from django.conf import settings
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
+
+ROOMS = ("governance.outbox", "governance.ledger", "lineage", "approvals")
+
+# Redis only. A task whose worker was killed comes back after: visibility timeout + restore interval times throttle.
+# Kombu's defaults make that an hour, or 104 s at best with a short timeout alone (measured: shared/measured.md); these
+# make it about 65 s at worst, and no work waits for it: the sweep finds the row after 10.
+REDIS_OPTIONS = {
+    "visibility_timeout": 60,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    # A web process that pokes a broker that hangs must not hang with it.
+    "socket_connect_timeout": 1,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+}
+AMQP_OPTIONS = {"confirm_publish": True}
+
+
+def configuration() -> dict[str, Any]:
+    """Defaults beneath the settings (`CELERY_…` in settings.py wins); worked out late, when the settings are there."""
+    broker = str(getattr(settings, "CELERY_BROKER_URL", ""))
+    return {
+        "broker_transport_options": AMQP_OPTIONS if broker.startswith(("amqp", "pyamqp")) else REDIS_OPTIONS,
+        "broker_connection_timeout": 1.0,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,  # a broker that is away for a day is waited for
+        "task_serializer": "json",
+        "event_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "result_backend": None,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_prefetch_multiplier": 1,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,  # what runs holds its row lock: let it finish
+        "worker_enable_remote_control": False,  # nobody steers workers through the broker
+        "worker_hijack_root_logger": False,
+        "task_default_queue": "default",
+        "task_queues": [Queue("default"), Queue("sealer")],
+        "task_create_missing_queues": False,  # a misspelt queue is an error, not a place where work rests unseen
+        "task_routes": {"governance.ledger.*": {"queue": "sealer"}},
+        "task_publish_retry": False,
+        "timezone": "UTC",
+        "beat_max_loop_interval": 5,
+        "beat_schedule_filename": str(getattr(settings, "MUNIMENT_HOME", ".")) + "/celerybeat-schedule",
+    }
+
+
+app = Celery("governance", set_as_current=True)
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.add_defaults(configuration)
+app.autodiscover_tasks()
+app.autodiscover_tasks(["governance.outbox", "governance.ledger"])
+
+
+@import_modules.connect(sender=app, weak=False)
+def _assemble_schedule(**_: Any) -> None:
+    """Collect `SCHEDULE` from each room's tasks: after Django's set-up, before beat reads it."""
+    schedule: dict[str, Any] = {}
+    for room in ROOMS:
+        if find_spec(f"{room}.tasks") is not None:
+            schedule.update(getattr(import_module(f"{room}.tasks"), "SCHEDULE", {}))
+    app.conf.beat_schedule = schedule
