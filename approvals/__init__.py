@@ -1,0 +1,1 @@
+"""Judgements: policies, plans, evidence, releases, sign-offs, promotions, findings; and the gate over them."""

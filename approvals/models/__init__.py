@@ -1,0 +1,42 @@
+"""What the rows are. Source terms stand in the fields' help texts, in brackets."""
+
+from approvals.models.environments import Environment, Slot
+from approvals.models.evidence import Claim, Evidence, EvidenceAnswer, EvidenceValue, Verdict
+from approvals.models.findings import Finding, FindingEvent
+from approvals.models.plans import Comparator, Plan, PlanCriterion, PlanKind
+from approvals.models.policies import Aspect, Policy, PolicyPublication, PolicyVersion, Requirement, RequirementKind
+from approvals.models.promotions import GateDecision, LiveSlot, Promotion, PromotionEnd, RefusedAttempt
+from approvals.models.releases import ReauthenticationMethod, Release, ReleaseClosure, SignOff, SignOffWithdrawal, Vote
+
+__all__ = [
+    "Aspect",
+    "Claim",
+    "Comparator",
+    "Environment",
+    "Evidence",
+    "EvidenceAnswer",
+    "EvidenceValue",
+    "Finding",
+    "FindingEvent",
+    "GateDecision",
+    "LiveSlot",
+    "Plan",
+    "PlanCriterion",
+    "PlanKind",
+    "Policy",
+    "PolicyPublication",
+    "PolicyVersion",
+    "Promotion",
+    "PromotionEnd",
+    "ReauthenticationMethod",
+    "RefusedAttempt",
+    "Release",
+    "ReleaseClosure",
+    "Requirement",
+    "RequirementKind",
+    "SignOff",
+    "SignOffWithdrawal",
+    "Slot",
+    "Verdict",
+    "Vote",
+]

@@ -1,0 +1,157 @@
+"""What a release must show: policies, their immutable versions, their requirements, and which version is active."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from approvals.models.environments import Environment
+from approvals.models.fields import NumberedField, TransactionField
+from governance.history.models import BornFinalModel
+from lineage.models import RiskTier
+
+
+class RequirementKind(models.TextChoices):
+    """What a requirement asks; each kind is one SQL function in approvals/gate."""
+
+    ARTIFACT = "artifact", _("artifact")
+    PROVENANCE = "provenance", _("provenance")
+    TERMS = "terms", _("terms")
+    SENSITIVITY = "sensitivity", _("sensitive data")
+    EVIDENCE = "evidence", _("evidence")
+    SIGNOFF = "signoff", _("sign-off")
+    FINDINGS = "findings", _("findings")
+
+
+class Aspect(models.TextChoices):
+    """Content that a vote can bind to; a change in a bound aspect makes the vote stale."""
+
+    SUBJECT = "subject", _("artifact, code and parameters")
+    DATA = "data", _("the data it was made from")
+    PRIVACY = "privacy", _("terms and sensitivity of the data")
+    USE = "use", _("purpose, tier, environment and slot")
+    EVIDENCE = "evidence", _("the evidence seen")
+    REQUIREMENT = "requirement", _("the requirement's text")
+    ROLE = "role", _("the role grant used")
+
+
+class Policy(BornFinalModel):
+    """The place of a policy: for one namespace or everywhere, one environment, one risk tier."""
+
+    namespace_path = "namespace"
+
+    namespace = models.ForeignKey(
+        "governance.Namespace",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="policies",
+        verbose_name=_("namespace"),
+        help_text=_("Blank: everywhere a namespace has no published policy of its own."),
+    )
+    environment = models.ForeignKey(
+        Environment, on_delete=models.PROTECT, related_name="policies", verbose_name=_("environment")
+    )
+    risk_tier = models.CharField(_("risk tier"), max_length=8, choices=RiskTier)
+
+    class Meta:
+        verbose_name = _("policy")
+        verbose_name_plural = _("policies")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["environment", "risk_tier", "namespace"], nulls_distinct=False, name="policy_place_unique"
+            ),
+            models.CheckConstraint(condition=Q(risk_tier__in=RiskTier.values), name="policy_risk_tier_known"),
+        ]
+
+    def __str__(self) -> str:
+        where = self.namespace.name if self.namespace else _("everywhere")
+        return f"{where} · {self.environment} · {self.get_risk_tier_display()}"
+
+
+class PolicyVersion(BornFinalModel):
+    """An immutable text of a policy: written with all its requirements in one transaction, in force once published."""
+
+    namespace_path = "policy__namespace"
+
+    policy = models.ForeignKey(
+        Policy, on_delete=models.PROTECT, related_name="versions", db_index=False, verbose_name=_("policy")
+    )
+    number = NumberedField(_("number"), blank=True, editable=False, help_text=_("1, 2, 3… per policy."))
+    summary = models.TextField(_("summary"), blank=True, help_text=_("What it asks and why, for people."))
+    written_in = TransactionField(_("transaction"), blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("policy version")
+        verbose_name_plural = _("policy versions")
+        constraints = [
+            models.UniqueConstraint(fields=["policy", "number"], name="policy_version_number_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.policy} · {self.number}"
+
+
+class Requirement(BornFinalModel):
+    """One thing a policy version asks. Parameters are typed per kind (`approvals/policies.py`)."""
+
+    namespace_path = "policy_version__policy__namespace"
+
+    policy_version = models.ForeignKey(
+        PolicyVersion,
+        on_delete=models.PROTECT,
+        related_name="requirements",
+        db_index=False,
+        verbose_name=_("policy version"),
+    )
+    position = models.PositiveSmallIntegerField(_("position"), help_text=_("Order of asking, 1, 2, 3…"))
+    key = models.CharField(
+        _("key"), max_length=100, help_text=_("Unique in its policy version; lower-case words joined by '-'.")
+    )
+    kind = models.CharField(_("kind"), max_length=12, choices=RequirementKind)
+    title = models.CharField(_("title"), max_length=200, blank=True, help_text=_("For people; blank: from the kind."))
+    params = models.JSONField(_("parameters"), default=dict, blank=True, help_text=_("Typed per kind."))
+    binds = ArrayField(
+        models.CharField(max_length=12, choices=Aspect),
+        verbose_name=_("binds to"),
+        default=list,
+        blank=True,
+        help_text=_("For sign-offs: aspects whose change makes a vote stale."),
+    )
+
+    class Meta:
+        verbose_name = _("requirement")
+        verbose_name_plural = _("requirements")
+        constraints = [
+            models.UniqueConstraint(fields=["policy_version", "key"], name="requirement_key_unique"),
+            models.UniqueConstraint(fields=["policy_version", "position"], name="requirement_position_unique"),
+            models.CheckConstraint(condition=Q(kind__in=RequirementKind.values), name="requirement_kind_known"),
+            models.CheckConstraint(condition=Q(key__regex=r"^[a-z0-9]+(-[a-z0-9]+)*$"), name="requirement_key_form"),
+            models.CheckConstraint(condition=Q(binds__contained_by=Aspect.values), name="requirement_binds_known"),
+            models.CheckConstraint(
+                condition=~Q(kind="signoff") | Q(binds__len__gt=0), name="requirement_signoff_binds_something"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.key
+
+
+class PolicyPublication(BornFinalModel):
+    """A policy version goes into force: published by a second policy owner (its writer is the first).
+
+    The newest publication of a policy names its active version.
+    """
+
+    namespace_path = "policy_version__policy__namespace"
+
+    policy_version = models.OneToOneField(
+        PolicyVersion, on_delete=models.PROTECT, related_name="publication", verbose_name=_("policy version")
+    )
+
+    class Meta:
+        verbose_name = _("policy publication")
+        verbose_name_plural = _("policy publications")
+
+    def __str__(self) -> str:
+        return str(self.policy_version)
