@@ -1,23 +1,21 @@
 """Fields whose values the database sets, whatever the caller sends."""
 
-from typing import Any
-
 from django.db import models
 
 
-class RecordedAtField(models.DateTimeField[Any, Any]):
+class RecordedAtField(models.DateTimeField):
     """Moment of recording (UTC, microseconds); `muniment.stamp_row` sets it and INSERT returns it."""
 
     db_returning = True
 
 
-class RecordedByField(models.ForeignKey[Any, Any]):
+class RecordedByField(models.ForeignKey):
     """Principal of the action that recorded the row; `muniment.stamp_row` sets it and INSERT returns it."""
 
     db_returning = True
 
 
-class NumberedField(models.PositiveIntegerField[Any, Any]):
+class NumberedField(models.PositiveIntegerField):
     """A number that a trigger gives, one by one under its root (terms of a dataset, versions of a model)."""
 
     db_returning = True

@@ -4,6 +4,8 @@ A governed row is never deleted, its id never changes, and every change of it le
 that name the actor and the reason. The database's triggers see to that (`builder`, `guards`), not this module.
 """
 
+from __future__ import annotations
+
 from typing import Any, ClassVar, cast
 
 from django.db import models
