@@ -26,6 +26,11 @@ def key_path(home: Path) -> Path:
     return Path(given) if given else home / "keys" / "log.skey"
 
 
+def kept_path(home: Path) -> Path:
+    """Where the sealer keeps the checkpoint it signed last: beside the key, outside the database."""
+    return key_path(home).with_suffix(".checkpoint")
+
+
 def log_key(home: Path) -> SignerKey:
     """The signing key, made on first use; also sees that `log-identity.env` holds its public half.
 

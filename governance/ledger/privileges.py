@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-PRIVILEGES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+TABLES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "governance_ledgerepoch": {"app": ("SELECT",), "sealer": ("SELECT",), "auditor": ("SELECT",)},
     "governance_ledgerentry": {"app": ("SELECT",), "sealer": ("SELECT",), "auditor": ("SELECT",)},
     "governance_ledgerposition": {"app": ("SELECT",), "sealer": ("SELECT", "INSERT"), "auditor": ("SELECT",)},
