@@ -185,7 +185,7 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser):
     """A person's sign-in account. It holds the password and nothing that gives a governed right."""
 
-    email = models.EmailField(_("e-mail address"))
+    email = models.EmailField(_("e-mail address"), unique=True)
     principal = models.OneToOneField(
         Principal, on_delete=models.PROTECT, related_name="user", verbose_name=_("principal"), db_constraint=True
     )
@@ -204,7 +204,7 @@ class User(AbstractBaseUser):
         verbose_name = _("sign-in account")
         verbose_name_plural = _("sign-in accounts")
         constraints = [
-            models.UniqueConstraint(models.functions.Lower("email"), name="user_email_unique"),
+            models.CheckConstraint(condition=Q(email=models.functions.Lower("email")), name="user_email_lower_case"),
         ]
 
     def __str__(self) -> str:
