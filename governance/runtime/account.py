@@ -6,12 +6,13 @@ Root cannot: PostgreSQL refuses to run as root, and a service that root runs is 
 root and only then:
 
 * a system user `muniment-db` is made with `useradd --system` where there is none (no home, no login shell);
-* data lie in `/var/lib/muniment/<random name>`, of mode 0700 and owned by that user; `$MUNIMENT_HOME/services` is a link
-  to it. They cannot lie in `$MUNIMENT_HOME` itself, which only root may enter, and no folder is ever opened to let the
-  user through;
+* data lie in `/var/lib/muniment/<random name>`, of mode 0700 and owned by that user; `$MUNIMENT_HOME/services` is a
+  link to it. They cannot lie in `$MUNIMENT_HOME` itself, which only root may enter, and no folder is ever opened to let
+  the user through;
 * when that user cannot reach the programs in the virtual environment (a checkout under `/root`, or in a folder that
   `mktemp -d` made), they are copied once to `/var/lib/muniment/programs-<version>`, owned by root;
-* data whose home lay under the temporary folder and is gone are removed at the next start: nobody can ask for them again.
+* data whose home lay under the temporary folder and is gone are removed when another home is made: nobody can ask for
+  them again.
 """
 
 import contextlib
@@ -50,6 +51,11 @@ class Account:
     def is_other(self) -> bool:
         """Whether the services run as another user than this process."""
         return self.uid is not None
+
+    def give(self, path: Path) -> None:
+        """Make a file or folder theirs; nothing to do when they run as we do."""
+        if self.uid is not None and self.gid is not None:
+            os.chown(path, self.uid, self.gid)
 
 
 @dataclass(frozen=True)
@@ -115,8 +121,7 @@ def services_folder(home: Home, account: Account) -> Path:
             _forget_vanished_temporary_homes(system)
             target = Path(tempfile.mkdtemp(prefix="", dir=system))
             (target / HOME_NOTE).write_text(f"{home.path}\n", encoding="utf-8")
-            assert account.uid is not None and account.gid is not None
-            os.chown(target, account.uid, account.gid)
+            account.give(target)
             # The link comes last: without it, the folder is nobody's and the next start makes another.
             home.services.symlink_to(target)
     return target
@@ -136,7 +141,11 @@ def _linked_folder(home: Home) -> Path:
 
 @contextlib.contextmanager
 def system_folder() -> Iterator[Path]:
-    """Root's folder for all copies on this machine, locked while it changes; others may pass through, not look around."""
+    """Root's folder for all copies on this machine, locked while it changes; others may pass through, not list it.
+
+    Raises:
+        RuntimeProblem: when someone else made it.
+    """
     SYSTEM_FOLDER.mkdir(mode=0o711, parents=True, exist_ok=True)
     if SYSTEM_FOLDER.is_symlink() or SYSTEM_FOLDER.stat().st_uid != 0:
         raise RuntimeProblem(f"{SYSTEM_FOLDER} does not belong to root: remove it, or set DATABASE_URL.")

@@ -75,6 +75,13 @@ def for_login(urls: Mapping[str, str], login: str) -> dict[str, str]:
     return {name: value for name, value in urls.items() if name in (own, "CELERY_BROKER_URL")}
 
 
+def without_password(url: str) -> str:
+    """A PostgreSQL address that still names its role, and opens nothing."""
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+    return make_conninfo(user=str(conninfo_to_dict(url).get("user", "")))
+
+
 def common(home: Home) -> dict[str, str]:
     """What every process of a home needs beside the addresses.
 

@@ -1,7 +1,8 @@
 """`python -m governance.runtime.keeper HOME [database] [broker] [--throw-away]`: the parent of the embedded services.
 
-Started by `lease.Lease`, never by hand. It starts them, says `ready` on its standard output, starts one again that dies,
-and stops them when the last user has gone. Killed itself, it takes them along (their death signal is a clean shutdown).
+Started by `lease.Lease`, never by hand. It starts them, says `ready` on its standard output, starts one again that
+dies, and stops them when the last user has gone. Killed itself, it takes them along: their death signal is a clean
+shutdown.
 """
 
 import argparse

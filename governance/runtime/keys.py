@@ -11,7 +11,7 @@ NAMES = ("superuser", "owner", "app", "sealer", "auditor", "broker")
 
 @dataclass(frozen=True)
 class Passwords:
-    """The passwords of the embedded services, by login; plain ASCII without characters that a URL or shell would change."""
+    """The passwords of the embedded services, by login; hexadecimal, so that no URL or shell changes them."""
 
     by_name: dict[str, str]
 

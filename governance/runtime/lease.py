@@ -1,7 +1,7 @@
 """How a process joins the embedded services of a home, and leaves them.
 
-Everyone who uses the services holds a shared lock on `run/lease`; the keeper, their parent, waits for the exclusive one.
-The kernel takes a dead process's locks away, `kill -9` included, so there is no list of users that could be stale:
+Everyone who uses the services holds a shared lock on `run/lease`; the keeper, their parent, waits for the exclusive
+one. The kernel takes a dead process's locks away, `kill -9` included, so there is no list of users that could be stale:
 the first to join starts the keeper, and when the last has gone, however it went, the keeper stops the services.
 
     run/gate.lock     one joins or leaves at a time

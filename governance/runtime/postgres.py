@@ -125,8 +125,7 @@ class Postgres:
     def _write_for_account(self, path: Path, text: str) -> None:
         path.touch(mode=0o600)
         path.write_text(text, encoding="utf-8")
-        if self.account.uid is not None and self.account.gid is not None:
-            os.chown(path, self.account.uid, self.account.gid)
+        self.account.give(path)
 
     def _initdb(self, target: Path, password_file: Path) -> None:
         # The builtin provider sorts by code point, always the same: an index must not depend on the machine's locale.

@@ -34,6 +34,7 @@ def spawn(
     gid: int | None = None,
     keep_open: Sequence[int] = (),
     stdin: int = subprocess.DEVNULL,
+    on_console: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start a child in a session of its own, its output appended to a log file.
 
@@ -44,6 +45,7 @@ def spawn(
         uid, gid: whom to become (only root may); None keeps the current user.
         keep_open: descriptors the child inherits.
         stdin: a subprocess constant, or a descriptor.
+        on_console: speak where we speak, instead of into a log.
 
     Raises:
         RuntimeProblem: when the program cannot be started.
@@ -53,8 +55,8 @@ def spawn(
         return subprocess.Popen(
             command,
             stdin=stdin,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            stdout=None if on_console else output,
+            stderr=None if on_console else subprocess.STDOUT,
             env=dict(environment) if environment is not None else None,
             cwd=folder,
             user=uid,

@@ -46,8 +46,7 @@ def _owned(folder: Path, account: Account) -> Path:
     uid = os.geteuid() if account.uid is None else account.uid
     try:
         folder.mkdir(mode=0o700)
-        if account.uid is not None and account.gid is not None:
-            os.chown(folder, account.uid, account.gid)
+        account.give(folder)
     except FileExistsError:
         pass
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The embedded Valkey: the broker that Celery speaks to. It may lose everything and no work is lost; it tries not to."""
+"""The embedded Valkey: the broker that Celery speaks to. Losing what is in it loses no work; it tries not to."""
 
 import contextlib
 import os
@@ -41,8 +41,7 @@ class Valkey:
         data = self.services / "broker"
         with said_plainly(data):
             data.mkdir(mode=0o700, exist_ok=True)
-            if self.account.uid is not None and self.account.gid is not None:
-                os.chown(data, self.account.uid, self.account.gid)
+            self.account.give(data)
         log = self.home.log_file("broker")
         child = self._launch(data, log, password)
         deadline = time.monotonic() + START_SECONDS
