@@ -36,11 +36,21 @@ REDIS_OPTIONS = {
 AMQP_OPTIONS = {"confirm_publish": True}
 
 
+def on_redis() -> bool:
+    """Whether the broker is Redis or Valkey; else it is RabbitMQ."""
+    return not str(getattr(settings, "CELERY_BROKER_URL", "")).startswith(("amqp", "pyamqp"))
+
+
+def hint_options() -> dict[str, Any]:
+    """Transport options for who only drops a hint: one try, and a broker that hangs is left alone after a second."""
+    once: dict[str, Any] = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+    return once | {"socket_timeout": 1} if on_redis() else once
+
+
 def configuration() -> dict[str, Any]:
     """Defaults beneath the settings (`CELERY_…` in settings.py wins); worked out late, when the settings are there."""
-    broker = str(getattr(settings, "CELERY_BROKER_URL", ""))
     return {
-        "broker_transport_options": AMQP_OPTIONS if broker.startswith(("amqp", "pyamqp")) else REDIS_OPTIONS,
+        "broker_transport_options": REDIS_OPTIONS if on_redis() else AMQP_OPTIONS,
         "broker_connection_timeout": 1.0,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # a broker that is away for a day is waited for

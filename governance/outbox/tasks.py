@@ -6,7 +6,9 @@ import logging
 import time
 from typing import Any
 
-from governance.celery import app
+from kombu.pools import producers
+
+from governance.celery import app, hint_options
 from governance.outbox import relay as outbox
 
 logger = logging.getLogger(__name__)
@@ -44,7 +46,10 @@ def poke() -> None:
     if time.monotonic() < _quiet_until:
         return
     try:
-        relay.apply_async(retry=False, ignore_result=True, expires=60)
+        # A connection of its own kind: a worker may wait for its broker for ever, a web request may not.
+        connection = app.connection_for_write(transport_options=hint_options())
+        with producers[connection].acquire(block=True, timeout=1) as producer:
+            relay.apply_async(producer=producer, retry=False, ignore_result=True, expires=60)
     except (
         Exception
     ) as error:  # kombu, redis, amqp and socket errors share no base class
