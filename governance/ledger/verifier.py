@@ -16,6 +16,7 @@ import binascii
 import hashlib
 import json
 import re
+import struct
 import sys
 import zipfile
 import zlib
@@ -36,6 +37,10 @@ MAX_SIGNATURES: Final = 100
 MAX_LINE: Final = 64 * 1024 * 1024  # one entry with its body; more is a bomb, not a record
 MAX_FILE: Final = 1024 * 1024 * 1024
 _READ_WHOLE: Final = ("manifest.json", "checkpoint.txt", "consistency.json")
+# All that zipfile raises on a file spoilt on purpose.
+_UNSOUND: Final = (
+    zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, LookupError, RuntimeError,
+)  # fmt: skip
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SIGNATURE_LINE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
 
@@ -347,6 +352,8 @@ def _open_members(archive: zipfile.ZipFile) -> tuple[dict[str, Any], tuple[str, 
     if len(set(names)) != len(names):
         raise Altered("The pack holds two files of one name.")
     for member in archive.infolist():
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise Altered(f"The pack's {member.filename} is compressed in another way than packs are.")
         if member.file_size > (MAX_LINE if member.filename in _READ_WHOLE else MAX_FILE):
             raise Altered(f"The pack's {member.filename} is too large.")
     if "manifest.json" not in names:
@@ -396,11 +403,13 @@ def verify_pack(path: Path, origin: str, key: VerifierKey, kept: bytes | None = 
     Raises Altered naming the first bad record; Misuse when there is nothing to check.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _verify_archive(archive, origin, key, kept)
+        stream = path.open("rb")
     except OSError as error:
         raise Misuse(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+    try:
+        with stream, zipfile.ZipFile(stream) as archive:
+            return _verify_archive(archive, origin, key, kept)
+    except _UNSOUND as error:
         raise Altered(f"{path} is not a sound ZIP file: {error}.") from error
 
 
