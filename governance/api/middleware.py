@@ -1,0 +1,68 @@
+"""What every request and every answer carries."""
+
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from governance import errors
+from governance.api import errors as problems
+from governance.api import metrics
+
+Next = Callable[[HttpRequest], HttpResponse]
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "object-src 'none'",
+    )
+)
+
+
+class RequestIdMiddleware:
+    """Gives each request an id of ours: in the answer's header, in each problem, in the log. Counts the answers."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]  # Django's request is open to such notes
+        response = self.get_response(request)
+        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]  # set above
+        metrics.count(response.status_code)
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """A refusal that a page did not catch becomes a page of its own status rather than a fault of ours."""
+        if not isinstance(error, errors.Refused):
+            return None
+        if problems.wants_problem(request):
+            return problems.problem_response(problems.of_refusal(error, request))
+        return problems.page_of_refusal(request, error)
+
+
+class SecurityHeadersMiddleware:
+    """A policy that admits nothing from elsewhere and nothing inline: injected script has nowhere to run (attack A80)."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=()")
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        if not request.path.startswith(settings.STATIC_URL):
+            # What a person or a key may see depends on who asks; no cache between may keep it.
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response

@@ -1,0 +1,125 @@
+"""How the API is told to OpenAPI 3.1: bodies, receipts and problems of every operation, without a word at the views."""
+
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiResponse
+from rest_framework import serializers
+
+from governance.api import errors
+from governance.api.acts import ActSchema
+from governance.api.serializers import with_receipt
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """RFC 9457: why a request was not carried out, and what to do."""
+
+    type = serializers.CharField(help_text=_("Stable: urn:muniment:problem:<slug>. Act on this."))
+    title = serializers.CharField(help_text=_("The kind of problem, in the reader's language."))
+    status = serializers.IntegerField(help_text=_("The HTTP status."))
+    detail = serializers.CharField(help_text=_("What to do, in the reader's language."))
+    instance = serializers.CharField(allow_null=True, help_text=_("This request, as it stands in the server's log."))
+    errors = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()),
+        help_text=_("Sentences by the path of the field they are about, such as criteria[0].threshold."),
+    )
+    params = serializers.DictField(
+        required=False, help_text=_("Facts for programs: the code of the rule, the roles that may.")
+    )
+
+
+#: Statuses any operation may answer; the sentence is the response's description.
+_ALWAYS = {401: _("No valid key or session."), 403: _("The role, the key's scope or separation of duties forbids it.")}
+_WITH_BODY = {
+    400: _("The body is not valid; `errors` names the fields."),
+    409: _("What is on record does not admit it."),
+    413: _("The body is too large."),
+    415: _("The body is not application/json."),
+}
+
+
+class RecordSchema(AutoSchema):  # type: ignore[no-untyped-call]  # drf-spectacular is untyped in part
+    """Reads the declarations of RecordViewSet and of `act`."""
+
+    def _act(self) -> ActSchema | None:
+        handler = getattr(self.view, getattr(self.view, "action", None) or "", None)
+        return getattr(handler, "act_schema", None)
+
+    def get_request_serializer(self) -> Any:
+        """The serializer that reads the body, not the one that shows the record."""
+        if act := self._act():
+            return act.body
+        if getattr(self.view, "action", None) == "create":
+            return getattr(self.view, "create_serializer_class", None) or super().get_request_serializer()
+        return super().get_request_serializer()
+
+    def get_response_serializers(self) -> Any:
+        """Writes answer the record with its receipt: 201 for a new one, 200 for one that stood there."""
+        if act := self._act():
+            shown = with_receipt(act.answer or self.view.serializer_class)
+            return {201: shown} if act.creates else {200: shown}
+        if getattr(self.view, "action", None) == "create" and self.method == "POST":
+            shown = with_receipt(self.view.serializer_class)
+            return {
+                201: OpenApiResponse(shown, description=str(_("Recorded."))),
+                200: OpenApiResponse(shown, description=str(_("It stood there already with the same content."))),
+            }
+        return super().get_response_serializers()
+
+    def get_override_parameters(self) -> list[Any]:
+        """The filters of a list."""
+        filters = getattr(self.view, "filter_class", None)
+        return [filters] if filters and getattr(self.view, "action", None) == "list" else []
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        """What the operation answers, and every problem it may answer with."""
+        responses: dict[str, Any] = super()._get_response_bodies(direction)
+        if direction != "response":
+            return responses
+        problems: dict[int, Any] = dict(_ALWAYS)
+        if self.method in ("POST", "PUT", "PATCH"):
+            problems.update(_WITH_BODY)
+        else:
+            problems[400] = _("A parameter is not valid; `errors` names it.")
+        if "{" in self.path or self.method != "GET":
+            problems[404] = _("No such record, or none that the caller may read: told alike.")
+        for status, sentence in sorted(problems.items()):
+            if str(status) not in responses:
+                told = OpenApiResponse(ProblemSerializer, description=str(sentence))
+                responses[str(status)] = self._get_response_for_code(
+                    told, str(status), [errors.CONTENT_TYPE], direction
+                )
+        return responses
+
+
+class KeyScheme(OpenApiAuthenticationExtension):
+    """The two ways to send a key."""
+
+    target_class = "governance.api.authentication.ApiKeyAuthentication"
+    name = ["apiKey", "apiKeyAsPassword"]
+
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
+        """For OpenAPI."""
+        return [
+            {"type": "http", "scheme": "bearer", "description": str(_("A service account's API key."))},
+            {
+                "type": "http",
+                "scheme": "basic",
+                "description": str(_("The service account's name, and its key as password.")),
+            },
+        ]
+
+
+class SessionScheme(OpenApiAuthenticationExtension):
+    """A person's session."""
+
+    target_class = "governance.api.authentication.SessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        """For OpenAPI."""
+        sentence = _("A signed-in person; writes also take the X-CSRFToken header.")
+        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME, "description": str(sentence)}

@@ -1,0 +1,165 @@
+"""The base classes of end points. A view parses and presents; an action decides; the database has the last word."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
+from rest_framework import serializers, status, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from governance.accounts.models import Namespace, Principal
+from governance.accounts.permissions import readable_namespaces
+from governance.api.fields import MAX_ID
+from governance.api.principals import api_key_of, namespace_of, principal_of, reason_of
+from governance.api.scopes import require_scope
+from governance.api.serializers import FilterSerializer, with_receipt
+from governance.errors import Missing
+from governance.history.models import GovernedModel
+
+
+class DoorMixin:
+    """What every end point does: checks the key's scope, answers OPTIONS plainly, reads and answers in the house's way."""
+
+    collection: ClassVar[str] = ""
+    """The name under /api/v1/, and of the scope a key needs."""
+    request: Request
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """After authentication, before the handler. Raises Forbidden when the key was not issued for this."""
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]  # mixed into APIView only
+        if request.user and request.user.is_authenticated:
+            require_scope(api_key_of(request), collection=self.collection, method=request.method or "")
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Which methods there are, in the Allow header; what they take stands in the schema."""
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+        return principal_of(self.request)
+
+    def read(self, serializer_class: type[serializers.BaseSerializer[Any]]) -> dict[str, Any]:
+        """The validated body. Raises ValidationError, answered with 400 and the fields named."""
+        serializer = serializer_class(data=self.request.data, context={"request": self.request, "view": self})
+        serializer.is_valid(raise_exception=True)
+        data: dict[str, Any] = dict(serializer.validated_data)
+        return data
+
+    def reason(self, data: dict[str, Any]) -> str:
+        """Takes `reason` out of the body's data, or names the call."""
+        given = reason_of(self.request, data)
+        data.pop("reason", None)
+        return given
+
+    def namespace(self, data: dict[str, Any]) -> Namespace:
+        """Takes `namespace` out of the body's data and finds it, or the caller's home. Raises Missing or Invalid."""
+        return namespace_of(self.principal, data.pop("namespace", None))
+
+
+class ApiView(DoorMixin, APIView):
+    """An end point that is no collection of records, such as the gate."""
+
+
+class RecordViewSet(DoorMixin, viewsets.GenericViewSet[Any]):
+    """A collection of governed records: list and one of them; subclasses add `create` and acts.
+
+    ::
+
+        class DatasetViewSet(RecordViewSet):
+            collection = "datasets"
+            model = Dataset
+            serializer_class = DatasetSerializer
+            create_serializer_class = DatasetWriteSerializer   # for `create`, and for the schema
+            filter_class = DatasetFilters                      # query parameters of the list
+
+            def create(self, request: Request) -> Response:
+                data = self.read(DatasetWriteSerializer)
+                reason, namespace = self.reason(data), self.namespace(data)
+                dataset, created = register_dataset(actor=self.principal, reason=reason, namespace=namespace, **data)
+                return self.written(dataset, created=created)
+
+            @act(RenameSerializer)                             # POST /datasets/{id}/rename, see acts.act
+            def rename(self, request: Request, id: str) -> Response: ...
+    """
+
+    model: ClassVar[type[Model]]
+    create_serializer_class: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
+    filter_class: ClassVar[type[FilterSerializer] | None] = None
+    ordering: ClassVar[tuple[str, ...]] = ("-id",)
+    related: ClassVar[tuple[str, ...]] = ()
+    """What `select_related` fetches along, so that a list stays at one query."""
+    lookup_field = "id"
+    lookup_url_kwarg = "id"
+    lookup_value_regex = "[^/]+"
+    """Anything: an id that is no number is answered by the same 404 as an unknown one."""
+
+    def queryset_for(self, principal: Principal) -> QuerySet[Any]:
+        """The records this principal may read: those of readable namespaces, by the model's `namespace_path`."""
+        return readable(self.model, principal)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """The readable records with what their answers need. The schema is drawn without a principal."""
+        if getattr(self, "swagger_fake_view", False):
+            return self.model._default_manager.none()
+        found = self.queryset_for(self.principal)
+        return found.select_related(*self.related) if self.related else found
+
+    def filtered(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The part the query parameters ask for. Raises ValidationError for unknown or malformed ones."""
+        serializer = (self.filter_class or FilterSerializer)(data=self.request.query_params)
+        serializer.is_valid(raise_exception=True)
+        lookups = serializer.validated_data
+        return queryset.filter(**lookups) if lookups else queryset
+
+    def list(self, request: Request) -> Response:
+        """A page of them, newest first."""
+        page = self.paginate_queryset(self.filtered(self.get_queryset()))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def retrieve(self, request: Request, id: str) -> Response:
+        """One of them."""
+        return Response(self.get_serializer(self.find(id)).data)
+
+    def find(self, id: str | int) -> Any:
+        """The readable record of that id.
+
+        Raises Missing (404) in the same words for an unknown id, one of another namespace, one beyond bigint and text.
+        """
+        return resolve(self.get_queryset(), id)
+
+    def written(self, record: GovernedModel, *, created: bool = True) -> Response:
+        """The record and its receipt: 201 for a new one, 200 for one that stood there already with the same content."""
+        serializer = with_receipt(self.serializer_class)(record, context=self.get_serializer_context())  # type: ignore[arg-type]  # None only in a view without records
+        headers = {"Location": f"/api/v1/{self.collection}/{record.pk}"}
+        code = status.HTTP_201_CREATED if created else status.HTTP_200_OK
+        return Response(serializer.data, status=code, headers=headers if created else {})
+
+
+def readable(model: type[Model], principal: Principal) -> QuerySet[Any]:
+    """The rows of a governed model that a principal may read, by its `namespace_path`.
+
+    A model without a namespace ("") is readable by whoever may read anything; its view narrows that where needed.
+    """
+    namespaces = readable_namespaces(principal)
+    path = getattr(model, "namespace_path", "namespace")
+    if not path:
+        return model._default_manager.all() if namespaces.exists() else model._default_manager.none()
+    return model._default_manager.filter(**{f"{path}__in": namespaces})
+
+
+def resolve(queryset: QuerySet[Any], id: str | int, *, field: str | None = None) -> Any:
+    """The record of that id in a queryset that is already narrowed to what the caller may read.
+
+    Raises Missing (404), naming the body's `field` when the id came from one.
+    """
+    text = str(id)
+    plain = text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= MAX_ID
+    found = queryset.filter(pk=int(text)).first() if plain else None
+    if found is None:
+        errors: Mapping[str, list[str]] = {field: [_("No such record, or none that you may read.")]} if field else {}
+        raise Missing(_("No such record, or none that you may read."), errors=errors)
+    return found
