@@ -71,4 +71,5 @@ $(READY): requirements.txt requirements-dev.txt
 	@echo "Installing the pinned packages."
 	@env -u PIP_USER -u PIP_TARGET -u PYTHONPATH $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input \
 		--require-hashes -r requirements.txt -r requirements-dev.txt
+	@$(PYTHON) -c 'import pathlib, site; pathlib.Path(site.getsitepackages()[0], "muniment.pth").write_text("$(CURDIR)\n")'
 	@touch $@

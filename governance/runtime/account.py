@@ -11,8 +11,8 @@ root and only then:
   the user through;
 * when that user cannot reach the programs in the virtual environment (a checkout under `/root`, or in a folder that
   `mktemp -d` made), they are copied once to `/var/lib/muniment/programs-<version>`, owned by root;
-* data whose home lay under the temporary folder and is gone are removed when another home is made: nobody can ask for
-  them again.
+* data of tests whose home is gone are removed when another home is made. Other data are never removed: whoever deletes
+  a home as root removes the folder that its link names, too.
 """
 
 import contextlib
@@ -33,7 +33,8 @@ from governance.runtime.home import Home, RuntimeProblem, make_private_folder, s
 
 SYSTEM_USER = "muniment-db"
 SYSTEM_FOLDER = Path("/var/lib/muniment")
-HOME_NOTE = "home-of-this-data"
+NOTE_SUFFIX = ".home"
+KEEP, THROW_AWAY = "keep", "throw away with its home"
 NO_USER = (
     f"PostgreSQL does not run as root, and the system user {SYSTEM_USER} could not be made ({{}}): make that user, "
     "run as another user, or set DATABASE_URL and CELERY_BROKER_URL."
@@ -55,7 +56,7 @@ class Account:
     def give(self, path: Path) -> None:
         """Make a file or folder theirs; nothing to do when they run as we do."""
         if self.uid is not None and self.gid is not None:
-            os.chown(path, self.uid, self.gid)
+            os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,11 @@ def _make_system_user() -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, 127, "", f"useradd: {error.strerror}")
 
 
-def services_folder(home: Home, account: Account) -> Path:
+def services_folder(home: Home, account: Account, *, durable: bool = True) -> Path:
     """The folder for the services' data, of mode 0700 and owned by their account; made when it is missing.
+
+    Args:
+        durable: False for the data of tests, which may go when their home has gone.
 
     Raises:
         RuntimeProblem: when it cannot be made, or the link to it leads nowhere.
@@ -118,9 +122,9 @@ def services_folder(home: Home, account: Account) -> Path:
                 "run as that user, or set MUNIMENT_HOME to another folder."
             )
         with system_folder() as system:
-            _forget_vanished_temporary_homes(system)
+            _forget_vanished_tests(system)
             target = Path(tempfile.mkdtemp(prefix="", dir=system))
-            (target / HOME_NOTE).write_text(f"{home.path}\n", encoding="utf-8")
+            _note(target).write_text(f"{home.path}\n{KEEP if durable else THROW_AWAY}\n", encoding="utf-8")
             account.give(target)
             # The link comes last: without it, the folder is nobody's and the next start makes another.
             home.services.symlink_to(target)
@@ -133,10 +137,12 @@ def _linked_folder(home: Home) -> Path:
         raise RuntimeProblem(
             f"{home.services} leads to {target}, which is gone: put it back, or remove the link to start empty."
         )
-    note = target / HOME_NOTE
-    if note.exists() and note.read_text(encoding="utf-8").strip() != str(home.path):
-        note.write_text(f"{home.path}\n", encoding="utf-8")
     return target
+
+
+def _note(target: Path) -> Path:
+    """Where root remembers whose data a folder holds: beside it, since what is inside is not root's to trust."""
+    return target.with_name(target.name + NOTE_SUFFIX)
 
 
 @contextlib.contextmanager
@@ -154,18 +160,20 @@ def system_folder() -> Iterator[Path]:
         yield SYSTEM_FOLDER
 
 
-def _forget_vanished_temporary_homes(system: Path) -> None:
-    temporary = (Path("/tmp"), Path("/var/tmp"), Path(tempfile.gettempdir()))
-    for note in system.glob(f"*/{HOME_NOTE}"):
-        home = Path(note.read_text(encoding="utf-8").strip())
-        if any(home.is_relative_to(folder) for folder in temporary) and not home.exists():
-            shutil.rmtree(note.parent, ignore_errors=True)
+def _forget_vanished_tests(system: Path) -> None:
+    for note in system.glob(f"*{NOTE_SUFFIX}"):
+        home, _, fate = note.read_text(encoding="utf-8").strip().rpartition("\n")
+        if fate == THROW_AWAY and not Path(home).exists():
+            shutil.rmtree(note.with_suffix(""), ignore_errors=True)
+            note.unlink(missing_ok=True)
 
 
 def destroy(home: Home) -> None:
     """Remove a home and its data, wherever they lie. For tests and throw-away copies; nothing must run from it."""
     if home.services.is_symlink():
-        shutil.rmtree(home.services.resolve(), ignore_errors=True)
+        target = home.services.resolve()
+        shutil.rmtree(target, ignore_errors=True)
+        _note(target).unlink(missing_ok=True)
     shutil.rmtree(home.path, ignore_errors=True)
 
 

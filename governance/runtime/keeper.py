@@ -39,7 +39,7 @@ class Keeper:
         self.wanted = wanted
         account = accounts.service_account()
         programs = accounts.programs(account)
-        services = accounts.services_folder(home, account)
+        services = accounts.services_folder(home, account, durable=durable)
         self.sockets = socket_folder(home, services, account)
         self.postgres = Postgres(home, services, self.sockets, account, programs, durable)
         self.valkey = Valkey(home, services, self.sockets, account, programs)

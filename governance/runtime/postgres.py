@@ -56,12 +56,6 @@ SETTINGS = {
 }
 THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 
-ACCESS_RULES = """\
-# Written by governance/runtime/postgres.py: a password for everyone, on the local socket alone.
-local   all           all                   scram-sha-256
-local   replication   muniment_superuser    scram-sha-256
-"""
-
 
 @dataclass
 class Postgres:
@@ -106,7 +100,6 @@ class Postgres:
             self._write_for_account(password_file, passwords["superuser"] + "\n")
             try:
                 self._initdb(draft, password_file)
-                self._write_for_account(draft / "pg_hba.conf", ACCESS_RULES)
             finally:
                 password_file.unlink()
             with contextlib.suppress(FileNotFoundError):
@@ -123,9 +116,12 @@ class Postgres:
             )
 
     def _write_for_account(self, path: Path, text: str) -> None:
-        path.touch(mode=0o600)
-        path.write_text(text, encoding="utf-8")
-        self.account.give(path)
+        # The folder is the account's own, and we may be root: nothing that it put there is followed or given away.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            if self.account.uid is not None and self.account.gid is not None:
+                os.fchown(handle, self.account.uid, self.account.gid)
 
     def _initdb(self, target: Path, password_file: Path) -> None:
         # The builtin provider sorts by code point, always the same: an index must not depend on the machine's locale.
@@ -204,28 +200,36 @@ class Postgres:
             return []
 
     def _clear_leftovers(self) -> None:
-        """Stop a server that outlived its keeper; drop a lock file whose number now belongs to another program.
+        """Stop a server that outlived its keeper, and drop a lock file that no server stands behind.
 
         The caller holds the keeper's lock, so no other copy of us is starting this cluster.
+
+        Raises:
+            RuntimeProblem: when the old server cannot be stopped.
         """
         lines = self._lock_file_lines()
-        if not lines:
+        if not lines or not lines[0].strip().isdigit() or not psutil.pid_exists(int(lines[0])):
             return
-        try:
-            leftover = psutil.Process(int(lines[0]))
-            ours = leftover.name() == "postgres" and str(self.data) in leftover.cmdline()
-        except (psutil.Error, ValueError):
-            return
-        if not ours:
-            # Process numbers come round again, above all in containers; PostgreSQL would refuse to start for good.
-            with said_plainly(self.data):
-                (self.data / "postmaster.pid").unlink()
-            return
+        pid = int(lines[0])
         for number in (FAST_SHUTDOWN, IMMEDIATE_SHUTDOWN, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(leftover.pid, number)
-            if process.wait_until_gone(leftover.pid, 15):
-                return
+            if self._is_our_server(pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+                process.wait_until_gone(pid, 15)
+        if self._is_our_server(pid):
+            raise RuntimeProblem(f"An old server (process {pid}) still holds {self.data} and does not stop: end it.")
+        # The number is another program's by now (they come round again, above all in containers), or waits to be
+        # reaped: PostgreSQL would take either for a running server and refuse to start for good.
+        with said_plainly(self.data):
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
+            (self.sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
+
+    def _is_our_server(self, pid: int) -> bool:
+        try:
+            found = psutil.Process(pid)
+            return found.status() != psutil.STATUS_ZOMBIE and str(self.data) in found.cmdline()
+        except psutil.Error:
+            return False
 
     def stop(self, child: subprocess.Popen[bytes]) -> None:
         """Stop the server: fast, and if that takes too long at once, to be recovered from its log at the next start."""

@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 from governance.runtime.home import RuntimeProblem
 
 PR_SET_PDEATHSIG = 1
@@ -93,14 +95,11 @@ def ending(code: int) -> str:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of that number runs, whoever owns it."""
+    """Whether a process of that number runs, whoever owns it. One that only waits to be reaped does not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
-        return True
-    return True
 
 
 def wait_until_gone(pid: int, seconds: float) -> bool:

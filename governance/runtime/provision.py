@@ -1,8 +1,8 @@
 """The embedded server's roles and database. Safe to run again: each start sets what is missing or has drifted.
 
 `muniment_owner` owns the database and migrates; `muniment_app`, `muniment_sealer` and `muniment_auditor` may connect
-and are granted the rest by the guards. None but these may connect, and nobody may make temporary tables: a shadow table in
-`pg_temp` is a way round a guard (attack A08).
+and are granted the rest by the guards. None but these may connect, and nobody may make temporary tables: a shadow table
+in `pg_temp` is a way round a guard (attack A08).
 """
 
 from pathlib import Path
