@@ -1,1 +1,1 @@
-"""The tamper-evident log: tree, signed checkpoints, sealer, verifier. Kept free of imports: the offline verifier lives here."""
+"""The tamper-evident log. Imports nothing: the offline verifier lives here and runs without the product."""

@@ -38,7 +38,7 @@ def check_log(origin: str, key: VerifierKey, kept: Sequence[bytes], progress: Pr
 
     Raises Altered naming the first bad record; ValueError when a kept checkpoint is not signed by `key` for `origin`.
     """
-    anchors = sorted(((mine.size, mine.root) for mine in (open_checkpoint(note, origin, key) for note in kept)))
+    anchors = sorted((mine.size, mine.root) for mine in (open_checkpoint(note, origin, key) for note in kept))
     report = LogReport()
     total = store.sealed_size()
     with connection.chunked_cursor() as tiles, connection.chunked_cursor() as checkpoints:
@@ -143,9 +143,7 @@ def _stored_tiles(cursor: Any) -> Iterator[_StoredTile]:
         yield _StoredTile(int(size), level, index, width, bytes(digest))
 
 
-def _stored_checkpoints(
-    cursor: Any, origin: str, key: VerifierKey, report: LogReport
-) -> Iterator[tuple[int, bytes]]:
+def _stored_checkpoints(cursor: Any, origin: str, key: VerifierKey, report: LogReport) -> Iterator[tuple[int, bytes]]:
     """Every checkpoint, its signature checked, as (size, root)."""
     cursor.execute("SELECT id, size, root, note FROM public.governance_ledgercheckpoint ORDER BY size")
     for number, size, root, note in cursor:

@@ -1,4 +1,4 @@
-"""The log's signing key: made once under `$MUNIMENT_HOME/keys`, or given by path; its public half written for others."""
+"""The log's signing key: made once under `$MUNIMENT_HOME/keys`, or given by path; its public half told to others."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def log_key(home: Path) -> SignerKey:
     path = key_path(home)
     if not path.exists():
         if os.environ.get(PATH_VARIABLE):
-            raise KeyUnusable(f"{PATH_VARIABLE} names {path}, which does not exist. Put the log's key there, or unset it.")
+            raise KeyUnusable(
+                f"{PATH_VARIABLE} names {path}, which does not exist. Put the log's key there, or unset it."
+            )
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # The name is the log's origin: one that no other log has, and no address that would go stale.
         _create(path, SignerKey.generate(f"muniment/{secrets.token_hex(8)}").export() + "\n")

@@ -128,9 +128,7 @@ class RightEdge:
 
     def partial(self) -> list[Tile]:
         """The partial tiles as they stand now."""
-        return [
-            Tile(level, index, b"".join(self.levels[level])) for level, index, _width in edge_tiles(self.size)
-        ]
+        return [Tile(level, index, b"".join(self.levels[level])) for level, index, _width in edge_tiles(self.size)]
 
     def root(self) -> bytes:
         """The root over everything appended."""

@@ -1,4 +1,4 @@
-"""The log's tables: entries (written by the recorder), their gapless sequence, tiles and signed checkpoints (by the sealer).
+"""The log's tables: entries (by the recorder), their gapless sequence, tiles and signed checkpoints (by the sealer).
 
 None of them is a GovernedModel: they are what governs. No login updates or deletes them (sql/ refuses it for all).
 """
@@ -73,7 +73,7 @@ class LedgerPosition(models.Model):
 
 
 class LedgerTile(models.Model):
-    """A C2SP tlog-tiles tile: `width` hashes of 32 octets. A partial tile is a row of its own, never widened in place."""
+    """A C2SP tlog-tiles tile: `width` hashes of 32 octets. A partial tile is a row of its own, never widened."""
 
     id = models.BigAutoField(primary_key=True)
     level = models.SmallIntegerField()

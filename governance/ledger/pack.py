@@ -35,7 +35,9 @@ class NotSealed(Exception):
     """Some entries are not under a signed checkpoint yet. `entries` are their ids; seal, then ask again."""
 
     def __init__(self, entries: Sequence[int]) -> None:
-        super().__init__(f"{len(entries)} ledger entries are not sealed yet. Run `manage.py seal_ledger`, then ask again.")
+        super().__init__(
+            f"{len(entries)} ledger entries are not sealed yet. Run `manage.py seal_ledger`, then ask again."
+        )
         self.entries = tuple(entries)
 
 
@@ -95,7 +97,9 @@ def _dump(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _write(archive: zipfile.ZipFile, digests: dict[str, str], name: str, parts: Sequence[bytes] | Iterator[bytes]) -> None:
+def _write(
+    archive: zipfile.ZipFile, digests: dict[str, str], name: str, parts: Sequence[bytes] | Iterator[bytes]
+) -> None:
     digest = hashlib.sha256()
     with archive.open(name, "w", force_zip64=True) as stream:
         for part in parts:

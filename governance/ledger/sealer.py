@@ -112,7 +112,8 @@ def _current_epoch() -> int:
     if not row[1]:
         raise SealingRefused(
             "This database now lives in another cluster than the log's newest epoch says: it was restored or copied. "
-            "Transaction ids do not compare; run `manage.py install_guards` as the owner, then `manage.py verify_ledger`."
+            "Transaction ids do not compare. Run `manage.py install_guards` as the owner, then "
+            "`manage.py verify_ledger`."
         )
     return int(row[0])
 

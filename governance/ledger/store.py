@@ -63,11 +63,16 @@ def newest_checkpoint() -> Head | None:
     return None if row is None else Head(*row)
 
 
+def checkpoint_of(size: int) -> Head | None:
+    """The checkpoint of exactly that size, None when none was signed."""
+    row = fetch_one("SELECT size, root, note FROM public.governance_ledgercheckpoint WHERE size = %s", [size])
+    return None if row is None else Head(*row)
+
+
 def sealed_size() -> int:
     """The number of positions assigned."""
-    row = fetch_one("SELECT coalesce(max(position) + 1, 0) FROM public.governance_ledgerposition")
-    assert row is not None  # noqa: S101 - an aggregate always has a row
-    return int(row[0])
+    row = fetch_one("SELECT position + 1 FROM public.governance_ledgerposition ORDER BY position DESC LIMIT 1")
+    return int(row[0]) if row else 0
 
 
 def high_water() -> Mark:

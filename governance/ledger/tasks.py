@@ -1,4 +1,4 @@
-"""The Celery side of sealing: every 30 s, and sooner when a promotion asks. Runs in the sealer's own worker and login."""
+"""The Celery side of sealing: every 30 s, sooner when a promotion asks. Runs in the sealer's own worker and login."""
 
 from __future__ import annotations
 

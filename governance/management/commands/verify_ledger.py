@@ -59,7 +59,9 @@ class Command(BaseCommand):
         given = (options["origin"], options["key"])
         known = None if all(given) else keys.public_identity(settings.MUNIMENT_HOME)
         if known is None and not all(given):
-            raise ValueError("There is no log-identity.env yet: give --origin and --key, or run `manage.py seal_ledger`.")
+            raise ValueError(
+                "There is no log-identity.env yet: run `manage.py seal_ledger`, or give --origin and --key."
+            )
         origin, key = (mine or theirs for mine, theirs in zip(given, known or given, strict=True))
         return origin, VerifierKey.parse(key)
 

@@ -38,7 +38,9 @@ def entry(number: int) -> dict[str, Any]:
 class Pack:
     """A pack of chosen entries of a log of `size`, its parts open to spoiling before `write`."""
 
-    def __init__(self, size: int = 300, chosen: tuple[int, ...] = (3, 7, 299), earlier: tuple[int, ...] = (5, 100)) -> None:
+    def __init__(
+        self, size: int = 300, chosen: tuple[int, ...] = (3, 7, 299), earlier: tuple[int, ...] = (5, 100)
+    ) -> None:
         entries = [entry(number) for number in range(size)]
         tiles: dict[tuple[int, int, int], bytes] = {}
         edge = merkle.RightEdge()

@@ -31,7 +31,7 @@ def test_the_first_start_makes_a_key_and_tells_its_public_half(tmp_path: Path) -
     assert mode(tmp_path / IDENTITY_FILE) == 0o600
     assert public_identity(tmp_path) == (key.name, str(key.verifier))
     assert log_key(tmp_path) == key
-    shell = f"set -e; . {shlex.quote(str(tmp_path / IDENTITY_FILE))}; printf '%s|%s' \"$LOG_ORIGIN\" \"$LOG_KEY\""
+    shell = f'set -e; . {shlex.quote(str(tmp_path / IDENTITY_FILE))}; printf \'%s|%s\' "$LOG_ORIGIN" "$LOG_KEY"'
     told = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True).stdout
     origin, vkey = told.split("|")
     assert (origin, VerifierKey.parse(vkey)) == (key.name, key.verifier)
