@@ -1,0 +1,108 @@
+-- One order for everyone who locks: first the fair queue (advisory, ascending stripes), then the rows, by rank of kind
+-- and id. A fact takes its roots exclusively before it is written; a promotion shares every root it rests on.
+--
+-- Why a queue: row share locks starve a writer. With twelve overlapping promotions a withdrawal waited 5.5 s for its
+-- row; behind the queue it waits for those ahead of it and nobody else (0.025 s).
+
+-- The stripe (0 to 63) of a root. Two roots on one stripe wait for each other needlessly and harmlessly.
+CREATE OR REPLACE FUNCTION muniment.stripe(kind text, id bigint) RETURNS integer LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT (hashtextextended(kind || ':' || id, 0) & 63)::integer
+$$;
+
+-- Queue on stripes until the transaction ends: facts exclusively, promotions shared. 0x6D756E74 keeps the keys apart
+-- from other users of advisory locks.
+CREATE OR REPLACE FUNCTION muniment.queue(stripes integer[], shared boolean) RETURNS void LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_stripe integer;
+BEGIN
+  FOR v_stripe IN SELECT DISTINCT s FROM unnest(stripes) s ORDER BY s LOOP
+    IF shared THEN
+      PERFORM pg_advisory_xact_lock_shared(1836412532, v_stripe);
+    ELSE
+      PERFORM pg_advisory_xact_lock(1836412532, v_stripe);
+    END IF;
+  END LOOP;
+END $$;
+
+-- Only the newest committed state may be decided on, and REPEATABLE READ would go on seeing an older one after the lock.
+CREATE OR REPLACE FUNCTION muniment.require_read_committed() RETURNS void LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'isolation',
+      MESSAGE = format('Facts and judgements are written under READ COMMITTED, not %s.',
+                       upper(current_setting('transaction_isolation'))),
+      HINT = 'Leave the isolation level at its default.';
+  END IF;
+END $$;
+
+-- Row locks alone, in order of rank and id. Ranks: 1 model, 2 model_version, 3 dataset, 4 run. Ids that do not exist
+-- lock nothing: the foreign key refuses them later.
+CREATE OR REPLACE FUNCTION muniment.lock_rows(kinds text[], ids bigint[], exclusive boolean)
+RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_root record;
+BEGIN
+  FOR v_root IN
+    SELECT DISTINCT array_position(ARRAY['model', 'model_version', 'dataset', 'run'], r.kind) AS rank, r.kind, r.id
+    FROM unnest(kinds, ids) AS r (kind, id) WHERE r.id IS NOT NULL ORDER BY 1, 3
+  LOOP
+    CASE
+      WHEN v_root.kind = 'model' AND exclusive THEN
+        PERFORM 1 FROM public.lineage_model t WHERE t.id = v_root.id FOR NO KEY UPDATE;
+      WHEN v_root.kind = 'model' THEN
+        PERFORM 1 FROM public.lineage_model t WHERE t.id = v_root.id FOR SHARE;
+      WHEN v_root.kind = 'model_version' AND exclusive THEN
+        PERFORM 1 FROM public.lineage_modelversion t WHERE t.id = v_root.id FOR NO KEY UPDATE;
+      WHEN v_root.kind = 'model_version' THEN
+        PERFORM 1 FROM public.lineage_modelversion t WHERE t.id = v_root.id FOR SHARE;
+      WHEN v_root.kind = 'dataset' AND exclusive THEN
+        PERFORM 1 FROM public.lineage_dataset t WHERE t.id = v_root.id FOR NO KEY UPDATE;
+      WHEN v_root.kind = 'dataset' THEN
+        PERFORM 1 FROM public.lineage_dataset t WHERE t.id = v_root.id FOR SHARE;
+      WHEN v_root.kind = 'run' AND exclusive THEN
+        PERFORM 1 FROM public.lineage_run t WHERE t.id = v_root.id FOR NO KEY UPDATE;
+      WHEN v_root.kind = 'run' THEN
+        PERFORM 1 FROM public.lineage_run t WHERE t.id = v_root.id FOR SHARE;
+      ELSE
+        RAISE EXCEPTION USING ERRCODE = 'MU009', MESSAGE = format('%s is no root.', v_root.kind), DETAIL = 'no-root';
+    END CASE;
+  END LOOP;
+END $$;
+
+-- Queue, then lock. An act that writes facts under several roots calls this once, before its first write: taken one by
+-- one, two such acts could meet in a deadlock (PostgreSQL would end one, and the act would be tried again).
+CREATE OR REPLACE FUNCTION muniment.lock_roots(kinds text[], ids bigint[], exclusive boolean)
+RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM muniment.require_read_committed();
+  PERFORM muniment.queue(
+    ARRAY(SELECT muniment.stripe(r.kind, r.id) FROM unnest(kinds, ids) AS r (kind, id) WHERE r.id IS NOT NULL),
+    NOT exclusive);
+  PERFORM muniment.lock_rows(kinds, ids, exclusive);
+END $$;
+
+-- What a promotion shares: the model, the version, and every dataset and run upstream (with the models of model versions
+-- upstream), re-read until locking finds nothing new. Each statement has a snapshot of its own, taken after the lock before.
+CREATE OR REPLACE FUNCTION muniment.lock_closure(model_version bigint) RETURNS void LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_kinds text[];
+  v_ids bigint[];
+  v_locked integer := -1;
+BEGIN
+  PERFORM muniment.require_read_committed();
+  LOOP
+    SELECT array_agg(r.kind ORDER BY r.kind, r.id), array_agg(r.id ORDER BY r.kind, r.id) INTO v_kinds, v_ids
+      FROM muniment.roots_of_model_version(model_version) r;
+    EXIT WHEN v_kinds IS NULL OR cardinality(v_kinds) = v_locked;
+    IF v_locked = -1 THEN  -- the queue once: it is for fairness, and a second turn would queue out of order
+      PERFORM muniment.queue(
+        ARRAY(SELECT muniment.stripe(r.kind, r.id) FROM unnest(v_kinds, v_ids) AS r (kind, id)), true);
+    END IF;
+    PERFORM muniment.lock_rows(v_kinds, v_ids, false);
+    v_locked := cardinality(v_kinds);
+  END LOOP;
+END $$;

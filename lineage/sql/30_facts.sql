@@ -1,0 +1,78 @@
+-- Questions about facts that the gate, the pages and the API ask alike.
+
+-- Names of the required provenance fields that are blank. A version that a run produced from other records has its
+-- origin there and owes its digest only; a run that read nothing explains nothing, and counts for no origin.
+CREATE OR REPLACE FUNCTION muniment.provenance_missing(dataset_version bigint) RETURNS text[] LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT array_remove(ARRAY[
+      CASE WHEN v.digest_value = '' THEN 'digest' END,
+      CASE WHEN NOT derived.yes AND btrim(v.source) = '' THEN 'source' END,
+      CASE WHEN NOT derived.yes AND btrim(v.origin) = '' THEN 'origin' END,
+      CASE WHEN NOT derived.yes AND v.origin_geography = '' THEN 'origin_geography' END,
+      CASE WHEN NOT derived.yes AND v.date IS NULL THEN 'date' END,
+      CASE WHEN NOT derived.yes AND (v.generation_period_start IS NULL OR v.generation_period_end IS NULL)
+        THEN 'generation_period' END,
+      CASE WHEN NOT derived.yes AND btrim(v.generation_method) = '' THEN 'generation_method' END
+    ], NULL)
+  FROM public.lineage_datasetversion v
+  CROSS JOIN LATERAL (
+    SELECT EXISTS (
+      SELECT 1 FROM public.lineage_runoutput o JOIN public.lineage_runinput i ON i.run_id = o.run_id
+      WHERE o.dataset_version_id = v.id AND i.dataset_version_id IS DISTINCT FROM v.id) AS yes
+  ) derived
+  WHERE v.id = dataset_version
+$$;
+
+-- The terms in force at a moment: the highest number begun by then, unless ended or withdrawn by then; else NULL. Older
+-- terms were superseded and do not come back: a withdrawal must never widen what is permitted.
+CREATE OR REPLACE FUNCTION muniment.terms_in_force(dataset bigint, at timestamptz) RETURNS bigint LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT t.id FROM (
+    SELECT c.id, c.effective_to FROM public.lineage_collectionterms c
+    WHERE c.dataset_id = dataset AND c.effective_from <= at ORDER BY c.number DESC LIMIT 1
+  ) t
+  WHERE (t.effective_to IS NULL OR at < t.effective_to)
+    AND NOT EXISTS (SELECT 1 FROM public.lineage_termswithdrawal w WHERE w.terms_id = t.id AND w.recorded_at <= at)
+$$;
+
+-- The answers in force on a dataset version: the newest per column and category.
+CREATE OR REPLACE FUNCTION muniment.flags_in_force(dataset_version bigint)
+RETURNS SETOF public.lineage_sensitivityflag LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+  SELECT DISTINCT ON (f."column", f.category) f.* FROM public.lineage_sensitivityflag f
+  WHERE f.dataset_version_id = dataset_version ORDER BY f."column", f.category, f.id DESC
+$$;
+
+-- Who had a hand in a model version, as persons: a service account stands for the one who answers for it, at any time.
+-- `why`: registered (this version), trained (its runs and their links), edited (the model's record), owner. Work on data
+-- upstream does not count: else the steward who reviews a dataset could sign for no model made from it.
+CREATE OR REPLACE FUNCTION muniment.contributors(model_version bigint)
+RETURNS TABLE (person_id bigint, why text) LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+  WITH runs AS MATERIALIZED (
+    SELECT v.source_run_id AS id FROM public.lineage_modelversion v
+      WHERE v.id = model_version AND v.source_run_id IS NOT NULL
+    UNION
+    SELECT o.run_id FROM public.lineage_runoutput o WHERE o.model_version_id = model_version
+  ), hands (principal, why) AS (
+    SELECT v.recorded_by_id, 'registered' FROM public.lineage_modelversion v WHERE v.id = model_version
+    UNION
+    SELECT h.history_user_id, 'trained' FROM runs JOIN public.lineage_historicalrun h ON h.id = runs.id
+    UNION
+    SELECT i.recorded_by_id, 'trained' FROM runs JOIN public.lineage_runinput i ON i.run_id = runs.id
+    UNION
+    SELECT o.recorded_by_id, 'trained' FROM runs JOIN public.lineage_runoutput o ON o.run_id = runs.id
+    UNION
+    SELECT h.history_user_id, 'edited' FROM public.lineage_modelversion v
+      JOIN public.lineage_historicalmodel h ON h.id = v.model_id WHERE v.id = model_version
+    UNION
+    SELECT m.owner_id, 'owner' FROM public.lineage_modelversion v JOIN public.lineage_model m ON m.id = v.model_id
+      WHERE v.id = model_version AND m.owner_id IS NOT NULL
+  )
+  SELECT DISTINCT p.person, h.why FROM hands h CROSS JOIN LATERAL (
+    SELECT h.principal AS person WHERE NOT EXISTS (
+      SELECT 1 FROM public.governance_principal q WHERE q.id = h.principal AND q.kind = 'service')
+    UNION
+    -- Whoever answered for the account at any time: handing it over afterwards must not launder the work.
+    SELECT q.responsible_id FROM public.governance_historicalprincipal q
+      WHERE q.id = h.principal AND q.responsible_id IS NOT NULL
+  ) p
+$$;

@@ -1,0 +1,232 @@
+-- Rules of facts, and the locks under which they are decided. Each trigger first queues and locks the fact's root, then
+-- dates the row anew (the stamp's moment may lie before a long wait), then decides on what is committed by now.
+
+-- Whether every element is a token such as dpv:Name, without NULL and without repetition.
+CREATE OR REPLACE FUNCTION muniment.all_match(elements text[], pattern text) RETURNS boolean LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(bool_and(coalesce(e ~ pattern, false)) AND count(DISTINCT e) = count(*), true) FROM unnest(elements) e
+$$;
+
+-- Whether every number in the document is one that a double can hold. PostgreSQL's own jsonb takes 1e400.
+CREATE OR REPLACE FUNCTION muniment.all_finite(document jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(bool_and(abs((n #>> '{}')::numeric) <= 1.7976931348623157e308), true)
+  FROM jsonb_path_query(document, '$.** ? (@.type() == "number")') n
+$$;
+
+CREATE OR REPLACE FUNCTION muniment.token_pattern() RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$ SELECT '^[a-z][a-z0-9-]{0,31}:[A-Za-z][A-Za-z0-9_-]{0,127}$' $$;
+
+CREATE OR REPLACE FUNCTION muniment.geography_pattern() RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$ SELECT '^[A-Z]{2,3}(-[A-Z0-9]{1,3})?$' $$;
+
+CREATE OR REPLACE FUNCTION muniment.terms_rules() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_field text;
+BEGIN
+  PERFORM muniment.lock_roots(ARRAY['dataset'], ARRAY[NEW.dataset_id], true);
+  NEW.recorded_at := clock_timestamp();
+  NEW.number := 1 + coalesce(
+    (SELECT max(t.number) FROM public.lineage_collectionterms t WHERE t.dataset_id = NEW.dataset_id), 0);
+  v_field := CASE
+    WHEN NOT muniment.all_match(NEW.permitted_purposes, muniment.token_pattern()) THEN 'permitted_purposes'
+    WHEN NOT muniment.all_match(NEW.forbidden_purposes, muniment.token_pattern()) THEN 'forbidden_purposes'
+    WHEN NOT muniment.all_match(NEW.permitted_geographies, muniment.geography_pattern()) THEN 'permitted_geographies'
+    WHEN NOT muniment.all_match(NEW.forbidden_geographies, muniment.geography_pattern()) THEN 'forbidden_geographies'
+    WHEN NOT muniment.all_match(NEW.permitted_storage_geographies, muniment.geography_pattern())
+      THEN 'permitted_storage_geographies'
+    WHEN NOT muniment.all_match(NEW.forbidden_storage_geographies, muniment.geography_pattern())
+      THEN 'forbidden_storage_geographies'
+    WHEN NEW.permitted_purposes && NEW.forbidden_purposes THEN 'forbidden_purposes'
+    WHEN NEW.permitted_geographies && NEW.forbidden_geographies THEN 'forbidden_geographies'
+    WHEN NEW.permitted_storage_geographies && NEW.forbidden_storage_geographies THEN 'forbidden_storage_geographies'
+  END;
+  IF v_field IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'terms-' || replace(v_field, '_', '-'), TABLE = TG_TABLE_NAME,
+      COLUMN = v_field, MESSAGE = format('%s holds what is no token, stands twice, or is both permitted and forbidden.', v_field),
+      HINT = 'Purposes are written dpv:Name, geographies as ISO 3166 codes, each once and on one side only.';
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.withdrawal_rules() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM muniment.lock_roots(ARRAY['dataset'],
+    ARRAY(SELECT t.dataset_id FROM public.lineage_collectionterms t WHERE t.id = NEW.terms_id), true);
+  NEW.recorded_at := clock_timestamp();
+  IF EXISTS (SELECT 1 FROM public.lineage_termswithdrawal w WHERE w.terms_id = NEW.terms_id) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU008', MESSAGE = 'These terms are withdrawn already.', DETAIL = 'terms-withdrawn',
+      TABLE = TG_TABLE_NAME, HINT = 'Record new terms to permit use again.';
+  END IF;
+  RETURN NEW;
+END $$;
+
+-- A machine may raise a flag; only a data steward makes one milder.
+CREATE OR REPLACE FUNCTION muniment.flag_rules() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_actor bigint := muniment.actor_id();
+  v_dataset bigint;
+  v_namespace bigint;
+  v_before public.lineage_sensitivityflag%ROWTYPE;
+BEGIN
+  SELECT d.id, d.namespace_id INTO v_dataset, v_namespace FROM public.lineage_datasetversion v
+    JOIN public.lineage_dataset d ON d.id = v.dataset_id WHERE v.id = NEW.dataset_version_id;
+  PERFORM muniment.lock_roots(ARRAY['dataset'], ARRAY[v_dataset], true);
+  NEW.recorded_at := clock_timestamp();
+  SELECT f.* INTO v_before FROM public.lineage_sensitivityflag f
+    WHERE f.dataset_version_id = NEW.dataset_version_id AND f."column" = NEW."column" AND f.category = NEW.category
+    ORDER BY f.id DESC LIMIT 1;
+  -- The id was drawn before the wait for the lock. An answer recorded meanwhile has a greater one and would stay in force
+  -- over this newer one: the act is tried again with a new id.
+  IF v_before.id > NEW.id THEN
+    RAISE EXCEPTION USING ERRCODE = '40001', MESSAGE = 'Another answer on this flag was recorded meanwhile.',
+      DETAIL = 'flag-overtaken', TABLE = TG_TABLE_NAME, HINT = 'Try again.';
+  END IF;
+  NEW.supersedes_id := v_before.id;
+  IF NOT muniment.all_match(NEW.data_subjects, muniment.token_pattern())
+     OR NOT muniment.all_match(NEW.regulation_sets, '.') OR jsonb_typeof(NEW.treatment_parameters) <> 'object' THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'flag-lists', TABLE = TG_TABLE_NAME,
+      MESSAGE = 'Data subjects are tokens such as dpv:Patient, each once; treatment parameters are an object.',
+      HINT = 'Correct the lists.';
+  END IF;
+  IF NEW.assessment = 'reviewed' THEN
+    IF NOT muniment.is_person(v_actor)
+       OR NOT muniment.holds_role(v_actor, ARRAY['data_steward'], v_namespace, clock_timestamp()) THEN
+      RAISE EXCEPTION USING ERRCODE = 'MU006', MESSAGE = 'Only a data steward of the namespace reviews a flag.',
+        DETAIL = 'not-a-steward', TABLE = TG_TABLE_NAME, HINT = 'Raise it as declared or detected, and ask a data steward.';
+    END IF;
+  ELSIF v_before.id IS NOT NULL AND v_before.present <> 'no' AND (
+      NEW.present = 'no' OR (v_before.present = 'yes' AND NEW.present = 'unknown')
+      OR (v_before.special_category AND NOT NEW.special_category)
+      OR (v_before.excluded_from_training AND NOT NEW.excluded_from_training)
+      OR (NEW.treatment <> 'none' AND NEW.treatment <> v_before.treatment)
+      OR NOT v_before.regulation_sets <@ NEW.regulation_sets) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU006', MESSAGE = 'Only a data steward''s review makes a flag milder.',
+      DETAIL = 'only-a-steward-clears', TABLE = TG_TABLE_NAME, HINT = 'Ask a data steward of the namespace to review it.';
+  END IF;
+  RETURN NEW;
+END $$;
+
+-- What a run read is locked by the run; what it wrote also by the thing written, whose closure it becomes part of.
+CREATE OR REPLACE FUNCTION muniment.run_link_rules() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_dataset bigint;
+  v_home bigint;
+  v_run_home bigint;
+BEGIN
+  IF TG_TABLE_NAME = 'lineage_runinput' THEN
+    PERFORM muniment.lock_roots(ARRAY['run'], ARRAY[NEW.run_id], true);
+    NEW.recorded_at := clock_timestamp();
+    RETURN NEW;
+  END IF;
+  SELECT v.dataset_id, d.namespace_id INTO v_dataset, v_home FROM public.lineage_datasetversion v
+    JOIN public.lineage_dataset d ON d.id = v.dataset_id WHERE v.id = NEW.dataset_version_id;
+  IF NEW.model_version_id IS NOT NULL THEN
+    SELECT m.namespace_id INTO v_home FROM public.lineage_modelversion v
+      JOIN public.lineage_model m ON m.id = v.model_id WHERE v.id = NEW.model_version_id;
+  END IF;
+  SELECT r.namespace_id INTO v_run_home FROM public.lineage_run r WHERE r.id = NEW.run_id;
+  IF v_home <> v_run_home THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'output-elsewhere', TABLE = TG_TABLE_NAME,
+      MESSAGE = 'A run writes only into its own namespace.', HINT = 'Register the output in the namespace of the run.';
+  END IF;
+  PERFORM muniment.lock_roots(ARRAY['model_version', 'dataset', 'run'],
+    ARRAY[NEW.model_version_id, v_dataset, NEW.run_id], true);
+  NEW.recorded_at := clock_timestamp();
+  RETURN NEW;
+END $$;
+
+-- Runs move forward: from running to one final state, and what was blank is filled in once.
+CREATE OR REPLACE FUNCTION muniment.run_rules() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF (OLD.state <> 'running' AND NEW.state <> OLD.state)
+     OR (OLD.started_at IS NOT NULL AND NEW.started_at IS DISTINCT FROM OLD.started_at)
+     OR (OLD.ended_at IS NOT NULL AND NEW.ended_at IS DISTINCT FROM OLD.ended_at)
+     OR (OLD.source_commit IS NOT NULL AND NEW.source_commit IS DISTINCT FROM OLD.source_commit) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU008', MESSAGE = 'A run moves only forward; what is recorded of it stays.',
+      DETAIL = 'run-forward-only', TABLE = TG_TABLE_NAME, HINT = 'Register another run.';
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.model_rules() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT muniment.all_match(NEW.deployment_geography, muniment.geography_pattern())
+     OR jsonb_typeof(NEW.risk_answers) <> 'object' THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'model-lists', TABLE = TG_TABLE_NAME,
+      MESSAGE = 'Geographies are ISO 3166 codes, each once; risk answers are an object.', HINT = 'Correct them.';
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.model_version_rules() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_field text;
+BEGIN
+  PERFORM muniment.lock_roots(ARRAY['model'], ARRAY[NEW.model_id], true);
+  NEW.recorded_at := clock_timestamp();
+  NEW.number := 1 + coalesce(
+    (SELECT max(v.number) FROM public.lineage_modelversion v WHERE v.model_id = NEW.model_id), 0);
+  v_field := CASE
+    WHEN jsonb_typeof(NEW.metrics) <> 'object' OR NOT muniment.all_finite(NEW.metrics)
+      OR jsonb_path_exists(NEW.metrics, 'strict $.* ? (@.type() != "number")') THEN 'metrics'
+    WHEN jsonb_typeof(NEW.parameters) <> 'object' OR NOT muniment.all_finite(NEW.parameters)
+      OR jsonb_path_exists(NEW.parameters, 'strict $.* ? (@.type() == "object" || @.type() == "array")') THEN 'parameters'
+    WHEN jsonb_typeof(NEW.model_card) <> 'object' OR NOT muniment.all_finite(NEW.model_card) THEN 'model_card'
+    WHEN NOT muniment.all_match(NEW.features_used, '.') THEN 'features_used'
+  END;
+  IF v_field IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'model-version-' || replace(v_field, '_', '-'),
+      TABLE = TG_TABLE_NAME, COLUMN = v_field, MESSAGE = format('%s does not have the form of a record.', v_field),
+      HINT = 'Metrics are finite numbers by name; parameters text, finite numbers, true, false or null by name; features stand once.';
+  END IF;
+  IF EXISTS (SELECT 1 FROM public.lineage_run r JOIN public.lineage_model m ON m.id = NEW.model_id
+             WHERE r.id = NEW.source_run_id AND r.namespace_id <> m.namespace_id) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'run-elsewhere', TABLE = TG_TABLE_NAME, COLUMN = 'source_run_id',
+      MESSAGE = 'The source run belongs to another namespace.', HINT = 'Register the run in the namespace of the model.';
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.dataset_version_rules() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF jsonb_typeof(NEW.schema) <> 'array'
+     OR jsonb_path_exists(NEW.schema, 'strict $[*] ? (@.type() != "object")')
+     OR jsonb_path_exists(NEW.schema, 'lax $[*] ? (!exists(@.name ? (@.type() == "string")))')
+     OR (SELECT count(*) <> count(DISTINCT c ->> 'name') FROM jsonb_array_elements(NEW.schema) c) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'dataset-version-schema', TABLE = TG_TABLE_NAME, COLUMN = 'schema',
+      MESSAGE = 'The schema is a list of columns, each an object with a name of its own.', HINT = 'Correct the schema.';
+  END IF;
+  RETURN NEW;
+END $$;
+
+DO $$
+DECLARE
+  v_rule record;
+BEGIN
+  FOR v_rule IN SELECT * FROM (VALUES
+      ('lineage_collectionterms', 'BEFORE INSERT', 'terms_rules'),
+      ('lineage_termswithdrawal', 'BEFORE INSERT', 'withdrawal_rules'),
+      ('lineage_sensitivityflag', 'BEFORE INSERT', 'flag_rules'),
+      ('lineage_runinput', 'BEFORE INSERT', 'run_link_rules'),
+      ('lineage_runoutput', 'BEFORE INSERT', 'run_link_rules'),
+      ('lineage_run', 'BEFORE UPDATE', 'run_rules'),
+      ('lineage_model', 'BEFORE INSERT OR UPDATE', 'model_rules'),
+      ('lineage_modelversion', 'BEFORE INSERT', 'model_version_rules'),
+      ('lineage_datasetversion', 'BEFORE INSERT', 'dataset_version_rules')
+    ) AS rules (tab, event, rule)
+  LOOP
+    EXECUTE format('DROP TRIGGER IF EXISTS r_rules ON public.%I', v_rule.tab);
+    EXECUTE format('CREATE TRIGGER r_rules %s ON public.%I FOR EACH ROW EXECUTE FUNCTION muniment.%I()',
+                   v_rule.event, v_rule.tab, v_rule.rule);
+    EXECUTE format('ALTER TABLE public.%I ENABLE ALWAYS TRIGGER r_rules', v_rule.tab);
+  END LOOP;
+END $$;
