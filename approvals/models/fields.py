@@ -28,25 +28,25 @@ class MomentSetField(RecordedAtField):
     """A moment (UTC) that a trigger takes from the database's clock, whatever the caller sends."""
 
 
-class TransactionField(models.BigIntegerField[Any, Any]):
+class TransactionField(models.BigIntegerField):
     """Id of the transaction that wrote the row, set by trigger: what completes the row must come in the same one."""
 
     db_returning = True
 
 
-class GivenTextField(models.TextField[Any, Any]):
+class GivenTextField(models.TextField):
     """Text that a trigger sets from what is on record, whatever the caller sends."""
 
     db_returning = True
 
 
-class BoundAspectsField(models.JSONField[Any, Any]):
+class BoundAspectsField(models.JSONField):
     """Aspect -> digest, set by trigger: the content that a vote binds to."""
 
     db_returning = True
 
 
-class ExactNumberField(models.DecimalField[Any, Any]):
+class ExactNumberField(models.DecimalField):
     """A finite number kept exactly as given: `numeric` without a scale, since a scale would round 0.8999… up to 0.9.
 
     Pair it with `finite()`: `NaN >= 0.9` and `Infinity >= 0.9` are true in PostgreSQL. Python checks 60 digits, 30 of

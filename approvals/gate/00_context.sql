@@ -1,0 +1,136 @@
+-- What every requirement of one release is judged on, gathered once: the release, its policy, the data above it, the
+-- people behind it and their votes. Dropped and made anew at each installation, so that it always equals this file;
+-- whatever depends on it is in the files that follow.
+DROP TYPE IF EXISTS muniment.gate_context CASCADE;
+DROP TYPE IF EXISTS muniment.gate_answer CASCADE;
+CREATE TYPE muniment.gate_answer AS (status text, reason text, params jsonb, rests_on jsonb);
+CREATE TYPE muniment.gate_context AS (
+  at timestamptz,
+  release_id bigint,
+  policy_version_id bigint,
+  environment_id bigint,
+  slot text,
+  purpose text,
+  model_id bigint,
+  model_name text,
+  namespace_id bigint,
+  risk_tier text,
+  geographies text[],
+  model_version_id bigint,
+  digest text,             -- algorithm:hex; '' while none is recorded
+  training bigint[],       -- dataset versions it was trained on
+  closure bigint[],        -- dataset versions, training and everything above
+  ancestors bigint[],      -- model versions above, without itself
+  datasets bigint[],       -- datasets of the closure
+  makers bigint[],         -- persons who made the version
+  involved bigint[],       -- makers, and persons who reported evidence on it
+  votes jsonb,             -- live votes: [{id, requirement, key, person, vote, name, why, aspects}]
+  filled jsonb             -- requirement id -> ids of the votes that fill it, one person in one requirement
+);
+
+-- A closure larger than this is not judged: ERROR, not a guess.
+CREATE OR REPLACE FUNCTION muniment.closure_limit() RETURNS integer LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$ SELECT 5000 $$;
+
+CREATE OR REPLACE FUNCTION muniment.digest_of(content jsonb) RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT encode(sha256(convert_to(content::text, 'UTF8')), 'hex')
+$$;
+
+-- One gap, in a stable code with what Python needs to say it (approvals/gate/messages.py).
+CREATE OR REPLACE FUNCTION muniment.problem(reason text, params jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT jsonb_build_object('reason', reason, 'params', params)
+$$;
+
+-- The answer to a requirement: met, or its first gap with the others beside it. NULL where a list is NULL: an ERROR.
+CREATE OR REPLACE FUNCTION muniment.answered(met text, met_params jsonb, problems jsonb, rests_on jsonb)
+RETURNS muniment.gate_answer LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF problems IS NULL OR rests_on IS NULL THEN
+    RETURN NULL;
+  END IF;
+  IF jsonb_array_length(problems) = 0 THEN
+    RETURN ('SATISFIED', met, met_params, rests_on)::muniment.gate_answer;
+  END IF;
+  -- Fifty gaps are enough to act on; the number of all stands beside them.
+  RETURN ('UNSATISFIED', problems -> 0 ->> 'reason',
+    (problems -> 0 -> 'params')
+      || CASE WHEN jsonb_array_length(problems) > 1 THEN jsonb_build_object(
+           'problems', jsonb_array_length(problems),
+           'also', (SELECT jsonb_agg(p ORDER BY n) FROM jsonb_array_elements(problems - 0) WITH ORDINALITY AS e (p, n)
+                    WHERE n < 50))
+         ELSE '{}'::jsonb END,
+    rests_on)::muniment.gate_answer;
+END $$;
+
+-- The version in force: the newest publication, of the namespace's own policy if it has published one.
+CREATE OR REPLACE FUNCTION muniment.active_policy_version(environment bigint, tier text, namespace bigint)
+RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT pp.policy_version_id
+  FROM public.approvals_policy p
+  JOIN public.approvals_policyversion pv ON pv.policy_id = p.id
+  JOIN public.approvals_policypublication pp ON pp.policy_version_id = pv.id
+  WHERE p.environment_id = environment AND p.risk_tier = tier
+    AND (p.namespace_id = namespace OR p.namespace_id IS NULL)
+  ORDER BY (p.namespace_id IS NOT NULL) DESC, pp.id DESC LIMIT 1
+$$;
+
+-- Persons who may not judge a version: who made it, and who reported evidence on it or on its promotions.
+CREATE OR REPLACE FUNCTION muniment.involved(model_version bigint) RETURNS TABLE (person_id bigint, why text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.person_id, c.why FROM muniment.contributors(model_version) c
+  UNION
+  SELECT muniment.person_of(e.recorded_by_id), 'reported evidence' FROM public.approvals_evidence e
+    WHERE e.model_version_id = model_version
+  UNION
+  SELECT muniment.person_of(e.recorded_by_id), 'reported evidence'
+    FROM public.approvals_release r
+    JOIN public.approvals_promotion p ON p.release_id = r.id
+    JOIN public.approvals_evidence e ON e.promotion_id = p.id
+    WHERE r.model_version_id = model_version
+$$;
+
+-- Dataset versions that a model version was trained on: inputs of the runs it came out of.
+CREATE OR REPLACE FUNCTION muniment.training_of(model_version bigint) RETURNS bigint[] LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(array_agg(DISTINCT i.dataset_version_id ORDER BY i.dataset_version_id), '{}')
+  FROM (SELECT source_run_id AS run_id FROM public.lineage_modelversion WHERE id = model_version
+        UNION SELECT run_id FROM public.lineage_runoutput WHERE model_version_id = model_version) runs
+  JOIN public.lineage_runinput i ON i.run_id = runs.run_id
+  WHERE i.role = 'training' AND i.dataset_version_id IS NOT NULL
+$$;
+
+CREATE OR REPLACE FUNCTION muniment.gate_context_of(release bigint, policy_version bigint, p_at timestamptz)
+RETURNS muniment.gate_context LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c muniment.gate_context;
+BEGIN
+  SELECT r.id, r.environment_id, r.slot, r.purpose, m.id, m.name, m.namespace_id, m.risk_tier, m.deployment_geography,
+         v.id, CASE WHEN v.digest_value = '' THEN '' ELSE v.digest_algorithm || ':' || v.digest_value END
+    INTO STRICT c.release_id, c.environment_id, c.slot, c.purpose, c.model_id, c.model_name, c.namespace_id, c.risk_tier,
+         c.geographies, c.model_version_id, c.digest
+    FROM public.approvals_release r
+    JOIN public.lineage_modelversion v ON v.id = r.model_version_id
+    JOIN public.lineage_model m ON m.id = v.model_id
+    WHERE r.id = release;
+  c.at := p_at;
+  c.policy_version_id := coalesce(policy_version,
+    muniment.active_policy_version(c.environment_id, c.risk_tier, c.namespace_id));
+  SELECT coalesce(array_agg(x.id ORDER BY x.id) FILTER (WHERE x.kind = 'dataset_version'), '{}'),
+         coalesce(array_agg(x.id ORDER BY x.id)
+                  FILTER (WHERE x.kind = 'model_version' AND x.id <> c.model_version_id), '{}')
+    INTO c.closure, c.ancestors FROM muniment.closure_of_model_version(c.model_version_id) x;
+  IF cardinality(c.closure) > muniment.closure_limit() THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'closure-too-large',
+      MESSAGE = format('More than %s dataset versions lie above this version.', muniment.closure_limit());
+  END IF;
+  c.training := muniment.training_of(c.model_version_id);
+  SELECT coalesce(array_agg(DISTINCT dataset_id ORDER BY dataset_id), '{}') INTO c.datasets
+    FROM public.lineage_datasetversion WHERE id = ANY (c.closure);
+  SELECT coalesce(array_agg(DISTINCT x.person_id), '{}') INTO c.makers FROM muniment.contributors(c.model_version_id) x;
+  SELECT coalesce(array_agg(DISTINCT x.person_id), '{}') INTO c.involved FROM muniment.involved(c.model_version_id) x;
+  c.votes := '[]';
+  c.filled := '{}';
+  RETURN c;
+END $$;

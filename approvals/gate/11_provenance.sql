@@ -1,0 +1,30 @@
+-- provenance: something it was trained on is linked, and each dataset version above it says where it comes from.
+CREATE OR REPLACE FUNCTION muniment.gate_provenance(c muniment.gate_context, p_params jsonb) RETURNS muniment.gate_answer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_problems jsonb := '[]';
+  v_gaps jsonb;
+  v_rests jsonb;
+BEGIN
+  IF cardinality(c.training) = 0 THEN
+    v_problems := v_problems || muniment.problem('training-data-missing', jsonb_build_object('model', c.model_name));
+  END IF;
+  -- A version it was tuned from brings its own data along; without any on record nobody knows what is in it.
+  SELECT coalesce(jsonb_agg(muniment.problem('ancestor-data-missing',
+           jsonb_build_object('model', m.name, 'version', v.number, 'model_version', v.id)) ORDER BY v.id), '[]')
+    INTO v_gaps
+    FROM public.lineage_modelversion v JOIN public.lineage_model m ON m.id = v.model_id
+    WHERE v.id = ANY (c.ancestors) AND cardinality(muniment.training_of(v.id)) = 0;
+  v_problems := v_problems || v_gaps;
+  SELECT coalesce(jsonb_agg(muniment.problem('provenance-incomplete', jsonb_build_object(
+             'dataset', d.name, 'version', v.label, 'dataset_version', v.id, 'fields', to_jsonb(x.missing))) ORDER BY v.id)
+           FILTER (WHERE x.missing IS NULL OR cardinality(x.missing) > 0), '[]'),
+         coalesce(jsonb_agg(jsonb_build_object('kind', 'dataset_version', 'id', v.id,
+             'digest', v.digest_algorithm || ':' || v.digest_value) ORDER BY v.id), '[]')
+    INTO v_gaps, v_rests
+    FROM public.lineage_datasetversion v JOIN public.lineage_dataset d ON d.id = v.dataset_id,
+         LATERAL (SELECT muniment.provenance_missing(v.id) AS missing) x
+    WHERE v.id = ANY (c.closure);
+  RETURN muniment.answered('provenance-met', jsonb_build_object('versions', cardinality(c.closure)),
+    v_problems || v_gaps, v_rests);
+END $$;

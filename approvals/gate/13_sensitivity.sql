@@ -1,0 +1,78 @@
+-- sensitivity: every dataset version above is reviewed, nothing is unknown, what is there has its legal ground, what is
+-- forbidden is absent or treated, and no feature is a column that was excluded from training.
+CREATE OR REPLACE FUNCTION muniment.gate_sensitivity(c muniment.gate_context, p_params jsonb) RETURNS muniment.gate_answer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_features text[] := (SELECT features_used FROM public.lineage_modelversion WHERE id = c.model_version_id);
+  v_forbidden text[] := ARRAY(SELECT jsonb_array_elements_text(coalesce(p_params -> 'forbidden_categories', '[]')));
+  v_problems jsonb := '[]';
+  v_rests jsonb := '[]';
+  v record;
+  f public.lineage_sensitivityflag%ROWTYPE;
+  v_base jsonb;
+BEGIN
+  IF cardinality(c.closure) = 0 THEN
+    v_problems := v_problems || muniment.problem('training-data-missing', jsonb_build_object('model', c.model_name));
+  END IF;
+  FOR v IN
+    SELECT x.id, x.label, d.name, t.legal_basis, t.special_condition
+    FROM public.lineage_datasetversion x JOIN public.lineage_dataset d ON d.id = x.dataset_id
+    LEFT JOIN public.lineage_collectionterms t ON t.id = muniment.terms_in_force(d.id, c.at)
+    WHERE x.id = ANY (c.closure) ORDER BY x.id
+  LOOP
+    v_base := jsonb_build_object('dataset', v.name, 'version', v.label, 'dataset_version', v.id);
+    FOR f IN SELECT * FROM muniment.flags_in_force(v.id) LOOP
+      v_rests := v_rests || jsonb_build_object('kind', 'flag', 'id', f.id);
+      v_problems := v_problems || muniment.flag_problems(f, v_base || jsonb_build_object(
+          'column', f."column", 'category', f.category, 'flag', f.id),
+        coalesce(v.legal_basis, ''), coalesce(v.special_condition, ''), v_features);
+      IF f.present = 'yes' AND f.treatment = 'none' AND f.category = ANY (v_forbidden)
+         AND NOT muniment.answered_in(c.training, f.category, v.id) THEN
+        v_problems := v_problems || muniment.problem('category-forbidden', v_base || jsonb_build_object(
+          'column', f."column", 'category', f.category, 'flag', f.id));
+      END IF;
+    END LOOP;
+    IF NOT FOUND THEN
+      v_problems := v_problems || muniment.problem('flags-missing', v_base);
+    END IF;
+  END LOOP;
+  RETURN muniment.answered('sensitivity-met', jsonb_build_object('versions', cardinality(c.closure)), v_problems, v_rests);
+END $$;
+
+-- What stands in one answer by itself.
+CREATE OR REPLACE FUNCTION muniment.flag_problems(f public.lineage_sensitivityflag, p_base jsonb, legal_basis text, special_condition text,
+                                                  features text[]) RETURNS jsonb LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_problems jsonb := '[]';
+BEGIN
+  IF f.present = 'unknown' THEN
+    v_problems := v_problems || muniment.problem('flag-unknown', p_base);
+  END IF;
+  IF f.assessment <> 'reviewed' THEN
+    v_problems := v_problems || muniment.problem('flag-not-reviewed', p_base);
+  END IF;
+  -- Anonymised or dropped data is no personal data any more; masked and pseudonymised data still is.
+  IF f.present = 'yes' AND f.treatment NOT IN ('anonymised', 'dropped') THEN
+    IF legal_basis = '' THEN
+      v_problems := v_problems || muniment.problem('legal-basis-missing', p_base);
+    END IF;
+    IF f.special_category AND special_condition = '' THEN
+      v_problems := v_problems || muniment.problem('special-condition-missing', p_base);
+    END IF;
+  END IF;
+  IF f.excluded_from_training AND f."column" <> '' AND f."column" = ANY (features) THEN
+    v_problems := v_problems || muniment.problem('excluded-column-used', p_base);
+  END IF;
+  RETURN v_problems;
+END $$;
+
+-- A forbidden category that is present upstream is no gap if each training version says of itself that it is absent or
+-- treated there; where the version with the category is itself trained on, nothing else can speak for it.
+CREATE OR REPLACE FUNCTION muniment.answered_in(training bigint[], p_category text, at_version bigint) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT NOT at_version = ANY (training) AND NOT EXISTS (
+    SELECT 1 FROM unnest(training) t (id) WHERE NOT EXISTS (
+      SELECT 1 FROM muniment.flags_in_force(t.id) f
+      WHERE f.category = p_category AND (f.present = 'no' OR (f.present = 'yes' AND f.treatment <> 'none'))))
+$$;

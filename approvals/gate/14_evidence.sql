@@ -1,0 +1,133 @@
+-- evidence: for a kind of plan, something measured after the plan was locked, on this very artifact, that meets plan and
+-- policy, is fresh, and comes from someone independent where the policy asks. A failure stays a gap until the same
+-- reporter, or an independent one, measures again under the same plan and it is good.
+
+-- What an item lacks against the policy's own criteria, whatever its plan asked.
+CREATE OR REPLACE FUNCTION muniment.policy_shortfalls(evidence bigint, criteria jsonb) RETURNS jsonb LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(jsonb_agg(s.lack), '[]') FROM (
+    SELECT muniment.shortfall(evidence, k ->> 'metric', coalesce(k ->> 'slice', ''), coalesce(k ->> 'dataset_role', ''),
+                              k ->> 'comparator', (k ->> 'threshold')::numeric) AS lack
+    FROM jsonb_array_elements(coalesce(criteria, '[]')) k) s
+  WHERE s.lack IS NOT NULL
+$$;
+
+-- Items of evidence of a kind on one subject, newest first, each with the first thing that keeps it from counting.
+CREATE OR REPLACE FUNCTION muniment.weighed_evidence(c muniment.gate_context, p_params jsonb, p_subject text, p_id bigint,
+                                                     p_digest text)
+RETURNS TABLE (id bigint, plan_id bigint, reporter bigint, independent boolean, verdict text, why text, params jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT i.id, i.plan_id, i.reporter, i.independent, i.verdict,
+    CASE
+      WHEN i.subject_digest IS DISTINCT FROM p_digest OR p_digest = '' THEN 'evidence-other-digest'
+      WHEN i.verdict = 'bad' THEN 'evidence-failed'
+      WHEN i.verdict = 'reported' AND NOT (i.claim = 'passed'
+             AND coalesce(p_params -> 'trusted_reporters', '[]') ? i.reporter_name) THEN 'evidence-only-reported'
+      WHEN i.run_started_at <= i.locked_at THEN 'evidence-before-plan'
+      WHEN i.valid_until <= c.at
+        OR i.run_started_at + make_interval(days => (p_params ->> 'max_age_days')::integer) <= c.at THEN 'evidence-stale'
+      WHEN coalesce((p_params ->> 'independent')::boolean, false) AND NOT i.independent THEN 'evidence-not-independent'
+      WHEN jsonb_array_length(i.below) > 0 THEN 'evidence-below-policy'
+    END,
+    jsonb_build_object('evidence', i.id, 'plan', i.plan_id, 'title', i.title, 'reporter', i.reporter_shown)
+      || CASE WHEN i.verdict = 'bad' THEN jsonb_build_object('shortfalls', muniment.evidence_shortfalls(i.id))
+              WHEN jsonb_array_length(i.below) > 0 THEN jsonb_build_object('shortfalls', i.below) ELSE '{}' END
+  FROM (
+    SELECT e.id, e.plan_id, e.subject_digest, e.claim, e.run_started_at, e.valid_until, p.locked_at, p.title,
+           muniment.person_of(e.recorded_by_id) AS reporter,
+           NOT muniment.person_of(e.recorded_by_id) = ANY (c.makers) AS independent,
+           b.name AS reporter_name, b.display_name AS reporter_shown,
+           muniment.evidence_verdict(e.id) AS verdict,
+           muniment.policy_shortfalls(e.id, p_params -> 'criteria') AS below
+    FROM public.approvals_evidence e
+    JOIN public.approvals_plan p ON p.id = e.plan_id
+    JOIN public.governance_principal b ON b.id = e.recorded_by_id
+    WHERE p.kind = p_params ->> 'plan_kind'
+      AND ((p_subject = 'model' AND e.model_version_id = p_id)
+        OR (p_subject = 'data' AND e.dataset_version_id = p_id)
+        OR (p_subject = 'promotion' AND e.promotion_id = p_id))
+  ) i ORDER BY i.id DESC
+$$;
+
+-- The gaps of one subject, and the evidence its answer rests on: {problems, rests_on}.
+CREATE OR REPLACE FUNCTION muniment.evidence_on(c muniment.gate_context, p_params jsonb, p_subject text, p_id bigint,
+                                                p_digest text, p_base jsonb, p_plans boolean) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  w record;
+  v_good jsonb := '[]';      -- items seen so far (newer ones), good ones: {plan, reporter, independent}
+  v_failed jsonb := '[]';
+  v_first jsonb;             -- what keeps the newest item from counting
+  v_counts boolean := false;
+  v_rests jsonb := '[]';
+BEGIN
+  p_base := p_base || jsonb_build_object('plan_kind', p_params ->> 'plan_kind');
+  FOR w IN SELECT * FROM muniment.weighed_evidence(c, p_params, p_subject, p_id, p_digest) LOOP
+    v_rests := v_rests || jsonb_build_object('kind', 'evidence', 'id', w.id, 'verdict', w.verdict, 'digest', p_digest);
+    IF w.why IS NULL THEN
+      v_counts := true;
+    ELSIF v_first IS NULL THEN
+      v_first := muniment.problem(w.why, p_base || w.params);
+    END IF;
+    IF w.verdict = 'good' AND w.why IS DISTINCT FROM 'evidence-other-digest' THEN
+      v_good := v_good || jsonb_build_object('plan', w.plan_id, 'reporter', w.reporter, 'independent', w.independent);
+    ELSIF w.why = 'evidence-failed' AND NOT v_good @> jsonb_build_array(jsonb_build_object(
+                'plan', w.plan_id, 'reporter', w.reporter))
+          AND NOT v_good @> jsonb_build_array(jsonb_build_object('plan', w.plan_id, 'independent', true)) THEN
+      v_failed := v_failed || muniment.problem('evidence-failed', p_base || w.params);
+    END IF;
+  END LOOP;
+  RETURN jsonb_build_object('rests_on', v_rests, 'problems', v_failed || CASE
+    WHEN v_counts THEN '[]'::jsonb
+    WHEN v_first ->> 'reason' = 'evidence-failed' AND jsonb_array_length(v_failed) > 0 THEN '[]'
+    WHEN v_first IS NOT NULL THEN jsonb_build_array(v_first)
+    WHEN p_plans THEN jsonb_build_array(muniment.problem('evidence-missing', p_base))
+    ELSE jsonb_build_array(muniment.problem('plan-missing', p_base)) END);
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.gate_evidence(c muniment.gate_context, p_params jsonb) RETURNS muniment.gate_answer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_kind text := p_params ->> 'plan_kind';
+  v_subject text := coalesce(p_params ->> 'subject', 'model');
+  v_plans boolean;
+  v_one jsonb;
+  v_problems jsonb := '[]';
+  v_rests jsonb := '[]';
+  s record;
+BEGIN
+  IF v_kind IS NULL OR v_subject NOT IN ('model', 'data', 'promotion') THEN
+    RETURN NULL;
+  END IF;
+  FOR s IN
+    SELECT c.model_version_id AS id, c.digest, jsonb_build_object('subject', c.model_name) AS base,
+           EXISTS (SELECT 1 FROM public.approvals_plan p WHERE p.model_id = c.model_id AND p.kind = v_kind) AS plans
+      WHERE v_subject = 'model'
+    UNION ALL
+    SELECT v.id, v.digest_algorithm || ':' || v.digest_value, jsonb_build_object('subject', d.name, 'version', v.label),
+           EXISTS (SELECT 1 FROM public.approvals_plan p WHERE p.dataset_id = d.id AND p.kind = v_kind)
+      FROM public.lineage_datasetversion v JOIN public.lineage_dataset d ON d.id = v.dataset_id
+      WHERE v_subject = 'data' AND v.id = ANY (c.training)
+    UNION ALL
+    -- The newest promotion of this version in the environment asked for: what was seen of it while it served there.
+    (SELECT p.id, c.digest, jsonb_build_object('subject', e.name),
+            EXISTS (SELECT 1 FROM public.approvals_plan x WHERE x.model_id = c.model_id AND x.kind = v_kind)
+       FROM public.approvals_promotion p
+       JOIN public.approvals_release r ON r.id = p.release_id
+       JOIN public.approvals_environment e ON e.id = p.environment_id
+       WHERE v_subject = 'promotion' AND r.model_version_id = c.model_version_id
+         AND e.name = p_params ->> 'environment' ORDER BY p.id DESC LIMIT 1)
+    ORDER BY 1
+  LOOP
+    v_one := muniment.evidence_on(c, p_params, v_subject, s.id, s.digest, s.base, s.plans);
+    v_problems := v_problems || (v_one -> 'problems');
+    v_rests := v_rests || (v_one -> 'rests_on');
+  END LOOP;
+  IF NOT FOUND THEN
+    v_problems := v_problems || CASE v_subject
+      WHEN 'data' THEN muniment.problem('training-data-missing', jsonb_build_object('model', c.model_name))
+      ELSE muniment.problem('not-promoted-there', jsonb_build_object('environment', p_params ->> 'environment',
+                                                                     'plan_kind', v_kind)) END;
+  END IF;
+  RETURN muniment.answered('evidence-met', jsonb_build_object('plan_kind', v_kind), v_problems, v_rests);
+END $$;

@@ -1,0 +1,102 @@
+-- Policies: written by one policy owner, published by another; a version comes whole, in one transaction.
+-- The operator's own login loads the defaults of a first start (muniment.is_operator, recorded as such).
+
+CREATE OR REPLACE FUNCTION muniment.require_policy_owner(namespace bigint) RETURNS void LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT muniment.is_operator() AND NOT (muniment.is_person(muniment.actor_id())
+       AND muniment.holds_role(muniment.actor_id(), ARRAY['policy_owner'], namespace, clock_timestamp())) THEN
+    PERFORM muniment.refuse('MU006', 'not-a-policy-owner', 'Only a policy owner writes and publishes policies there.',
+      'Ask a policy owner.');
+  END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.check_environment() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM muniment.require_policy_owner(NULL);
+  RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS r_environment ON public.approvals_environment;
+CREATE TRIGGER r_environment BEFORE INSERT OR UPDATE ON public.approvals_environment
+  FOR EACH ROW EXECUTE FUNCTION muniment.check_environment();
+ALTER TABLE public.approvals_environment ENABLE ALWAYS TRIGGER r_environment;
+
+CREATE OR REPLACE FUNCTION muniment.check_policy() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM muniment.require_policy_owner(NEW.namespace_id);
+  RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS r_policy ON public.approvals_policy;
+CREATE TRIGGER r_policy BEFORE INSERT ON public.approvals_policy FOR EACH ROW EXECUTE FUNCTION muniment.check_policy();
+ALTER TABLE public.approvals_policy ENABLE ALWAYS TRIGGER r_policy;
+
+CREATE OR REPLACE FUNCTION muniment.check_policy_version() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  p public.approvals_policy%ROWTYPE;
+BEGIN
+  SELECT * INTO p FROM public.approvals_policy WHERE id = NEW.policy_id FOR NO KEY UPDATE;
+  PERFORM muniment.require_policy_owner(p.namespace_id);
+  NEW.number := 1 + coalesce((SELECT max(number) FROM public.approvals_policyversion WHERE policy_id = NEW.policy_id), 0);
+  NEW.written_in := muniment.this_transaction();
+  RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS r_policy_version ON public.approvals_policyversion;
+CREATE TRIGGER r_policy_version BEFORE INSERT ON public.approvals_policyversion
+  FOR EACH ROW EXECUTE FUNCTION muniment.check_policy_version();
+ALTER TABLE public.approvals_policyversion ENABLE ALWAYS TRIGGER r_policy_version;
+
+CREATE OR REPLACE FUNCTION muniment.check_requirement() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM public.approvals_policyversion
+                 WHERE id = NEW.policy_version_id AND written_in = muniment.this_transaction()) THEN
+    PERFORM muniment.refuse('MU003', 'policy-version-final', 'A policy version is final: its requirements came with it.',
+      'Write a new version.');
+  END IF;
+  RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS r_requirement ON public.approvals_requirement;
+CREATE TRIGGER r_requirement BEFORE INSERT ON public.approvals_requirement
+  FOR EACH ROW EXECUTE FUNCTION muniment.check_requirement();
+ALTER TABLE public.approvals_requirement ENABLE ALWAYS TRIGGER r_requirement;
+
+CREATE OR REPLACE FUNCTION muniment.check_publication() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_writer bigint;
+  p public.approvals_policy%ROWTYPE;
+BEGIN
+  SELECT pv.recorded_by_id INTO v_writer FROM public.approvals_policyversion pv WHERE pv.id = NEW.policy_version_id;
+  SELECT x.* INTO p FROM public.approvals_policyversion pv JOIN public.approvals_policy x ON x.id = pv.policy_id
+    WHERE pv.id = NEW.policy_version_id;
+  PERFORM muniment.lock_environment(p.environment_id);
+  PERFORM muniment.require_policy_owner(p.namespace_id);
+  IF NOT EXISTS (SELECT 1 FROM public.approvals_requirement WHERE policy_version_id = NEW.policy_version_id) THEN
+    PERFORM muniment.refuse('MU009', 'policy-empty', 'A policy that asks nothing is not published.',
+      'Write a version with requirements.');
+  END IF;
+  IF muniment.is_operator() THEN
+    IF EXISTS (SELECT 1 FROM public.approvals_policypublication o
+               JOIN public.approvals_policyversion v ON v.id = o.policy_version_id WHERE v.policy_id = p.id) THEN
+      PERFORM muniment.refuse('MU006', 'second-policy-owner', 'The operator publishes the first default only.',
+        'Let two policy owners publish.');
+    END IF;
+  ELSIF muniment.person_of(v_writer) = muniment.person_of(muniment.actor_id())
+        OR NOT muniment.holds_role(v_writer, ARRAY['policy_owner'], p.namespace_id, clock_timestamp()) THEN
+    PERFORM muniment.refuse('MU006', 'second-policy-owner', 'Two policy owners publish: one writes, another publishes.',
+      'Ask another policy owner to publish it.');
+  END IF;
+  RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS r_publication ON public.approvals_policypublication;
+CREATE TRIGGER r_publication BEFORE INSERT ON public.approvals_policypublication
+  FOR EACH ROW EXECUTE FUNCTION muniment.check_publication();
+ALTER TABLE public.approvals_policypublication ENABLE ALWAYS TRIGGER r_publication;

@@ -1,0 +1,160 @@
+-- Promotions: lock everything the answer rests on (BEFORE), then ask the gate in a statement of its own (AFTER), whose
+-- snapshot is taken with the locks held. Lock and question in one statement promoted on a revoked vote; a BEFORE alone
+-- leaves a decision without a promotion under ON CONFLICT DO NOTHING. Each lock below is held by a race test
+-- (tests/approvals/races) that fails when its line, marked `lock: name`, is taken out.
+
+CREATE OR REPLACE FUNCTION muniment.lock_for_promotion(p_release bigint, p_environment bigint, p_model bigint,
+                                                       p_model_version bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_kinds text[];
+  v_ids bigint[];
+  v_locked integer := -1;
+  v_promotions bigint[];
+BEGIN
+  PERFORM muniment.require_read_committed();
+  SELECT coalesce(array_agg(r.kind), '{}'), coalesce(array_agg(r.id), '{}') INTO v_kinds, v_ids
+    FROM muniment.roots_of_model_version(p_model_version) r;
+  v_promotions := ARRAY(
+    SELECT l.promotion_id FROM public.approvals_liveslot l WHERE l.model_id = p_model
+    UNION SELECT p.id FROM public.approvals_promotion p JOIN public.approvals_release r ON r.id = p.release_id
+          WHERE r.model_version_id = p_model_version);
+  PERFORM muniment.queue(
+    ARRAY(SELECT muniment.stripe(x.kind, x.id) FROM unnest(v_kinds, v_ids) AS x (kind, id))
+      || ARRAY(SELECT muniment.stripe('promotion', x) FROM unnest(v_promotions) x)
+      || muniment.stripe('environment', p_environment) || muniment.stripe('release', p_release), true);  -- lock: queue
+  PERFORM 1 FROM public.approvals_release r WHERE r.id = p_release FOR UPDATE;  -- lock: release
+  PERFORM 1 FROM public.approvals_environment e WHERE e.id = p_environment FOR SHARE;  -- lock: environment
+  -- Votes stand still under the release's lock, so these are all the grants and persons the answer can rest on.
+  PERFORM 1 FROM public.governance_rolegrant g
+    WHERE g.id IN (SELECT s.role_grant_id FROM public.approvals_signoff s WHERE s.release_id = p_release)
+    ORDER BY g.id FOR SHARE;  -- lock: grants
+  PERFORM 1 FROM public.governance_principal p
+    WHERE p.id IN (SELECT s.recorded_by_id FROM public.approvals_signoff s WHERE s.release_id = p_release)
+    ORDER BY p.id FOR SHARE;  -- lock: persons
+  PERFORM 1 FROM public.approvals_promotion p WHERE p.id = ANY (v_promotions) ORDER BY p.id FOR NO KEY UPDATE;  -- lock: promotions
+  LOOP
+    SELECT coalesce(array_agg(r.kind), '{}'), coalesce(array_agg(r.id), '{}') INTO v_kinds, v_ids
+      FROM muniment.roots_of_model_version(p_model_version) r;
+    EXIT WHEN cardinality(v_ids) = v_locked;  -- it only grows: no more than before is the same as before
+    PERFORM muniment.lock_rows(v_kinds, v_ids, false);  -- lock: roots
+    v_locked := cardinality(v_ids);
+  END LOOP;
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.check_promotion() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  r record;
+  v_live bigint;
+BEGIN
+  PERFORM muniment.actor_id();
+  SELECT x.id, x.environment_id, x.slot, x.model_version_id, v.model_id INTO r
+    FROM public.approvals_release x JOIN public.lineage_modelversion v ON v.id = x.model_version_id
+    WHERE x.id = NEW.release_id;
+  IF NOT FOUND THEN
+    PERFORM muniment.refuse('MU009', 'no-such-release', 'There is no such release.', 'Open one.');
+  END IF;
+  NEW.model_id := coalesce(NEW.model_id, r.model_id);
+  NEW.environment_id := coalesce(NEW.environment_id, r.environment_id);
+  NEW.slot := coalesce(NEW.slot, r.slot);
+  IF NEW.model_id <> r.model_id OR NEW.environment_id <> r.environment_id OR NEW.slot <> r.slot THEN
+    PERFORM muniment.refuse('MU009', 'other-place', 'A promotion goes where its release says.',
+      'Open a release for that model, environment and slot.');
+  END IF;
+  PERFORM muniment.lock_for_promotion(r.id, r.environment_id, r.model_id, r.model_version_id);
+  IF EXISTS (SELECT 1 FROM public.approvals_releaseclosure c WHERE c.release_id = r.id) THEN
+    PERFORM muniment.refuse('MU008', 'release-closed', 'This release is closed.', 'Open a new one.');
+  END IF;
+  SELECT l.promotion_id INTO v_live FROM public.approvals_liveslot l
+    WHERE l.model_id = r.model_id AND l.environment_id = r.environment_id AND l.slot = r.slot FOR UPDATE;  -- lock: slot
+  IF v_live IS DISTINCT FROM NEW.replaces_id THEN
+    PERFORM muniment.refuse('MU008', 'another-went-live', 'Another promotion went live there meanwhile.',
+      'Look at what is live now, and promote again if it is still right.');
+  END IF;
+  NEW.started_at := clock_timestamp();
+  RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.decide_promotion() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_at timestamptz := clock_timestamp();
+  v_rows jsonb;
+  v_snapshot text;
+  v_open boolean;
+BEGIN
+  SELECT muniment.gate_rows(NEW.release_id, v_at), pg_current_snapshot()::text INTO v_rows, v_snapshot;
+  v_open := muniment.gate_opens(v_rows);
+  IF NOT v_open AND NOT EXISTS (SELECT 1 FROM public.approvals_environment e
+                                WHERE e.id = NEW.environment_id AND e.observe_only_until > v_at) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU007', MESSAGE = 'The gate is closed.', DETAIL = v_rows::text,
+      HINT = 'Each requirement says what is missing and who can give it.';
+  END IF;
+  -- The slot's unique key decides between two promotions that both saw an empty slot.
+  INSERT INTO public.approvals_liveslot AS l (model_id, environment_id, slot, promotion_id)
+    VALUES (NEW.model_id, NEW.environment_id, NEW.slot, NEW.id)
+    ON CONFLICT (model_id, environment_id, slot) DO UPDATE SET promotion_id = excluded.promotion_id
+      WHERE l.promotion_id = NEW.replaces_id;
+  IF NOT FOUND THEN
+    PERFORM muniment.refuse('MU008', 'another-went-live', 'Another promotion went live there meanwhile.',
+      'Look at what is live now, and promote again if it is still right.');
+  END IF;
+  IF NEW.replaces_id IS NOT NULL THEN
+    INSERT INTO public.approvals_promotionend (promotion_id, kind, reason)
+      VALUES (NEW.replaces_id, 'superseded', format('Superseded by promotion %s.', NEW.id));
+  END IF;
+  INSERT INTO public.approvals_releaseclosure (release_id, kind, reason)
+    VALUES (NEW.release_id, 'promoted', format('Promotion %s.', NEW.id));
+  INSERT INTO public.approvals_gatedecision (promotion_id, release_id, policy_version_id, would_have_refused,
+                                             requirements, snapshot, decided_at)
+    SELECT NEW.id, NEW.release_id, muniment.active_policy_version(NEW.environment_id, m.risk_tier, m.namespace_id),
+           NOT v_open, v_rows, v_snapshot, v_at
+    FROM public.lineage_model m WHERE m.id = NEW.model_id;
+  RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS r_promotion ON public.approvals_promotion;
+CREATE TRIGGER r_promotion BEFORE INSERT ON public.approvals_promotion
+  FOR EACH ROW EXECUTE FUNCTION muniment.check_promotion();
+ALTER TABLE public.approvals_promotion ENABLE ALWAYS TRIGGER r_promotion;
+DROP TRIGGER IF EXISTS r_decide ON public.approvals_promotion;
+CREATE TRIGGER r_decide AFTER INSERT ON public.approvals_promotion
+  FOR EACH ROW EXECUTE FUNCTION muniment.decide_promotion();
+ALTER TABLE public.approvals_promotion ENABLE ALWAYS TRIGGER r_decide;
+
+-- The end of a promotion; the slot is free from that moment.
+CREATE OR REPLACE FUNCTION muniment.check_promotion_end() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM muniment.actor_id();
+  IF NEW.kind = 'superseded' THEN  -- inside the promotion that follows, which holds this one already
+    IF NOT EXISTS (SELECT 1 FROM public.approvals_promotion p WHERE p.replaces_id = NEW.promotion_id) THEN
+      PERFORM muniment.refuse('MU008', 'not-superseded', 'A promotion is superseded by another promotion alone.',
+        'Promote another version, or end this one as rolled back, suspended, recalled or retired.');
+    END IF;
+  ELSE
+    PERFORM muniment.lock_promotion(NEW.promotion_id);
+  END IF;
+  IF EXISTS (SELECT 1 FROM public.approvals_promotionend e WHERE e.promotion_id = NEW.promotion_id) THEN
+    PERFORM muniment.refuse('MU008', 'promotion-ended', 'This promotion has ended.', 'Look at what is live now.');
+  END IF;
+  NEW.ended_at := clock_timestamp();
+  RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.free_slot() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  DELETE FROM public.approvals_liveslot l WHERE l.promotion_id = NEW.promotion_id;
+  RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS r_promotion_end ON public.approvals_promotionend;
+CREATE TRIGGER r_promotion_end BEFORE INSERT ON public.approvals_promotionend
+  FOR EACH ROW EXECUTE FUNCTION muniment.check_promotion_end();
+ALTER TABLE public.approvals_promotionend ENABLE ALWAYS TRIGGER r_promotion_end;
+DROP TRIGGER IF EXISTS r_free_slot ON public.approvals_promotionend;
+CREATE TRIGGER r_free_slot AFTER INSERT ON public.approvals_promotionend
+  FOR EACH ROW EXECUTE FUNCTION muniment.free_slot();
+ALTER TABLE public.approvals_promotionend ENABLE ALWAYS TRIGGER r_free_slot;
