@@ -1,0 +1,104 @@
+"""Fixtures for all tests: the app's login on a copy of the template database, the cast, and doors for each of them."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests import databases
+from tests.cast import KEYS, Cast, email, load
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
+    """A copy of the template for this test process, used as the app's login (tests roll back)."""
+    from django.db import connection
+
+    name = f"muniment_test_{os.getpid()}_{uuid.uuid4().hex[:6]}"
+    databases.copy(name)
+    with django_db_blocker.unblock():
+        connection.close()
+        connection.settings_dict["NAME"] = name
+        yield
+        connection.close()
+    databases.drop(name)
+
+
+@pytest.fixture
+def transactional_db() -> None:
+    """Refused: flushing would mean TRUNCATE. Take `own_database`."""
+    raise pytest.UsageError("Use the fixture own_database: governed tables cannot be flushed.")
+
+
+@pytest.fixture
+def own_database(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """A database of the test's own, for what must commit or connects twice; Django's connection uses it as the app."""
+    from django.db import connection
+
+    name = f"muniment_own_{os.getpid()}_{uuid.uuid4().hex[:8]}"
+    databases.copy(name)
+    with django_db_blocker.unblock():
+        former = connection.settings_dict["NAME"]
+        connection.close()
+        connection.settings_dict["NAME"] = name
+        try:
+            yield name
+        finally:
+            connection.close()
+            connection.settings_dict["NAME"] = former
+    databases.drop(name)
+
+
+@pytest.fixture
+def raw(own_database: str) -> Iterator[Callable[[str], "psycopg.Connection[Any]"]]:
+    """Raw connections to the test's own database: raw("app"), raw("owner"), raw("superuser"), …"""
+    opened: list[psycopg.Connection[Any]] = []
+
+    def connect(login: str) -> "psycopg.Connection[Any]":
+        connection = psycopg.connect(databases.url(login, own_database), autocommit=True)
+        opened.append(connection)
+        return connection
+
+    yield connect
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def cast(request: pytest.FixtureRequest) -> Cast:
+    """The cast, in whichever database the test uses."""
+    request.getfixturevalue("own_database" if "own_database" in request.fixturenames else "db")
+    return load()
+
+
+@pytest.fixture
+def api(cast: Cast) -> Callable[[str], Any]:
+    """An API client that sends a service account's key: api("pipeline").post(...)."""
+    from rest_framework.test import APIClient
+
+    def client(name: str) -> Any:
+        made = APIClient()
+        made.credentials(HTTP_AUTHORIZATION=f"Bearer {KEYS[name]}")
+        return made
+
+    return client
+
+
+@pytest.fixture
+def signed_in(cast: Cast) -> Callable[[str], Any]:
+    """A browser of a member of the cast, signed in: signed_in("risk").get("/")."""
+    from django.test import Client
+
+    from governance.accounts.models import User
+
+    def client(name: str) -> Any:
+        made = Client()
+        made.force_login(
+            User.objects.get(email=email(name)), backend="allauth.account.auth_backends.AuthenticationBackend"
+        )
+        return made
+
+    return client

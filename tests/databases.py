@@ -1,0 +1,119 @@
+"""Databases for tests: one template, migrated by the owner and peopled with the cast; copies of it for everything else.
+
+A test never flushes: TRUNCATE is refused to everyone. A test that must commit takes a copy of its own (0.2 s).
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from governance.runtime.provision import close_database
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGIN_VARIABLES = {
+    "app": "DATABASE_URL",
+    "owner": "DATABASE_OWNER_URL",
+    "sealer": "DATABASE_SEALER_URL",
+    "auditor": "DATABASE_AUDITOR_URL",
+    "superuser": "DATABASE_SUPERUSER_URL",
+}
+CONTENT = ("governance/**/*.py", "governance/**/*.sql", "lineage/**/*.py", "lineage/**/*.sql", "approvals/**/*.py",
+           "approvals/**/*.sql", "tests/cast.py", "requirements.txt")  # fmt: skip
+
+
+def url(login: str, database: str) -> str:
+    """The connection string of a login for a database of the test server."""
+    parts = conninfo_to_dict(os.environ[LOGIN_VARIABLES[login]])
+    return make_conninfo(**{**parts, "dbname": database})
+
+
+def environment(database: str) -> dict[str, str]:
+    """The environment of a subprocess that is to work on a database of the test server."""
+    return {**os.environ, **{variable: url(login, database) for login, variable in LOGIN_VARIABLES.items()}}
+
+
+def template() -> str:
+    """The name of the migrated template with the cast; built when the product's files have changed."""
+    digest = hashlib.sha256()
+    for pattern in CONTENT:
+        for file in sorted(ROOT.glob(pattern)):
+            digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
+    name = f"{_prefix()}{digest.hexdigest()[:16]}"
+    with psycopg.connect(url("owner", maintenance_database()), autocommit=True) as owner:
+        # Test processes start together; one builds, the others wait.
+        owner.execute("SELECT pg_advisory_lock(7234)")
+        if not _exists(owner, name):
+            _drop_stale(owner)
+            half_made = f"{name}_half"
+            drop(half_made)
+            owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(half_made)))
+            close_database(owner, half_made)
+            manage(half_made, "migrate", "-v0", login="owner")
+            manage(half_made, "grant_delay", "0", login="owner")
+            subprocess.run(
+                [sys.executable, "-m", "tests.cast"], cwd=ROOT, env=environment(half_made), check=True, timeout=120
+            )
+            owner.execute(
+                sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(half_made), sql.Identifier(name))
+            )
+    return name
+
+
+def manage(database: str, *arguments: str, login: str = "app") -> str:
+    """Run a management command on a database; its output. Fails the test when the command fails."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**environment(database), "MUNIMENT_LOGIN": login},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def copy(name: str) -> None:
+    """Make a database as a copy of the template."""
+    source = template()
+    with psycopg.connect(url("owner", maintenance_database()), autocommit=True) as owner:
+        owner.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                sql.Identifier(name), sql.Identifier(source)
+            )
+        )
+        close_database(owner, name)
+
+
+def drop(name: str) -> None:
+    """Drop a database, and whoever is still connected to it."""
+    with psycopg.connect(url("owner", maintenance_database()), autocommit=True) as owner:
+        owner.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def maintenance_database() -> str:
+    """The database of the environment's own URL: connected to, never written."""
+    return str(conninfo_to_dict(os.environ["DATABASE_OWNER_URL"])["dbname"])
+
+
+def _prefix() -> str:
+    """Several checkouts may share one server; each keeps its own templates."""
+    return f"template_{maintenance_database()}_"
+
+
+def _exists(owner: "psycopg.Connection[tuple[object, ...]]", name: str) -> bool:
+    return owner.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is not None
+
+
+def _drop_stale(owner: "psycopg.Connection[tuple[object, ...]]") -> None:
+    rows = owner.execute(
+        "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [_prefix()]
+    ).fetchall()
+    for (stale,) in rows:
+        drop(str(stale))
