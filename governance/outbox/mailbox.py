@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections.abc import Sequence
+from email.generator import BytesGenerator
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class FileMailbox(BaseEmailBackend):
         part = self.folder / f"{PART}{os.getpid()}-{time.monotonic_ns()}"
         try:
             with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(content.as_bytes(linesep="\r\n"))
+                BytesGenerator(file, mangle_from_=False).flatten(content, linesep="\r\n")
                 file.flush()
                 os.fsync(file.fileno())
             # A link and not a rename: a rename would replace what another worker wrote in the meantime.

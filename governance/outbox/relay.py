@@ -52,8 +52,8 @@ def backoff(attempts: int) -> timedelta:
 
     Jitter, because messages that failed together would otherwise come back together.
     """
-    wait = min(FIRST_WAIT * 2 ** min(attempts - 1, 30), LONGEST_WAIT)
-    return wait * random.uniform(0.5, 1.0)  # noqa: S311 (spreads load, protects nothing)
+    wait = min(FIRST_WAIT * (1 << min(attempts - 1, 30)), LONGEST_WAIT)
+    return wait * random.uniform(0.5, 1.0)
 
 
 def drain(*, topics: Iterable[str] | None = None, limit: int | None = None, seconds: float | None = None) -> Tally:

@@ -50,8 +50,6 @@ def poke() -> None:
         connection = app.connection_for_write(transport_options=hint_options())
         with producers[connection].acquire(block=True, timeout=1) as producer:
             relay.apply_async(producer=producer, retry=False, ignore_result=True, expires=60)
-    except (
-        Exception
-    ) as error:  # kombu, redis, amqp and socket errors share no base class
+    except Exception as error:  # kombu, redis, amqp and socket errors share no base class
         _quiet_until = time.monotonic() + QUIET_SECONDS
         logger.warning("outbox: broker unreachable (%s: %s), the sweep will deliver", type(error).__name__, error)

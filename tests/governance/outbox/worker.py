@@ -1,0 +1,16 @@
+"""What the worker processes of these tests run: `celery -A tests.governance.outbox.worker`, the product's own app."""
+
+from celery.signals import import_modules
+
+from governance.celery import app
+
+__all__ = ["app"]
+
+
+@import_modules.connect(sender=app, weak=False)
+def prepare(**_: object) -> None:
+    """Once Django is ready: the tests' topic, and a sweep they need not wait ten seconds for."""
+    from tests.governance.outbox import topics
+
+    topics.register()
+    app.conf.beat_schedule["outbox-sweep"]["schedule"] = 1.0
