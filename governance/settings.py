@@ -171,6 +171,7 @@ SESSION_COOKIE_AGE = 8 * 3600
 SESSION_COOKIE_NAME = f"muniment_session_{MUNIMENT_PORT}"  # two copies on localhost share cookies across ports
 CSRF_COOKIE_NAME = f"muniment_csrf_{MUNIMENT_PORT}"
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "governance.api.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -240,4 +241,10 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    # Names for enumerations whose field is called as another's: else a new field renames the old one's type.
+    "ENUM_NAME_OVERRIDES": {
+        "PrincipalKind": "governance.accounts.models.Principal.Kind",
+        "RegisteredPrincipalKind": "governance.accounts.api.serializers.RegisteredKind",
+        "Role": "governance.accounts.roles.Role",
+    },
 }

@@ -35,7 +35,8 @@ _used = threading.local()
 
 def refuse_key_in_address(request: Request) -> None:
     """Raises Invalid (400) for a key in the address, even a valid one: addresses end up in logs and histories."""
-    for name, value in request.query_params.items():
+    for name in request.query_params:
+        value = str(request.query_params[name])
         if name.lower() in _SUSPECT_PARAMETERS or value.startswith(KEY_START) or name.startswith(KEY_START):
             sentence = _(
                 "A key never belongs into an address: addresses are logged. Send it as Authorization: Bearer <key>."
@@ -133,7 +134,7 @@ request_finished.connect(_write_use, dispatch_uid="muniment.api_key_last_used")
 
 
 class SessionAuthentication(DjangoSessionAuthentication):
-    """A person's session, with the CSRF token that Django asks for. Who was suspended is signed out of the API at once."""
+    """A person's session, with the CSRF token that Django asks for. Who is suspended is out of the API at once."""
 
     def authenticate(self, request: Request) -> tuple[Any, None] | None:
         """The signed-in user. Raises AuthenticationFailed (401) when their principal acts no longer."""

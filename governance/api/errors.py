@@ -131,14 +131,14 @@ def of_exception(error: exceptions.APIException, request: Any) -> dict[str, Any]
         found: dict[str, list[str]] = {}
         for path, sentence in flat(error.detail):
             found.setdefault(path, []).append(sentence)
-        detail = _("Mend what stands under errors and send it again. Nothing was written.")
-        return problem(status=400, detail=detail, field_errors=found, request=request)
-    detail = {
+        mend = _("Mend what stands under errors and send it again. Nothing was written.")
+        return problem(status=400, detail=mend, field_errors=found, request=request)
+    detail: Any = {
         404: _("No such record, or none that you may read."),
         405: _("%(method)s is not offered here; the Allow header lists what is.") % {"method": request.method},
         415: _("Send application/json, encoded in UTF-8."),
         406: _("Ask for application/json."),
-    }.get(error.status_code, error.detail)
+    }.get(error.status_code) or error.detail
     if isinstance(error, exceptions.NotAuthenticated):
         detail = _("Sign in, or send an API key: Authorization: Bearer <key>.")
     return problem(status=error.status_code, detail=detail, request=request)
@@ -188,7 +188,7 @@ def _headers_of(error: exceptions.APIException) -> dict[str, str]:
     return headers
 
 
-# --- Outside views: handler400, handler403, handler404, handler500 of urls.py ------------------------------------------
+# --- Outside views: handler400, handler403, handler404, handler500 of urls.py ---------------------------------------
 
 
 def wants_problem(request: HttpRequest) -> bool:

@@ -57,7 +57,7 @@ def as_json_number(value: Decimal) -> float:
 class ExactJSONField(serializers.Field[Any, Any, Any, Any]):
     """Free JSON that is kept as it was sent. `kind` may ask for dict or list.
 
-    Numbers that a double cannot hold exactly are refused: as text they may be sent, rounded they would be another value.
+    Numbers that a double cannot hold exactly are refused: they may be sent as text; rounded they would be others.
     """
 
     default_error_messages = {

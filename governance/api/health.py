@@ -1,4 +1,4 @@
-"""For operators: is the process alive, can it serve, how is it doing. None of them tells a stranger anything but that."""
+"""For operators: is the process alive, can it serve, how is it doing. A stranger learns nothing but that."""
 
 import hmac
 import logging
@@ -16,7 +16,7 @@ from kombu import Connection
 from governance.api import metrics
 
 log = logging.getLogger(__name__)
-BROKER_TIMEOUT = 2.0  # seconds
+BROKER_TIMEOUT = 2  # seconds
 _migrated = threading.Event()
 
 

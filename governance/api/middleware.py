@@ -52,7 +52,7 @@ class RequestIdMiddleware:
 
 
 class SecurityHeadersMiddleware:
-    """A policy that admits nothing from elsewhere and nothing inline: injected script has nowhere to run (attack A80)."""
+    """A policy that admits nothing from elsewhere and nothing inline: injected script cannot run (attack A80)."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response

@@ -1,4 +1,4 @@
-"""Pages by key: a list that grows while it is read neither skips nor repeats, and the last page costs what the first does.
+"""Pages by key: a list that grows while it is read neither skips nor repeats, and the last page costs as the first.
 
 No counts: counting reads everything, and the number of what one may not see is itself a leak (attack A71).
 """
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core import signing
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, Q
 from django.utils.translation import gettext as _
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -29,7 +29,7 @@ class KeysetPagination(BasePagination):
 
     ordering: tuple[str, ...] = ("-id",)
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """One page of records. Raises Invalid for a limit or cursor that was not given out here."""
         self.request = request
         ordering = tuple(getattr(view, "ordering", None) or self.ordering)

@@ -1,7 +1,7 @@
 """Reading a body: one meaning or a refusal.
 
 A record that two readers could read differently is no evidence. JSON leaves room for it (duplicate keys, NaN, numbers
-beyond a double, lone surrogates), and Python's own reader takes all of it, so the room is closed here (attacks A43, A50).
+beyond a double, lone surrogates), and Python's own reader takes all of it: the room is closed here (attacks A43, A50).
 """
 
 import json
@@ -20,7 +20,7 @@ from governance.errors import Invalid, TooLarge
 MAX_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 50
 MAX_DIGITS = 100
-"""A number longer than this is refused: no metric has as many digits, and reading them costs the square of the length."""
+"""A longer number is refused: no metric has as many digits, and reading them costs the square of the length."""
 MAX_EXPONENT = 308
 """The largest power of ten a double holds: beyond it other readers of the same record would see infinity or nothing."""
 WHOLE_BODY = "(body)"

@@ -59,7 +59,8 @@ def person_of(request: Request | HttpRequest) -> Principal:
 
 def reason_of(request: Request, data: dict[str, Any] | None = None) -> str:
     """The reason given in the body, or the call itself as a sentence."""
-    given = (data if data is not None else request.data).get("reason")
+    body: Any = data if data is not None else request.data
+    given = body.get("reason")
     if isinstance(given, str) and given.strip():
         return given
     return f"{request.method} {request.path}"

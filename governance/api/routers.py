@@ -1,4 +1,4 @@
-"""Addresses of collections: /<collection>, /<collection>/{id}, /<collection>/{id}/<act>, all without a slash at the end."""
+"""Addresses of collections: /<collection>, /<collection>/{id}, /<collection>/{id}/<act>; no slash at the end."""
 
 from django.urls import URLPattern, URLResolver
 from rest_framework.routers import SimpleRouter

@@ -22,7 +22,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField(help_text=_("The HTTP status."))
     detail = serializers.CharField(help_text=_("What to do, in the reader's language."))
     instance = serializers.CharField(allow_null=True, help_text=_("This request, as it stands in the server's log."))
-    errors = serializers.DictField(
+    errors = serializers.DictField(  # type: ignore[assignment]  # a field of the body, not the serializer's own errors
         child=serializers.ListField(child=serializers.CharField()),
         help_text=_("Sentences by the path of the field they are about, such as criteria[0].threshold."),
     )
@@ -41,12 +41,17 @@ _WITH_BODY = {
 }
 
 
-class RecordSchema(AutoSchema):  # type: ignore[no-untyped-call]  # drf-spectacular is untyped in part
+class RecordSchema(AutoSchema):
     """Reads the declarations of RecordViewSet and of `act`."""
 
     def _act(self) -> ActSchema | None:
         handler = getattr(self.view, getattr(self.view, "action", None) or "", None)
         return getattr(handler, "act_schema", None)
+
+    def _shown(self) -> type[serializers.BaseSerializer[Any]]:
+        view: Any = self.view
+        shown: type[serializers.BaseSerializer[Any]] = view.serializer_class
+        return shown
 
     def get_request_serializer(self) -> Any:
         """The serializer that reads the body, not the one that shows the record."""
@@ -59,10 +64,10 @@ class RecordSchema(AutoSchema):  # type: ignore[no-untyped-call]  # drf-spectacu
     def get_response_serializers(self) -> Any:
         """Writes answer the record with its receipt: 201 for a new one, 200 for one that stood there."""
         if act := self._act():
-            shown = with_receipt(act.answer or self.view.serializer_class)
+            shown = with_receipt(act.answer or self._shown())
             return {201: shown} if act.creates else {200: shown}
         if getattr(self.view, "action", None) == "create" and self.method == "POST":
-            shown = with_receipt(self.view.serializer_class)
+            shown = with_receipt(self._shown())
             return {
                 201: OpenApiResponse(shown, description=str(_("Recorded."))),
                 200: OpenApiResponse(shown, description=str(_("It stood there already with the same content."))),
@@ -95,7 +100,7 @@ class RecordSchema(AutoSchema):  # type: ignore[no-untyped-call]  # drf-spectacu
         return responses
 
 
-class KeyScheme(OpenApiAuthenticationExtension):
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # its registration is untyped
     """The two ways to send a key."""
 
     target_class = "governance.api.authentication.ApiKeyAuthentication"
@@ -113,7 +118,7 @@ class KeyScheme(OpenApiAuthenticationExtension):
         ]
 
 
-class SessionScheme(OpenApiAuthenticationExtension):
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # as above
     """A person's session."""
 
     target_class = "governance.api.authentication.SessionAuthentication"

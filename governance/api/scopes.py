@@ -1,6 +1,7 @@
 """What a key is good for, beyond what its account's roles permit: a key may be cut to less, never to more.
 
-A scope is `read` or `write` (everything), or `<collection>:read` or `<collection>:write`. No scopes: all that the roles permit.
+A scope is `read` or `write` (everything), or `<collection>:read` or `<collection>:write`. No scopes: all that the
+roles permit.
 """
 
 import re

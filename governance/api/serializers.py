@@ -5,7 +5,6 @@ converted on the way in.
 """
 
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -21,7 +20,7 @@ REASON_MAX = 2000
 
 
 def strict_faults(serializer: serializers.BaseSerializer[Any], data: Mapping[str, Any]) -> dict[str, list[str]]:
-    """What a strict reading finds: unknown fields, fields the server sets, values of another kind. {field: sentences}."""
+    """What a strict reading finds, by field: unknown ones, ones the server sets, values of another kind."""
     fields: Mapping[str, serializers.Field[Any, Any, Any, Any]] = serializer.fields  # type: ignore[attr-defined]  # every subclass that mixes Strict in has them
     faults: dict[str, list[str]] = {}
     for name, value in data.items():
@@ -102,7 +101,7 @@ class NamespacedWriteSerializer(WriteSerializer):
 class FilterSerializer(serializers.Serializer[Any]):
     """The query parameters of a list. A field's `source` is the lookup it stands for: `IdField(source="dataset_id")`.
 
-    Text becomes numbers and moments here, since an address knows nothing else; unknown and repeated parameters are refused.
+    Text becomes numbers and moments here, since an address knows nothing else; unknown and repeated ones are refused.
     """
 
     own = frozenset({"cursor", "limit", "format"})
@@ -145,9 +144,13 @@ class ReceiptSerializer(serializers.Serializer[Any]):
         return super().to_representation(receipt(instance))
 
 
-@cache
+_receipted: dict[type[serializers.BaseSerializer[Any]], type[serializers.BaseSerializer[Any]]] = {}
+
+
 def with_receipt(serializer_class: type[serializers.BaseSerializer[Any]]) -> type[serializers.BaseSerializer[Any]]:
-    """The same serializer with `receipt` at its end: what a write answers."""
+    """The same serializer with `receipt` at its end: what a write answers. One class each, for the schema's sake."""
+    if serializer_class in _receipted:
+        return _receipted[serializer_class]
     members: dict[str, Any] = {
         "receipt": ReceiptSerializer(source="*", read_only=True),
         "__module__": serializer_class.__module__,
@@ -157,4 +160,5 @@ def with_receipt(serializer_class: type[serializers.BaseSerializer[Any]]) -> typ
     if meta is not None and getattr(meta, "fields", None) not in (None, "__all__"):
         members["Meta"] = type("Meta", (meta,), {"fields": (*meta.fields, "receipt")})
     name = serializer_class.__name__.removesuffix("Serializer")
-    return type(f"{name}RecordedSerializer", (serializer_class,), members)
+    _receipted[serializer_class] = type(f"{name}RecordedSerializer", (serializer_class,), members)
+    return _receipted[serializer_class]

@@ -1,4 +1,4 @@
-"""What the kernel offers over HTTP, to be included at the root by governance.urls; the rooms add their own under /api/v1/."""
+"""What the kernel offers over HTTP; included at the root by governance.urls, where the rooms add their own."""
 
 from django.urls import include, path
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db.models import Model, QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from rest_framework import serializers, status, viewsets
 from rest_framework.request import Request
@@ -20,20 +21,19 @@ from governance.errors import Missing
 from governance.history.models import GovernedModel
 
 
-class DoorMixin:
-    """What every end point does: checks the key's scope, answers OPTIONS plainly, reads and answers in the house's way."""
+class DoorMixin(APIView):
+    """What every end point does: check the key's scope, answer OPTIONS plainly, read and answer in the house's way."""
 
     collection: ClassVar[str] = ""
     """The name under /api/v1/, and of the scope a key needs."""
-    request: Request
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """After authentication, before the handler. Raises Forbidden when the key was not issued for this."""
-        super().initial(request, *args, **kwargs)  # type: ignore[misc]  # mixed into APIView only
+        super().initial(request, *args, **kwargs)
         if request.user and request.user.is_authenticated:
             require_scope(api_key_of(request), collection=self.collection, method=request.method or "")
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         """Which methods there are, in the Allow header; what they take stands in the schema."""
         return Response(status=status.HTTP_204_NO_CONTENT)
 

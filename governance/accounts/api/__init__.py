@@ -1,0 +1,1 @@
+"""The accounts over HTTP: namespaces, principals, role grants, API keys, and the history of every governed record."""
