@@ -1,5 +1,6 @@
 """A real Celery worker on the test's own database and on a broker database of its own."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -80,14 +81,16 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def lose_everything() -> None:
     """What a broker does that restarts without its data."""
-    client().flushdb()
+    with client() as redis:
+        redis.flushdb()
 
 
-def client() -> Any:
+@contextlib.contextmanager
+def client() -> Iterator[Any]:
     """The redis client of the broker that this process's hints go to."""
     with app.connection_for_write() as connection:
         channel: Any = connection.default_channel
-        return channel.client
+        yield channel.client
 
 
 @pytest.fixture

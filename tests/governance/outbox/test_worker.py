@@ -49,7 +49,8 @@ def test_the_broker_loses_everything_and_the_sweep_delivers(cast: Cast, worker: 
     for number in range(20):
         tell_risk(cast, number)
     lose_everything()
-    assert client().keys("*") == []
+    with client() as redis:
+        assert redis.keys("*") == []
     worker.start()
     wait_until(all_delivered, 30, states)
     assert len(letters(tmp_path)) == 20
