@@ -27,9 +27,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "name",
@@ -106,9 +104,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "subject_digest",
@@ -191,9 +187,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "written_in",
-                    approvals.models.fields.TransactionField(
-                        blank=True, editable=False, verbose_name="transaction"
-                    ),
+                    approvals.models.fields.TransactionField(blank=True, editable=False, verbose_name="transaction"),
                 ),
                 (
                     "dataset_version",
@@ -250,9 +244,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "item",
@@ -306,9 +298,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "metric",
@@ -408,9 +398,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "kind",
@@ -547,9 +535,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "kind",
@@ -565,9 +551,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "text",
-                    models.TextField(
-                        help_text="1 to 5,000 characters.", verbose_name="text"
-                    ),
+                    models.TextField(help_text="1 to 5,000 characters.", verbose_name="text"),
                 ),
                 (
                     "finding",
@@ -601,9 +585,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "name",
@@ -668,9 +650,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -708,9 +688,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "item",
@@ -742,9 +720,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -795,9 +771,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "metric",
@@ -875,9 +849,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -928,9 +900,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "kind",
@@ -946,9 +916,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "text",
-                    models.TextField(
-                        help_text="1 to 5,000 characters.", verbose_name="text"
-                    ),
+                    models.TextField(help_text="1 to 5,000 characters.", verbose_name="text"),
                 ),
                 ("history_date", models.DateTimeField()),
                 (
@@ -960,9 +928,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -1013,9 +979,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "kind",
@@ -1071,9 +1035,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "written_in",
-                    approvals.models.fields.TransactionField(
-                        blank=True, editable=False, verbose_name="transaction"
-                    ),
+                    approvals.models.fields.TransactionField(blank=True, editable=False, verbose_name="transaction"),
                 ),
                 ("history_date", models.DateTimeField()),
                 (
@@ -1085,9 +1047,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -1180,9 +1140,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "risk_tier",
@@ -1206,9 +1164,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -1273,9 +1229,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "slot",
@@ -1309,9 +1263,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -1375,9 +1327,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "kind",
@@ -1433,9 +1383,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "written_in",
-                    approvals.models.fields.TransactionField(
-                        blank=True, editable=False, verbose_name="transaction"
-                    ),
+                    approvals.models.fields.TransactionField(blank=True, editable=False, verbose_name="transaction"),
                 ),
                 (
                     "dataset",
@@ -1502,9 +1450,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "metric",
@@ -1565,9 +1511,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -1628,9 +1572,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "metric",
@@ -1713,9 +1655,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "risk_tier",
@@ -1772,9 +1712,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "number",
@@ -1795,9 +1733,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "written_in",
-                    approvals.models.fields.TransactionField(
-                        blank=True, editable=False, verbose_name="transaction"
-                    ),
+                    approvals.models.fields.TransactionField(blank=True, editable=False, verbose_name="transaction"),
                 ),
                 ("history_date", models.DateTimeField()),
                 (
@@ -1809,9 +1745,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -1862,9 +1796,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "number",
@@ -1885,9 +1817,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "written_in",
-                    approvals.models.fields.TransactionField(
-                        blank=True, editable=False, verbose_name="transaction"
-                    ),
+                    approvals.models.fields.TransactionField(blank=True, editable=False, verbose_name="transaction"),
                 ),
                 (
                     "policy",
@@ -1921,9 +1851,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "recorded_by",
@@ -1956,15 +1884,11 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "position",
-                    models.PositiveSmallIntegerField(
-                        help_text="Order of asking, 1, 2, 3…", verbose_name="position"
-                    ),
+                    models.PositiveSmallIntegerField(help_text="Order of asking, 1, 2, 3…", verbose_name="position"),
                 ),
                 (
                     "key",
@@ -2040,9 +1964,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -2093,9 +2015,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 ("history_date", models.DateTimeField()),
                 (
@@ -2107,9 +2027,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -2160,9 +2078,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "slot",
@@ -2291,9 +2207,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "kind",
@@ -2336,9 +2250,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -2389,9 +2301,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "kind",
@@ -2462,9 +2372,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -2581,9 +2489,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "subject_digest",
@@ -2666,9 +2572,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "written_in",
-                    approvals.models.fields.TransactionField(
-                        blank=True, editable=False, verbose_name="transaction"
-                    ),
+                    approvals.models.fields.TransactionField(blank=True, editable=False, verbose_name="transaction"),
                 ),
                 ("history_date", models.DateTimeField()),
                 (
@@ -2680,9 +2584,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -2810,9 +2712,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "kind",
@@ -2876,9 +2776,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "slot",
@@ -2943,9 +2841,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "requirements",
@@ -2995,9 +2891,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "kind",
@@ -3028,9 +2922,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -3081,9 +2973,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "requirements",
@@ -3102,9 +2992,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -3155,9 +3043,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "slot",
@@ -3191,9 +3077,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -3286,9 +3170,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "would_have_refused",
@@ -3328,9 +3210,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -3408,9 +3288,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "would_have_refused",
@@ -3492,9 +3370,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "kind",
@@ -3546,15 +3422,11 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "position",
-                    models.PositiveSmallIntegerField(
-                        help_text="Order of asking, 1, 2, 3…", verbose_name="position"
-                    ),
+                    models.PositiveSmallIntegerField(help_text="Order of asking, 1, 2, 3…", verbose_name="position"),
                 ),
                 (
                     "key",
@@ -3652,9 +3524,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "vote",
@@ -3769,9 +3639,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -3849,9 +3717,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "vote",
@@ -4007,9 +3873,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(blank=True)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "reason",
@@ -4028,9 +3892,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "history_id",
-                    models.BigAutoField(
-                        editable=False, primary_key=True, serialize=False
-                    ),
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
                 ),
                 ("history_change_reason", models.TextField(verbose_name="reason")),
                 ("history_user_id", models.BigIntegerField(verbose_name="actor")),
@@ -4081,9 +3943,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recorded_at",
-                    governance.history.fields.RecordedAtField(
-                        editable=False, verbose_name="recorded at"
-                    ),
+                    governance.history.fields.RecordedAtField(editable=False, verbose_name="recorded at"),
                 ),
                 (
                     "reason",
@@ -4119,15 +3979,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="environment",
-            constraint=models.UniqueConstraint(
-                fields=("name",), name="environment_name_unique"
-            ),
+            constraint=models.UniqueConstraint(fields=("name",), name="environment_name_unique"),
         ),
         migrations.AddConstraint(
             model_name="environment",
-            constraint=models.UniqueConstraint(
-                fields=("order",), name="environment_order_unique"
-            ),
+            constraint=models.UniqueConstraint(fields=("order",), name="environment_order_unique"),
         ),
         migrations.AddConstraint(
             model_name="environment",
@@ -4138,9 +3994,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="evidenceanswer",
-            constraint=models.UniqueConstraint(
-                fields=("evidence", "item"), name="evidence_answer_unique"
-            ),
+            constraint=models.UniqueConstraint(fields=("evidence", "item"), name="evidence_answer_unique"),
         ),
         migrations.AddConstraint(
             model_name="evidenceanswer",
@@ -4170,9 +4024,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="evidencevalue",
             constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("value__gt", Decimal("-1E+30")), ("value__lt", Decimal("1E+30"))
-                ),
+                condition=models.Q(("value__gt", Decimal("-1E+30")), ("value__lt", Decimal("1E+30"))),
                 name="evidence_value_finite",
             ),
         ),
@@ -4354,9 +4206,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="plan",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("title__regex", "[^[:space:]]")), name="plan_titled"
-            ),
+            constraint=models.CheckConstraint(condition=models.Q(("title__regex", "[^[:space:]]")), name="plan_titled"),
         ),
         migrations.AddIndex(
             model_name="historicalplancriterion",
@@ -4424,9 +4274,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="policyversion",
-            constraint=models.UniqueConstraint(
-                fields=("policy", "number"), name="policy_version_number_unique"
-            ),
+            constraint=models.UniqueConstraint(fields=("policy", "number"), name="policy_version_number_unique"),
         ),
         migrations.AddIndex(
             model_name="historicalrequirement",
@@ -4448,9 +4296,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="liveslot",
-            constraint=models.UniqueConstraint(
-                fields=("model", "environment", "slot"), name="live_slot_one_each"
-            ),
+            constraint=models.UniqueConstraint(fields=("model", "environment", "slot"), name="live_slot_one_each"),
         ),
         migrations.AddIndex(
             model_name="historicalpromotionend",
@@ -4533,9 +4379,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="finding",
             constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("severity__in", ["low", "medium", "high", "critical"])
-                ),
+                condition=models.Q(("severity__in", ["low", "medium", "high", "critical"])),
                 name="finding_severity_known",
             ),
         ),
@@ -4549,9 +4393,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="finding",
             constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("when_overdue", "nothing"), ("due__isnull", False), _connector="OR"
-                ),
+                condition=models.Q(("when_overdue", "nothing"), ("due__isnull", False), _connector="OR"),
                 name="finding_overdue_has_due",
             ),
         ),
@@ -4564,21 +4406,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="evidence",
-            index=models.Index(
-                fields=["model_version", "plan"], name="evidence_of_model_version"
-            ),
+            index=models.Index(fields=["model_version", "plan"], name="evidence_of_model_version"),
         ),
         migrations.AddIndex(
             model_name="evidence",
-            index=models.Index(
-                fields=["dataset_version", "plan"], name="evidence_of_dataset_version"
-            ),
+            index=models.Index(fields=["dataset_version", "plan"], name="evidence_of_dataset_version"),
         ),
         migrations.AddIndex(
             model_name="evidence",
-            index=models.Index(
-                fields=["promotion", "plan"], name="evidence_of_promotion"
-            ),
+            index=models.Index(fields=["promotion", "plan"], name="evidence_of_promotion"),
         ),
         migrations.AddConstraint(
             model_name="evidence",
@@ -4607,9 +4443,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="evidence",
             constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("claim", ""), ("claim__in", ["passed", "failed"]), _connector="OR"
-                ),
+                condition=models.Q(("claim", ""), ("claim__in", ["passed", "failed"]), _connector="OR"),
                 name="evidence_claim_known",
             ),
         ),
@@ -4755,9 +4589,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="requirement",
-            constraint=models.UniqueConstraint(
-                fields=("policy_version", "key"), name="requirement_key_unique"
-            ),
+            constraint=models.UniqueConstraint(fields=("policy_version", "key"), name="requirement_key_unique"),
         ),
         migrations.AddConstraint(
             model_name="requirement",
@@ -4835,9 +4667,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="signoff",
-            index=models.Index(
-                fields=["release", "requirement"], name="sign_off_of_release"
-            ),
+            index=models.Index(fields=["release", "requirement"], name="sign_off_of_release"),
         ),
         migrations.AddConstraint(
             model_name="signoff",

@@ -1,7 +1,7 @@
 -- What the rules of judgements have in common.
 
 CREATE OR REPLACE FUNCTION muniment.refuse(state text, code text, sentence text, hint text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RAISE EXCEPTION USING ERRCODE = state, DETAIL = code, MESSAGE = sentence, HINT = hint;
 END $$;
