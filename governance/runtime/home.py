@@ -17,8 +17,8 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 MARKER = "ABOUT-THIS-FOLDER.txt"
 ABOUT = (
     "Muniment keeps its embedded database, its broker, its generated keys and its logs here.\n"
-    "Only the user who runs it may enter. Removing this folder removes every record in it; where `services` is a link,\n"
-    "the database lies in the folder that it names (PostgreSQL does not run as root) and is to be removed there.\n"
+    "Only the user who runs it may enter. Removing this folder removes every record in it. Where `services` is a\n"
+    "link, the database lies in the folder it names (PostgreSQL does not run as root): remove that one, too.\n"
 )
 
 

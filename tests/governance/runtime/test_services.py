@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from governance.runtime import account, keys
 from governance.runtime.home import PROJECT, Home, RuntimeProblem
 from governance.runtime.lease import Lease, keeper_lives, running
 from governance.runtime.provision import close_database
+from tests.governance.runtime.stand_in import eventually
 
 NewHome = Callable[..., Home]
 
@@ -59,17 +59,6 @@ def keeper_of(home: Home) -> int:
     found = running(home)
     assert found is not None
     return found.keeper
-
-
-def eventually(what: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait for something to be true; a test that waits for ever helps nobody."""
-    deadline = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(psycopg.OperationalError, OSError):
-            if what():
-                return
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
 
 
 def test_each_login_connects_as_itself_with_psycopg_and_libpqs_own_parser(standing: Lease) -> None:
