@@ -6,7 +6,7 @@
 from governance.outbox.handlers import handles
 from governance.outbox.messages import enqueue
 from governance.outbox.models import OutboxMessage as Message
-from governance.outbox.notices import notify, register_kind
+from governance.outbox.notices import notify, reader_of, register_kind
 from governance.outbox.relay import drain
 
-__all__ = ["Message", "drain", "enqueue", "handles", "notify", "register_kind"]
+__all__ = ["Message", "drain", "enqueue", "handles", "notify", "reader_of", "register_kind"]

@@ -92,7 +92,7 @@ def notify(
     """
     if kind not in _kinds:
         raise KeyError(f"notice kind {kind!r} has no wording: register_kind first")
-    people = {person.pk: person for person in map(_reader, recipients) if person is not None}
+    people = {person.pk: person for person in map(reader_of, recipients) if person is not None}
     told = set(Notice.objects.filter(message=message, recipient__in=people).values_list("recipient_id", flat=True))
     new = [
         Notice(message=message, recipient=person, kind=kind, params=dict(params), url=url)
@@ -156,7 +156,8 @@ def _accounts() -> QuerySet[User]:
     return User.objects.filter(is_active=True, principal__is_active=True)
 
 
-def _reader(principal: Principal) -> Principal | None:
+def reader_of(principal: Principal) -> Principal | None:
+    """Who reads what is meant for `principal`: for a service account the person who answers for it; None: nobody."""
     reader = principal if principal.kind == Principal.Kind.PERSON else principal.responsible
     return reader if reader is not None and reader.is_active else None
 

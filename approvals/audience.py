@@ -1,0 +1,57 @@
+"""Whom something concerns: who may sign a release, and who answers for what is live downstream of a dataset."""
+
+from collections.abc import Sequence
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+
+from approvals.models import Promotion, Release, Requirement, RequirementKind
+from governance.accounts.models import Principal, RoleGrant
+from governance.accounts.permissions import in_force
+from lineage.models import Dataset
+
+
+def may_sign(release: Release) -> QuerySet[Principal]:
+    """The persons whose signature the active policy awaits on `release`.
+
+    Who holds a role that it asks for there, and had no hand in the version (the gate would not count them).
+    """
+    model = release.model_version.model
+    active = _ids(
+        "SELECT muniment.active_policy_version(%s, %s, %s)",
+        [release.environment_id, model.risk_tier, model.namespace_id],
+    )
+    asked = Requirement.objects.filter(policy_version__in=active, kind=RequirementKind.SIGNOFF)
+    involved = _ids("SELECT person_id FROM muniment.involved(%s)", [release.model_version_id])
+    grants = (
+        RoleGrant.objects.filter(in_force(), Q(namespace=model.namespace_id) | Q(namespace=None))
+        .filter(role__in=asked.values("params__role"))
+        .exclude(on_behalf_of__in=involved)
+    )
+    people = Principal.objects.filter(kind=Principal.Kind.PERSON, grants__in=grants).exclude(pk__in=involved)
+    return people.distinct()
+
+
+def live_downstream(dataset: Dataset) -> QuerySet[Promotion]:
+    """The live promotions of versions that were made, however many steps away, from a version of `dataset`."""
+    versions = _ids(
+        "SELECT DISTINCT d.id FROM public.lineage_datasetversion v"
+        " CROSS JOIN LATERAL muniment.downstream_of_dataset_version(v.id) d"
+        " WHERE v.dataset_id = %s AND d.kind = 'model_version'",
+        [dataset.pk],
+    )
+    return Promotion.objects.filter(live_slot__isnull=False, release__model_version__in=versions).select_related(
+        "environment", "release__model_version__model"
+    )
+
+
+def owners(promotion: Promotion) -> list[Principal]:
+    """Who answers for the model that is live, and for what is decided with it."""
+    model = promotion.release.model_version.model
+    return [person for person in (model.owner, model.decision_owner) if person is not None]
+
+
+def _ids(query: str, parameters: Sequence[int | str]) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return [row[0] for row in cursor.fetchall() if row[0] is not None]

@@ -1,0 +1,169 @@
+"""Who is told of what, and the watch over what runs out.
+
+| topic | payload | who is told |
+|---|---|---|
+| release.opened | {"release": id} | those whose signature is awaited |
+| release.decided | {"release": id} | who opened it (after its ReleaseClosure) |
+| promotion.live | {"promotion": id} | the model's owners, and who signed |
+| terms.withdrawn | {"terms": id} | the dataset's steward and owner, the owners of what is live downstream |
+| grant.expired, evidence.expired, terms.expired, finding.overdue | {"id": id} | whom it concerns; from `expiry` |
+
+An action writes the message in its own transaction, after locking its root:
+`enqueue("release.opened", {"release": release.pk}, subject=f"release:{release.pk}")`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import QuerySet
+
+from approvals.audience import live_downstream, may_sign, owners
+from approvals.expiry import announce_expired
+from approvals.models import Evidence, Finding, Promotion, Release, ReleaseClosure, SignOff
+from approvals.wording import register
+from governance.accounts.models import Principal, RoleGrant
+from governance.celery import app
+from governance.outbox import Message, handles, notify, reader_of
+from lineage.models import CollectionTerms
+
+EXPIRY_SECONDS = 60.0
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    "approvals-expiry": {
+        "task": "approvals.expire",
+        "schedule": EXPIRY_SECONDS,
+        "options": {"expires": EXPIRY_SECONDS},
+    },
+}
+
+register()
+
+
+@app.task(name="approvals.expire")
+def expire() -> None:
+    """Announce what ran out by time."""
+    announce_expired()
+
+
+@handles("release.opened")
+def tell_who_may_sign(message: Message) -> None:
+    """Those whose signature is awaited; nobody when it is closed by now."""
+    release = _release(message)
+    if ReleaseClosure.objects.filter(release=release).exists():
+        return
+    notify(may_sign(release), "signature-awaited", _about(release), f"/releases/{release.pk}", message)
+
+
+@handles("release.decided")
+def tell_who_asked(message: Message) -> None:
+    """Who opened the release, of how it ended; not of what they did themselves."""
+    closure = ReleaseClosure.objects.get(release=message.payload["release"])
+    release = _release(message)
+    if closure.recorded_by_id == release.recorded_by_id and closure.kind != ReleaseClosure.Kind.PROMOTED:
+        return
+    params = _about(release) | {"reason": closure.reason, "by": closure.recorded_by.display_name}
+    notify([release.recorded_by], f"release-{closure.kind}", params, f"/releases/{release.pk}", message)
+
+
+@handles("promotion.live")
+def tell_owners_and_signers(message: Message) -> None:
+    """The model's owners and who signed; who opened the release hears of it as its outcome."""
+    promotion = _promotions().get(pk=message.payload["promotion"])
+    release = promotion.release
+    signers = Principal.objects.filter(
+        pk__in=SignOff.objects.filter(release=release, withdrawal=None).values("recorded_by")
+    )
+    opener = reader_of(release.recorded_by)
+    people = [person for person in (*owners(promotion), *signers) if reader_of(person) != opener]
+    notify(people, "version-live", _about(release), f"/releases/{release.pk}", message)
+
+
+@handles("terms.withdrawn")
+def tell_of_withdrawn_terms(message: Message) -> None:
+    """The dataset's people, and for each owner downstream what of theirs is live."""
+    _tell_of_terms(message, message.payload["terms"], "terms-withdrawn")
+
+
+@handles("terms.expired")
+def tell_of_expired_terms(message: Message) -> None:
+    """The same people when terms ran out with none to follow."""
+    _tell_of_terms(message, message.payload["id"], "terms-expired")
+
+
+@handles("grant.expired")
+def tell_of_an_expired_grant(message: Message) -> None:
+    """Whose role it was, and on whose behalf it was held."""
+    grant = RoleGrant.objects.select_related("principal", "on_behalf_of", "namespace").get(pk=message.payload["id"])
+    people = [person for person in (grant.principal, grant.on_behalf_of) if person is not None]
+    params = {
+        "person": grant.principal.display_name,
+        "role": grant.role.replace("_", " "),
+        "namespace": grant.namespace.name if grant.namespace else "*",
+    }
+    notify(people, "role-expired", params, "", message)
+
+
+@handles("evidence.expired")
+def tell_of_expired_evidence(message: Message) -> None:
+    """Who reported it, who owns the plan, and the model's owner."""
+    evidence = Evidence.objects.select_related("plan__owner", "model_version__model__owner").get(
+        pk=message.payload["id"]
+    )
+    version = evidence.model_version
+    if version is None:
+        return
+    people = [evidence.recorded_by, evidence.plan.owner, *([version.model.owner] if version.model.owner else [])]
+    params = {"plan": evidence.plan.title, "model": version.model.name, "version": version.number}
+    notify(people, "evidence-expired", params, f"/models/{version.model_id}", message)
+
+
+@handles("finding.overdue")
+def tell_of_an_overdue_finding(message: Message) -> None:
+    """Who has to answer it, and who raised it."""
+    finding = Finding.objects.select_related("owner").get(pk=message.payload["id"])
+    people = [person for person in (finding.owner, finding.recorded_by) if person is not None]
+    notify(people, "finding-overdue", {"finding": finding.text[:200]}, "", message)
+
+
+def _tell_of_terms(message: Message, terms_id: int, kind: str) -> None:
+    terms = CollectionTerms.objects.select_related("dataset__steward", "dataset__owner").get(pk=terms_id)
+    dataset = terms.dataset
+    concerned: dict[Principal, list[Promotion]] = defaultdict(list)
+    for person in _readers(dataset.steward, dataset.owner):
+        concerned[person] = []
+    for promotion in live_downstream(dataset).order_by("pk"):
+        for person in _readers(*owners(promotion)):
+            concerned[person].append(promotion)
+    for person, live in concerned.items():
+        params = {"dataset": dataset.name, "number": terms.number, "live": _names(live)}
+        suffix = "-downstream" if live else ""
+        notify([person], kind + suffix, params, f"/datasets/{dataset.pk}", message)
+
+
+def _readers(*principals: Principal | None) -> set[Principal]:
+    found = {reader_of(principal) for principal in principals if principal is not None}
+    return {person for person in found if person is not None}
+
+
+def _names(promotions: Iterable[Promotion]) -> str:
+    """'fraud 3 (production), churn 1 (staging)'; after ten, how many more."""
+    names = [
+        f"{p.release.model_version.model.name} {p.release.model_version.number} ({p.environment.name})"
+        for p in promotions
+    ]
+    return ", ".join(names[:10]) + (f", … +{len(names) - 10}" if len(names) > 10 else "")
+
+
+def _release(message: Message) -> Release:
+    releases = Release.objects.select_related("model_version__model", "environment", "recorded_by")
+    return releases.get(pk=message.payload["release"])
+
+
+def _promotions() -> "QuerySet[Promotion]":
+    return Promotion.objects.select_related("environment", "release__model_version__model", "release__recorded_by")
+
+
+def _about(release: Release) -> dict[str, Any]:
+    version = release.model_version
+    return {"model": version.model.name, "version": version.number, "environment": release.environment.name}

@@ -1,0 +1,91 @@
+"""What people are told, in words. %(name)s stands for the notice's values."""
+
+from django.utils.translation import gettext_lazy as _
+
+from governance.outbox import register_kind
+
+
+def register() -> None:
+    """Word every kind of notice that this app sends."""
+    register_kind(
+        "signature-awaited",
+        title=_("Your signature is awaited: %(model)s %(version)s for %(environment)s"),
+        body=_(
+            "Version %(version)s of %(model)s is to go to %(environment)s. Look at the evidence, then sign or reject."
+        ),
+        link=_("Open the release"),
+    )
+    register_kind(
+        "release-promoted",
+        title=_("%(model)s %(version)s is live in %(environment)s"),
+        body=_(
+            "The release you opened passed the gate, and version %(version)s of %(model)s is live in %(environment)s."
+        ),
+        link=_("Open the release"),
+    )
+    register_kind(
+        "release-rejected",
+        title=_("Rejected: %(model)s %(version)s for %(environment)s"),
+        body=_("%(by)s closed the release you opened. Reason: %(reason)s"),
+        link=_("Open the release"),
+    )
+    register_kind(
+        "release-withdrawn",
+        title=_("Withdrawn: %(model)s %(version)s for %(environment)s"),
+        body=_("%(by)s withdrew the release you opened. Reason: %(reason)s"),
+        link=_("Open the release"),
+    )
+    register_kind(
+        "version-live",
+        title=_("%(model)s %(version)s is live in %(environment)s"),
+        body=_("Version %(version)s of %(model)s, which you own or signed for, is live in %(environment)s now."),
+        link=_("Open the release"),
+    )
+    register_kind(
+        "terms-withdrawn",
+        title=_("Terms withdrawn: %(dataset)s"),
+        body=_("Terms %(number)s of the dataset %(dataset)s were withdrawn. Nothing made from it can be promoted."),
+        link=_("Open the dataset"),
+    )
+    register_kind(
+        "terms-withdrawn-downstream",
+        title=_("Terms withdrawn upstream of what you have live: %(dataset)s"),
+        body=_(
+            "Terms %(number)s of the dataset %(dataset)s were withdrawn. These live versions were made from it: %(live)s."
+            " Decide whether they may keep serving."
+        ),
+        link=_("Open the dataset"),
+    )
+    register_kind(
+        "terms-expired",
+        title=_("Terms have run out: %(dataset)s"),
+        body=_("Terms %(number)s of the dataset %(dataset)s have run out and none follow. Record new terms."),
+        link=_("Open the dataset"),
+    )
+    register_kind(
+        "terms-expired-downstream",
+        title=_("Terms have run out upstream of what you have live: %(dataset)s"),
+        body=_(
+            "Terms %(number)s of the dataset %(dataset)s have run out and none follow. These live versions were made from"
+            " it: %(live)s. Decide whether they may keep serving."
+        ),
+        link=_("Open the dataset"),
+    )
+    register_kind(
+        "role-expired",
+        title=_("A role has ended: %(role)s"),
+        body=_(
+            "The role %(role)s of %(person)s in namespace %(namespace)s has run out. An administrator can grant it anew."
+        ),
+    )
+    register_kind(
+        "evidence-expired",
+        title=_("Evidence has run out: %(plan)s"),
+        body=_("The evidence under the plan %(plan)s for %(model)s %(version)s is no longer valid. Measure again."),
+        link=_("Open the model"),
+    )
+    register_kind(
+        "finding-overdue",
+        title=_("A finding is overdue"),
+        body=_("A finding should have been answered by now: %(finding)s"),
+    )
