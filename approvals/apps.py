@@ -14,3 +14,5 @@ class ApprovalsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
     #: The gate first: the triggers in `sql` call it.
     guard_sql: ClassVar[list[str]] = ["gate", "sql"]
+    #: Called by `load_defaults` at the first start.
+    load_defaults: ClassVar[list[str]] = ["approvals.actions.defaults.load_default_policies"]

@@ -51,8 +51,8 @@ def register() -> None:
         "terms-withdrawn-downstream",
         title=_("Terms withdrawn upstream of what you have live: %(dataset)s"),
         body=_(
-            "Terms %(number)s of the dataset %(dataset)s were withdrawn. These live versions were made from it: %(live)s."
-            " Decide whether they may keep serving."
+            "Terms %(number)s of the dataset %(dataset)s were withdrawn. These live versions were made from it:"
+            " %(live)s. Decide whether they may keep serving."
         ),
         link=_("Open the dataset"),
     )
@@ -66,17 +66,15 @@ def register() -> None:
         "terms-expired-downstream",
         title=_("Terms have run out upstream of what you have live: %(dataset)s"),
         body=_(
-            "Terms %(number)s of the dataset %(dataset)s have run out and none follow. These live versions were made from"
-            " it: %(live)s. Decide whether they may keep serving."
+            "Terms %(number)s of the dataset %(dataset)s have run out and none follow. These live versions were made"
+            " from it: %(live)s. Decide whether they may keep serving."
         ),
         link=_("Open the dataset"),
     )
     register_kind(
         "role-expired",
         title=_("A role has ended: %(role)s"),
-        body=_(
-            "The role %(role)s of %(person)s in namespace %(namespace)s has run out. An administrator can grant it anew."
-        ),
+        body=_("The role %(role)s of %(person)s in %(namespace)s has run out. An administrator can grant it anew."),
     )
     register_kind(
         "evidence-expired",

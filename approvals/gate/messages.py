@@ -169,15 +169,13 @@ WORDINGS: dict[str, Wording] = {
         _STEWARD,
     ),
     "special-condition-missing": Wording(
-        _(
-            "Dataset %(dataset)s holds %(category)s%(in_column)s, a special category, and its terms name no condition for it."
-        ),
+        _("Dataset %(dataset)s holds %(category)s%(in_column)s, a special category; its terms name no condition."),
         _("Record terms with the condition of GDPR article 9(2)."),
         _STEWARD,
     ),
     "category-forbidden": Wording(
         _(
-            "Dataset %(dataset)s, version %(version)s, holds %(category)s%(in_column)s untreated, which this policy forbids."
+            "Dataset %(dataset)s, version %(version)s, holds %(category)s%(in_column)s untreated; the policy forbids it."
         ),
         _("Remove or treat it, and train again."),
         _MAKERS,

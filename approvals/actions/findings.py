@@ -1,0 +1,100 @@
+"""Findings: raised, answered, closed, reopened."""
+
+from datetime import datetime
+from typing import Any
+
+from approvals.models import Finding, FindingEvent, Promotion
+from governance.accounts.models import Namespace, Principal
+from governance.accounts.permissions import require
+from governance.accounts.roles import Role
+from governance.outbox.messages import enqueue
+from governance.unit_of_work import action
+from lineage.models import Dataset, Model, ModelVersion
+
+Subject = Model | ModelVersion | Dataset | Promotion
+OVERSEERS = (Role.AUDITOR, Role.RISK_MANAGER, Role.COMPLIANCE_OFFICER)
+
+
+@action
+def raise_finding(
+    *,
+    actor: Principal,
+    reason: str,
+    subject: Subject,
+    kind: Finding.Kind,
+    text: str,
+    severity: Finding.Severity,
+    blocks: bool,
+    owner: Principal | None = None,
+    due: datetime | None = None,
+    when_overdue: Finding.WhenOverdue = Finding.WhenOverdue.NOTHING,
+) -> Finding:
+    """Put a finding on record; while open and blocking it closes the gate for what it is about.
+
+    Raises:
+        errors.Forbidden: the actor raises no findings there.
+    """
+    namespace = _namespace(subject)
+    require(actor, *OVERSEERS, Role.VALIDATOR, Role.DATA_STEWARD, Role.MODEL_OWNER, namespace=namespace)
+    finding = Finding.objects.create(
+        namespace=namespace, kind=kind, text=text, severity=severity, blocks=blocks, owner=owner, due=due,
+        when_overdue=when_overdue, **_place(subject),
+    )  # fmt: skip
+    enqueue("finding.raised", {"finding": finding.pk}, subject=f"finding:{finding.pk}")
+    return finding
+
+
+@action
+def answer_finding(*, actor: Principal, reason: str, finding: Finding, text: str) -> FindingEvent:
+    """Answer a finding. Answering closes nothing.
+
+    Raises:
+        errors.Forbidden: the actor is neither its owner nor someone who works on it.
+    """
+    if finding.owner_id != actor.pk:
+        require(
+            actor, *OVERSEERS, Role.VALIDATOR, Role.DATA_STEWARD, Role.MODEL_OWNER, Role.BUSINESS_OWNER,
+            namespace=finding.namespace,
+        )  # fmt: skip
+    return _event(finding, FindingEvent.Kind.ANSWERED, text)
+
+
+@action
+def close_finding(*, actor: Principal, reason: str, finding: Finding, text: str) -> FindingEvent:
+    """Close a finding: by an overseer who does not have to answer it.
+
+    Raises:
+        errors.Forbidden, errors.SeparationOfDuties: the actor may not. errors.Conflict: it is closed.
+    """
+    require(actor, *OVERSEERS, namespace=finding.namespace)
+    return _event(finding, FindingEvent.Kind.CLOSED, text)
+
+
+@action
+def reopen_finding(*, actor: Principal, reason: str, finding: Finding, text: str) -> FindingEvent:
+    """Reopen a closed finding.
+
+    Raises:
+        errors.Forbidden: the actor is no overseer. errors.Conflict: it is open.
+    """
+    require(actor, *OVERSEERS, namespace=finding.namespace)
+    return _event(finding, FindingEvent.Kind.REOPENED, text)
+
+
+def _event(finding: Finding, kind: FindingEvent.Kind, text: str) -> FindingEvent:
+    event = FindingEvent.objects.create(finding=finding, kind=kind, text=text)
+    enqueue(f"finding.{kind.value}", {"finding": finding.pk}, subject=f"finding:{finding.pk}")
+    return event
+
+
+def _namespace(subject: Subject) -> Namespace:
+    match subject:
+        case Model() | Dataset():
+            return subject.namespace
+        case _:
+            return subject.model.namespace
+
+
+def _place(subject: Subject) -> dict[str, Any]:
+    names = {Model: "model", ModelVersion: "model_version", Dataset: "dataset", Promotion: "promotion"}
+    return {names[type(subject)]: subject}

@@ -1,0 +1,119 @@
+"""Policies: a version written by one policy owner, published by another; environments made observe-only on record."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from approvals.models import Environment, Policy, PolicyPublication, PolicyVersion, Requirement, RequirementKind
+from approvals.policies import checked_binds, checked_params, contradicting
+from governance import errors
+from governance.accounts.models import Namespace, Principal
+from governance.accounts.permissions import require
+from governance.accounts.roles import Role
+from governance.outbox.messages import enqueue
+from governance.unit_of_work import action
+from lineage.models import RiskTier
+
+MAX_REQUIREMENTS = 100
+REQUIREMENT = {"key", "kind", "title", "params", "binds"}
+
+
+@action
+def write_policy_version(
+    *,
+    actor: Principal,
+    reason: str,
+    environment: Environment,
+    risk_tier: RiskTier,
+    requirements: Sequence[Mapping[str, Any]],
+    namespace: Namespace | None = None,
+    summary: str = "",
+) -> PolicyVersion:
+    """Write a version of the policy of a place; it is in force once another policy owner publishes it.
+
+    Args:
+        requirements: in order, each {key, kind, title, params, binds}; see `approvals/policies.py`.
+        namespace: whose policy; None: everyone's without one of their own.
+
+    Raises:
+        errors.Forbidden: the actor is no policy owner there. errors.Invalid: naming the requirement that is wrong.
+    """
+    require(actor, Role.POLICY_OWNER, namespace=namespace)
+    return write_version(environment, risk_tier, namespace, check_requirements(requirements), summary)
+
+
+@action
+def publish_policy(*, actor: Principal, reason: str, policy_version: PolicyVersion) -> PolicyPublication:
+    """Put a policy version in force; open releases are judged by it from now on.
+
+    Raises:
+        errors.Forbidden, errors.SeparationOfDuties: the actor is no policy owner there, or wrote it.
+        errors.Conflict: it was published before.
+    """
+    require(actor, Role.POLICY_OWNER, namespace=policy_version.policy.namespace)
+    publication = PolicyPublication.objects.create(policy_version=policy_version)
+    enqueue("policy.published", {"policy_version": policy_version.pk}, subject=f"policy:{policy_version.policy_id}")
+    return publication
+
+
+@action
+def set_observe_only(*, actor: Principal, reason: str, environment: Environment, until: datetime | None) -> Environment:
+    """Let an environment's gate observe only, until a moment; None: refuse again from now on.
+
+    Raises:
+        errors.Forbidden: the actor is no policy owner everywhere.
+    """
+    require(actor, Role.POLICY_OWNER, namespace=None)
+    environment.observe_only_until = until
+    environment.save()
+    enqueue("environment.observing", {"environment": environment.pk}, subject=f"environment:{environment.pk}")
+    return environment
+
+
+def check_requirements(requirements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The requirements as they will be kept, in their order.
+
+    Raises:
+        errors.Invalid: none, too many, a key twice, or one that is wrong (named by its key).
+    """
+    if not requirements:
+        raise errors.Invalid(errors={"requirements": [_("A policy asks something.")]})
+    if len(requirements) > MAX_REQUIREMENTS:
+        raise errors.Invalid(errors={"requirements": [_("At most %(most)d.") % {"most": MAX_REQUIREMENTS}]})
+    kept: list[dict[str, Any]] = []
+    for position, one in enumerate(requirements, start=1):
+        key, kind = str(one.get("key", "")), str(one.get("kind", ""))
+        if one.keys() - REQUIREMENT or key in {r["key"] for r in kept}:
+            raise errors.Invalid(errors={f"requirements.{key}": [_("Given twice, or with a field nobody knows.")]})
+        try:
+            params = checked_params(kind, one.get("params") or {})
+            binds = checked_binds(kind, one.get("binds") or [])
+        except errors.Invalid as wrong:
+            raise errors.Invalid(
+                _("Requirement %(key)s is wrong.") % {"key": key or position},
+                errors={f"requirements.{key or position}.{name}": why for name, why in wrong.errors.items()},
+            ) from wrong
+        kept.append(
+            {"position": position, "key": key, "kind": kind, "title": one.get("title") or "", "params": params,
+             "binds": binds}
+        )  # fmt: skip
+    bounds = [c for r in kept if r["kind"] == RequirementKind.EVIDENCE for c in r["params"].get("criteria", ())]
+    if contradicting(bounds):
+        raise errors.Invalid(errors={"requirements": [_("No value can meet all of the policy's bounds.")]})
+    return kept
+
+
+def write_version(
+    environment: Environment,
+    risk_tier: str,
+    namespace: Namespace | None,
+    requirements: Sequence[Mapping[str, Any]],
+    summary: str,
+) -> PolicyVersion:
+    """Record a policy version with its checked requirements; the running action is whose act it is."""
+    policy, _created = Policy.objects.get_or_create(environment=environment, risk_tier=risk_tier, namespace=namespace)
+    version = PolicyVersion.objects.create(policy=policy, summary=summary)
+    Requirement.objects.bulk_create(Requirement(policy_version=version, **one) for one in requirements)
+    return version

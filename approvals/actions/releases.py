@@ -1,0 +1,76 @@
+"""Opening and closing releases."""
+
+from django.utils.translation import gettext as _
+
+from approvals.actions._common import call
+from approvals.models import Environment, Release, ReleaseClosure, Slot
+from governance import errors
+from governance.accounts.models import Principal
+from governance.accounts.permissions import require
+from governance.accounts.roles import VOTING_ROLES, Role
+from governance.outbox.messages import enqueue
+from governance.unit_of_work import action
+from lineage.models import ModelVersion
+
+
+@action
+def open_release(
+    *,
+    actor: Principal,
+    reason: str,
+    model_version: ModelVersion,
+    environment: Environment,
+    slot: Slot = Slot.CHAMPION,
+    purpose: str | None = None,
+) -> tuple[Release, bool]:
+    """Ask for a promotion. Asking again finds the release that is open.
+
+    Args:
+        purpose: what it is to be used for (dpv:Name); None: the model's intended purpose.
+
+    Returns:
+        the release, and whether it is new.
+
+    Raises:
+        errors.Forbidden: the actor asks for no promotions there.
+        errors.AlreadyDifferent: one is open for another purpose.
+    """
+    model = model_version.model
+    require(actor, Role.PIPELINE, Role.MODEL_OWNER, namespace=model.namespace)
+    call("lock_roots", ["model_version"], [model_version.pk], True)
+    model.refresh_from_db(fields=["intended_purpose"])
+    wanted = model.intended_purpose if purpose is None else purpose
+    found = Release.objects.filter(
+        model_version=model_version, environment=environment, slot=slot, closure__isnull=True
+    ).first()
+    if found is not None:
+        if purpose is not None and found.purpose != purpose:
+            raise errors.AlreadyDifferent(
+                _("A release of this version is open there for another purpose. Close it first."),
+                errors={"purpose": [_("The open release %(id)d says %(purpose)s.") % {
+                    "id": found.pk, "purpose": found.purpose or "–"}]},
+            )  # fmt: skip
+        return found, False
+    release = Release.objects.create(model_version=model_version, environment=environment, slot=slot, purpose=wanted)
+    enqueue("release.opened", {"release": release.pk}, subject=f"release:{release.pk}")
+    return release, True
+
+
+@action
+def close_release(*, actor: Principal, reason: str, release: Release, kind: ReleaseClosure.Kind) -> ReleaseClosure:
+    """Close a release without a promotion: rejected by those who judge, withdrawn by those who asked.
+
+    Raises:
+        errors.Forbidden: the actor does neither. errors.Conflict: it is closed.
+        errors.Invalid: closed as promoted; only a promotion does that.
+    """
+    namespace = release.model_version.model.namespace
+    if kind == ReleaseClosure.Kind.REJECTED:
+        require(actor, *(VOTING_ROLES - {Role.POLICY_OWNER}), namespace=namespace)
+    elif kind == ReleaseClosure.Kind.WITHDRAWN:
+        require(actor, Role.PIPELINE, Role.MODEL_OWNER, namespace=namespace)
+    else:
+        raise errors.Invalid(errors={"kind": [_("rejected or withdrawn.")]})
+    closure = ReleaseClosure.objects.create(release=release, kind=kind, reason=reason)
+    enqueue("release.decided", {"release": release.pk}, subject=f"release:{release.pk}")
+    return closure

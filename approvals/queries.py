@@ -1,0 +1,189 @@
+"""Reading judgements: what is live, what is awaited, who judges. Doors read through here."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField
+
+from approvals.gate.gate import Verdict, ask, no_release
+from approvals.models import (
+    Environment,
+    Evidence,
+    LiveSlot,
+    PolicyVersion,
+    Promotion,
+    Release,
+    Requirement,
+    RequirementKind,
+    SignOff,
+    Slot,
+)
+from governance.accounts.models import Namespace, Principal, RoleGrant
+from governance.accounts.permissions import grants_in_force, in_force, readable_namespaces
+from lineage.models import Dataset, Model, ModelVersion
+
+
+class EvidenceVerdict(Func):
+    """The database's verdict on a row of Evidence."""
+
+    function = "muniment.evidence_verdict"
+    output_field = TextField()
+
+
+def with_verdict(evidence: QuerySet[Evidence]) -> QuerySet[Evidence]:
+    """Evidence with `verdict`: good, bad or reported."""
+    return evidence.annotate(verdict=EvidenceVerdict(F("pk")))
+
+
+def open_releases(principal: Principal) -> QuerySet[Release]:
+    """Releases that are open, of namespaces the principal may read; oldest first."""
+    return (
+        Release.objects.filter(closure__isnull=True, model_version__model__namespace__in=readable_namespaces(principal))
+        .select_related("model_version__model__namespace", "environment", "recorded_by")
+        .order_by("id")
+    )
+
+
+def release_of(model_version: ModelVersion, environment: Environment, slot: str = Slot.CHAMPION) -> Release | None:
+    """The open release of a version there, else the newest; None where nobody ever asked."""
+    found = Release.objects.filter(model_version=model_version, environment=environment, slot=slot)
+    return found.order_by(F("closure").desc(nulls_first=True), "-id").first()
+
+
+def may_be_promoted(model_version: ModelVersion, environment: Environment, slot: str = Slot.CHAMPION) -> Verdict:
+    """The gate's answer for a version, whether or not a release is open."""
+    release = release_of(model_version, environment, slot)
+    if release is None:
+        return no_release(model_version.model.name, model_version.number, environment.name)
+    return ask(release)
+
+
+def active_policy_version(release: Release) -> PolicyVersion | None:
+    """The policy version a release is judged by now; None: no policy, the gate is closed."""
+    model = release.model_version.model
+    with connection.cursor() as cursor:
+        # Read the tier anew: the caller's instance may be older than the last change of it.
+        cursor.execute(
+            "SELECT muniment.active_policy_version(%s, m.risk_tier, m.namespace_id) FROM lineage_model m WHERE m.id = %s",
+            [release.environment_id, model.pk],
+        )
+        row = cursor.fetchone()
+    return PolicyVersion.objects.select_related("policy").filter(pk=row[0]).first() if row else None
+
+
+def sign_offs_of(release: Release) -> QuerySet[SignOff]:
+    """All votes on a release, withdrawn ones too, oldest first."""
+    return (
+        SignOff.objects.filter(release=release)
+        .select_related("requirement", "recorded_by", "role_grant", "withdrawal")
+        .order_by("id")
+    )
+
+
+def persons_with_role(role: str, namespace: Namespace) -> QuerySet[Principal]:
+    """Persons who hold a role in a namespace now."""
+    grants = RoleGrant.objects.filter(in_force(), Q(namespace=namespace) | Q(namespace__isnull=True), role=role)
+    return Principal.objects.filter(
+        Exists(grants.filter(principal=OuterRef("pk"))), kind=Principal.Kind.PERSON, is_active=True
+    ).order_by("id")
+
+
+def involved_persons(model_version: ModelVersion) -> set[int]:
+    """Ids of persons who had a hand in a version or reported evidence on it: they do not judge it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT person_id FROM muniment.involved(%s)", [model_version.pk])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def people_awaited(release: Release) -> list[Principal]:
+    """The persons whose signature would help a release: they hold a role that is still short, had no hand in it, and
+    have not voted on that requirement."""
+    version = active_policy_version(release)
+    short = {r.key for r in ask(release).missing if r.kind == RequirementKind.SIGNOFF}
+    involved = involved_persons(release.model_version)
+    found: dict[int, Principal] = {}
+    for requirement in Requirement.objects.filter(policy_version=version, key__in=short):
+        voted = SignOff.objects.filter(release=release, requirement__key=requirement.key, withdrawal__isnull=True)
+        done = set(voted.values_list("recorded_by_id", flat=True)) | involved
+        for person in persons_with_role(requirement.params["role"], release.model_version.model.namespace):
+            if person.pk not in done:
+                found[person.pk] = person
+    return [found[pk] for pk in sorted(found)]
+
+
+def awaiting(person: Principal) -> list[tuple[Release, list[Requirement]]]:
+    """A person's review queue: open releases, each with the requirements they could sign; oldest first."""
+    roles: dict[str, set[int | None]] = {}
+    for grant in grants_in_force(person):
+        roles.setdefault(grant.role, set()).add(grant.namespace_id)
+    queue = []
+    for release in open_releases(person):
+        namespace = release.model_version.model.namespace_id
+        mine = [
+            r
+            for r in Requirement.objects.filter(
+                policy_version=active_policy_version(release), kind=RequirementKind.SIGNOFF
+            ).order_by("position")
+            if roles.get(r.params["role"], set()) & {None, namespace}
+        ]
+        if not mine or person.pk in involved_persons(release.model_version):
+            continue
+        voted = set(
+            SignOff.objects.filter(release=release, recorded_by=person, withdrawal__isnull=True).values_list(
+                "requirement__key", flat=True
+            )
+        )
+        short = {r.key for r in ask(release).missing}
+        wanted = [r for r in mine if r.key in short - voted]
+        if wanted:
+            queue.append((release, wanted))
+    return queue
+
+
+def live(
+    principal: Principal,
+    *,
+    model: Model | None = None,
+    environment: Environment | None = None,
+    at: datetime | None = None,
+) -> QuerySet[Promotion]:
+    """What may serve now, or what was live at a moment, in namespaces the principal may read."""
+    found = Promotion.objects.filter(model__namespace__in=readable_namespaces(principal))
+    if at is None:
+        found = found.filter(Exists(LiveSlot.objects.filter(promotion=OuterRef("pk"))))
+    else:
+        found = found.filter(started_at__lte=at).filter(Q(end__isnull=True) | Q(end__ended_at__gt=at))
+    if model is not None:
+        found = found.filter(model=model)
+    if environment is not None:
+        found = found.filter(environment=environment)
+    return found.select_related("release__model_version", "model__namespace", "environment", "end").order_by(
+        "model__name", "environment__order", "slot", "id"
+    )
+
+
+def find_live_downstream(dataset: Dataset) -> list[Promotion]:
+    """Live promotions of model versions that any version of a dataset went into, however far downstream."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT d.id FROM lineage_datasetversion v,"
+            " LATERAL muniment.downstream_of_dataset_version(v.id) d"
+            " WHERE v.dataset_id = %s AND d.kind = 'model_version'",
+            [dataset.pk],
+        )
+        versions = [row[0] for row in cursor.fetchall()]
+    return list(
+        Promotion.objects.filter(live_slot__isnull=False, release__model_version__in=versions)
+        .select_related("release__model_version__model__namespace", "environment")
+        .order_by("id")
+    )
+
+
+def versions_with_digest(principal: Principal, digest: str) -> Sequence[ModelVersion]:
+    """Readable model versions whose artifact has a digest, as `algorithm:hex` or hex alone."""
+    algorithm, _colon, value = digest.rpartition(":")
+    found = ModelVersion.objects.filter(digest_value=value, model__namespace__in=readable_namespaces(principal))
+    return list(
+        (found.filter(digest_algorithm=algorithm) if algorithm else found).select_related("model__namespace")[:2]
+    )
