@@ -143,10 +143,13 @@ class Child:
                 self.process.send_signal(self.role.stop_signals[0][0])
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Wait for it to end, with firmer signals when it takes too long."""
+        """Wait, after `ask_to_stop`, for it to end, with firmer signals when it takes too long."""
         if self.process is None:
             return
-        process.stop(self.process, *(() if at_once else self.role.stop_signals))
+        if at_once:
+            process.stop(self.process)
+        else:
+            process.stop(self.process, *self.role.stop_signals, asked=True)
         # What it left behind (workers of a killed master) is in its session, and goes with it.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)

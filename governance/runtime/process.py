@@ -76,13 +76,18 @@ def spawn(
             os.close(output)
 
 
-def stop(child: subprocess.Popen[bytes], *signals: tuple[signal.Signals, float]) -> None:
-    """Ask a child to stop, with ever firmer signals, each with the seconds it is given; SIGKILL comes last."""
-    for number, seconds in (*signals, (signal.SIGKILL, 10.0)):
+def stop(child: subprocess.Popen[bytes], *signals: tuple[signal.Signals, float], asked: bool = False) -> None:
+    """Ask a child to stop, with ever firmer signals, each with the seconds it is given; SIGKILL comes last.
+
+    Args:
+        asked: the first signal has been sent already: a second one means "at once" to some programs.
+    """
+    for place, (number, seconds) in enumerate((*signals, (signal.SIGKILL, 10.0))):
         if child.poll() is not None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            child.send_signal(number)
+        if place > 0 or not asked:
+            with contextlib.suppress(ProcessLookupError):
+                child.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(seconds)
 
