@@ -91,13 +91,27 @@ class RecordSchema(AutoSchema):
             problems[400] = _("A parameter is not valid; `errors` names it.")
         if "{" in self.path or self.method != "GET":
             problems[404] = _("No such record, or none that the caller may read: told alike.")
+        answer: Any = self._get_response_for_code
         for status, sentence in sorted(problems.items()):
             if str(status) not in responses:
                 told = OpenApiResponse(ProblemSerializer, description=str(sentence))
-                responses[str(status)] = self._get_response_for_code(
-                    told, str(status), [errors.CONTENT_TYPE], direction
-                )
+                responses[str(status)] = answer(told, str(status), [errors.CONTENT_TYPE], direction)
         return responses
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        """Each scheme alone suffices; drf-spectacular asks for all that one class offers together."""
+        together: list[dict[str, Any]] = super().get_auth()
+        return [{name: scopes} for schemes in together for name, scopes in schemes.items()]
+
+    def _resolve_path_parameters(self, variables: Any) -> list[dict[str, Any]]:
+        """An id is a whole number, although the address takes any text, to answer all wrong ones alike."""
+        resolve: Any = super()._resolve_path_parameters
+        parameters: list[dict[str, Any]] = resolve(variables)
+        for parameter in parameters:
+            if parameter["name"] == "id":
+                parameter["schema"] = {"type": "integer", "format": "int64", "minimum": 1}
+                parameter["description"] = str(_("The record's id."))
+        return parameters
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # its registration is untyped

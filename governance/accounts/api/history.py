@@ -114,7 +114,8 @@ def with_previous(rows: QuerySet[Any], history: type[Model]) -> QuerySet[Any]:
         )
         .order_by("-history_date", "-history_id")
     )
-    return rows.annotate(previous_id=Subquery(before.values("history_id")[:1]))
+    annotated: QuerySet[Any] = rows.annotate(previous_id=Subquery(before.values("history_id")[:1]))
+    return annotated
 
 
 def changes(new: Any, old: Any | None) -> list[dict[str, Any]]:
