@@ -64,12 +64,17 @@ def handles(topic: str) -> Callable[[Handler], Handler]:
     return register
 
 
+def load() -> None:
+    """Import what registers topics and kinds of notice: every app's `tasks`. A web process does it at first need."""
+    autodiscover_modules("tasks")
+    for room in OWN_ROOMS:
+        import_module(room)
+
+
 def handler_for(topic: str) -> Handler:
     """The handler of `topic`; every app's `tasks` module is loaded first. Raises NoHandler."""
     if topic not in _registry:
-        autodiscover_modules("tasks")
-        for room in OWN_ROOMS:
-            import_module(room)
+        load()
     try:
         return _registry[topic]
     except KeyError:

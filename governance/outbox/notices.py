@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from governance.accounts.models import Principal, User
-from governance.outbox.handlers import handles
+from governance.outbox.handlers import handles, load
 from governance.outbox.messages import keep
 from governance.outbox.models import Notice, OutboxMessage
 
@@ -63,6 +63,8 @@ class Wording:
 
 def wording(notice: Notice) -> Wording:
     """The notice in the active language. A kind that is no longer known is told by its name, never by an error."""
+    if notice.kind not in _kinds:
+        load()
     kind = _kinds.get(notice.kind)
     if kind is None:
         return Wording(notice.kind, "", str(OPEN_PAGE))
