@@ -65,7 +65,7 @@ def active_policy_version(release: Release) -> PolicyVersion | None:
     with connection.cursor() as cursor:
         # Read the tier anew: the caller's instance may be older than the last change of it.
         cursor.execute(
-            "SELECT muniment.active_policy_version(%s, m.risk_tier, m.namespace_id) FROM lineage_model m WHERE m.id = %s",
+            "SELECT muniment.active_policy_version(%s, risk_tier, namespace_id) FROM lineage_model WHERE id = %s",
             [release.environment_id, model.pk],
         )
         row = cursor.fetchone()

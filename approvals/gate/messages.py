@@ -174,9 +174,7 @@ WORDINGS: dict[str, Wording] = {
         _STEWARD,
     ),
     "category-forbidden": Wording(
-        _(
-            "Dataset %(dataset)s, version %(version)s, holds %(category)s%(in_column)s untreated; the policy forbids it."
-        ),
+        _("Dataset %(dataset)s, version %(version)s, holds %(category)s%(in_column)s untreated, which is forbidden."),
         _("Remove or treat it, and train again."),
         _MAKERS,
     ),

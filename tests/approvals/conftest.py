@@ -1,0 +1,12 @@
+"""What the tests of approvals have in common."""
+
+import pytest
+
+from tests.approvals.world import World, world
+from tests.cast import Cast
+
+
+@pytest.fixture
+def w(cast: Cast) -> World:
+    """A model version with everything in order, and no release yet."""
+    return world(cast)
