@@ -19,9 +19,9 @@ from approvals.models import (
     SignOff,
     Slot,
 )
-from governance.accounts.models import Namespace, Principal, RoleGrant
-from governance.accounts.permissions import grants_in_force, in_force, readable_namespaces
-from lineage.models import Dataset, Model, ModelVersion
+from governance.accounts.models import Principal
+from governance.accounts.permissions import grants_in_force, readable_namespaces
+from lineage.models import Model, ModelVersion
 
 
 class EvidenceVerdict(Func):
@@ -81,35 +81,11 @@ def sign_offs_of(release: Release) -> QuerySet[SignOff]:
     )
 
 
-def persons_with_role(role: str, namespace: Namespace) -> QuerySet[Principal]:
-    """Persons who hold a role in a namespace now."""
-    grants = RoleGrant.objects.filter(in_force(), Q(namespace=namespace) | Q(namespace__isnull=True), role=role)
-    return Principal.objects.filter(
-        Exists(grants.filter(principal=OuterRef("pk"))), kind=Principal.Kind.PERSON, is_active=True
-    ).order_by("id")
-
-
 def involved_persons(model_version: ModelVersion) -> set[int]:
     """Ids of persons who had a hand in a version or reported evidence on it: they do not judge it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT person_id FROM muniment.involved(%s)", [model_version.pk])
         return {row[0] for row in cursor.fetchall()}
-
-
-def people_awaited(release: Release) -> list[Principal]:
-    """The persons whose signature would help a release: they hold a role that is still short, had no hand in it, and
-    have not voted on that requirement."""
-    version = active_policy_version(release)
-    short = {r.key for r in ask(release).missing if r.kind == RequirementKind.SIGNOFF}
-    involved = involved_persons(release.model_version)
-    found: dict[int, Principal] = {}
-    for requirement in Requirement.objects.filter(policy_version=version, key__in=short):
-        voted = SignOff.objects.filter(release=release, requirement__key=requirement.key, withdrawal__isnull=True)
-        done = set(voted.values_list("recorded_by_id", flat=True)) | involved
-        for person in persons_with_role(requirement.params["role"], release.model_version.model.namespace):
-            if person.pk not in done:
-                found[person.pk] = person
-    return [found[pk] for pk in sorted(found)]
 
 
 def awaiting(person: Principal) -> list[tuple[Release, list[Requirement]]]:
@@ -160,23 +136,6 @@ def live(
         found = found.filter(environment=environment)
     return found.select_related("release__model_version", "model__namespace", "environment", "end").order_by(
         "model__name", "environment__order", "slot", "id"
-    )
-
-
-def find_live_downstream(dataset: Dataset) -> list[Promotion]:
-    """Live promotions of model versions that any version of a dataset went into, however far downstream."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT d.id FROM lineage_datasetversion v,"
-            " LATERAL muniment.downstream_of_dataset_version(v.id) d"
-            " WHERE v.dataset_id = %s AND d.kind = 'model_version'",
-            [dataset.pk],
-        )
-        versions = [row[0] for row in cursor.fetchall()]
-    return list(
-        Promotion.objects.filter(live_slot__isnull=False, release__model_version__in=versions)
-        .select_related("release__model_version__model__namespace", "environment")
-        .order_by("id")
     )
 
 

@@ -15,7 +15,6 @@ from governance import errors
 from governance.accounts.models import Principal
 from governance.accounts.permissions import require
 from governance.accounts.roles import Role
-from governance.outbox.messages import enqueue
 from governance.unit_of_work import action
 from lineage.models import DatasetVersion, ModelVersion
 
@@ -76,7 +75,6 @@ def report_evidence(
     EvidenceAnswer.objects.bulk_create(
         EvidenceAnswer(evidence=evidence, **one) for one in _answers(plan, measured.answers)
     )
-    enqueue("evidence.reported", {"evidence": evidence.pk}, subject=f"plan:{plan.pk}")
     return evidence, True
 
 

@@ -7,7 +7,6 @@ from approvals.models import Finding, FindingEvent, Promotion
 from governance.accounts.models import Namespace, Principal
 from governance.accounts.permissions import require
 from governance.accounts.roles import Role
-from governance.outbox.messages import enqueue
 from governance.unit_of_work import action
 from lineage.models import Dataset, Model, ModelVersion
 
@@ -40,7 +39,6 @@ def raise_finding(
         namespace=namespace, kind=kind, text=text, severity=severity, blocks=blocks, owner=owner, due=due,
         when_overdue=when_overdue, **_place(subject),
     )  # fmt: skip
-    enqueue("finding.raised", {"finding": finding.pk}, subject=f"finding:{finding.pk}")
     return finding
 
 
@@ -82,9 +80,7 @@ def reopen_finding(*, actor: Principal, reason: str, finding: Finding, text: str
 
 
 def _event(finding: Finding, kind: FindingEvent.Kind, text: str) -> FindingEvent:
-    event = FindingEvent.objects.create(finding=finding, kind=kind, text=text)
-    enqueue(f"finding.{kind.value}", {"finding": finding.pk}, subject=f"finding:{finding.pk}")
-    return event
+    return FindingEvent.objects.create(finding=finding, kind=kind, text=text)
 
 
 def _namespace(subject: Subject) -> Namespace:

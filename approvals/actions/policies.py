@@ -12,7 +12,6 @@ from governance import errors
 from governance.accounts.models import Namespace, Principal
 from governance.accounts.permissions import require
 from governance.accounts.roles import Role
-from governance.outbox.messages import enqueue
 from governance.unit_of_work import action
 from lineage.models import RiskTier
 
@@ -53,9 +52,7 @@ def publish_policy(*, actor: Principal, reason: str, policy_version: PolicyVersi
         errors.Conflict: it was published before.
     """
     require(actor, Role.POLICY_OWNER, namespace=policy_version.policy.namespace)
-    publication = PolicyPublication.objects.create(policy_version=policy_version)
-    enqueue("policy.published", {"policy_version": policy_version.pk}, subject=f"policy:{policy_version.policy_id}")
-    return publication
+    return PolicyPublication.objects.create(policy_version=policy_version)
 
 
 @action
@@ -68,7 +65,6 @@ def set_observe_only(*, actor: Principal, reason: str, environment: Environment,
     require(actor, Role.POLICY_OWNER, namespace=None)
     environment.observe_only_until = until
     environment.save()
-    enqueue("environment.observing", {"environment": environment.pk}, subject=f"environment:{environment.pk}")
     return environment
 
 

@@ -57,9 +57,7 @@ def record_refused_attempt(
     *, actor: Principal, reason: str, release: Release, requirements: list[dict[str, Any]]
 ) -> RefusedAttempt:
     """Keep on record that a promotion was asked for and the gate was closed, with its rows as they were answered."""
-    attempt = RefusedAttempt.objects.create(release=release, requirements=requirements)
-    enqueue("promotion.refused", {"attempt": attempt.pk}, subject=f"release:{release.pk}")
-    return attempt
+    return RefusedAttempt.objects.create(release=release, requirements=requirements)
 
 
 @action
@@ -76,6 +74,4 @@ def end_promotion(*, actor: Principal, reason: str, promotion: Promotion, kind: 
     if kind in (PromotionEnd.Kind.ROLLED_BACK, PromotionEnd.Kind.RETIRED):
         roles += [Role.MODEL_OWNER, Role.PIPELINE]
     require(actor, *roles, namespace=promotion.model.namespace)
-    end = PromotionEnd.objects.create(promotion=promotion, kind=kind, reason=reason)
-    enqueue("promotion.ended", {"promotion": promotion.pk}, subject=f"release:{promotion.release_id}")
-    return end
+    return PromotionEnd.objects.create(promotion=promotion, kind=kind, reason=reason)

@@ -9,7 +9,6 @@ from approvals.actions.statements import find_requirement, statement
 from approvals.models import ReauthenticationMethod, Release, SignOff, SignOffWithdrawal, Vote
 from governance import errors
 from governance.accounts.models import Principal
-from governance.outbox.messages import enqueue
 from governance.unit_of_work import action
 
 
@@ -54,7 +53,7 @@ def sign(
             _("What you were shown has changed since. Read the release again and sign what it says now."),
             params={"code": "statement-outdated"},
         )
-    signed = SignOff.objects.create(
+    return SignOff.objects.create(
         release=release,
         requirement=asked,
         vote=vote,
@@ -67,8 +66,6 @@ def sign(
         reauthenticated_at=reauthenticated_at,
         reauthentication_method=reauthentication_method,
     )
-    enqueue("release.signed", {"release": release.pk, "sign_off": signed.pk}, subject=f"release:{release.pk}")
-    return signed
 
 
 @action
@@ -78,9 +75,4 @@ def withdraw_sign_off(*, actor: Principal, reason: str, sign_off: SignOff) -> Si
     Raises:
         errors.SeparationOfDuties: another's vote. errors.Conflict: the release is closed, or it was taken back.
     """
-    withdrawal = SignOffWithdrawal.objects.create(sign_off=sign_off, reason=reason)
-    enqueue(
-        "release.signed", {"release": sign_off.release_id, "sign_off": sign_off.pk},
-        subject=f"release:{sign_off.release_id}",
-    )  # fmt: skip
-    return withdrawal
+    return SignOffWithdrawal.objects.create(sign_off=sign_off, reason=reason)
