@@ -189,7 +189,7 @@ class ModelVersion(BornFinalModel):
         verbose_name_plural = _("model versions")
         constraints = [
             models.UniqueConstraint(fields=["model", "number"], name="model_version_number_unique_in_model"),
-            # Not by number alone: the same bytes from another run are another version, the same from the same run are not.
+            # The same bytes from another run are another version; from the same run they are the same one.
             models.UniqueConstraint(
                 fields=["model", "digest_algorithm", "digest_value", "source_run"],
                 condition=~Q(digest_value=""),

@@ -29,6 +29,14 @@ BEGIN
   NEW.recorded_at := clock_timestamp();
   NEW.number := 1 + coalesce(
     (SELECT max(t.number) FROM public.lineage_collectionterms t WHERE t.dataset_id = NEW.dataset_id), 0);
+  -- Only the first terms come with the data: else the next run of a pipeline would bring back what a steward withdrew.
+  IF NEW.number > 1 AND NOT (muniment.is_person(muniment.actor_id()) AND muniment.holds_role(
+      muniment.actor_id(), ARRAY['data_steward', 'compliance_officer'],
+      (SELECT d.namespace_id FROM public.lineage_dataset d WHERE d.id = NEW.dataset_id), clock_timestamp())) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU006', DETAIL = 'terms-by-steward', TABLE = TG_TABLE_NAME,
+      MESSAGE = 'Only a data steward or a compliance officer supersedes the terms of a dataset.',
+      HINT = 'Ask one of them to record the new terms.';
+  END IF;
   v_field := CASE
     WHEN NOT muniment.all_match(NEW.permitted_purposes, muniment.token_pattern()) THEN 'permitted_purposes'
     WHEN NOT muniment.all_match(NEW.forbidden_purposes, muniment.token_pattern()) THEN 'forbidden_purposes'

@@ -1,0 +1,198 @@
+"""Models and their versions."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from governance import errors
+from governance.accounts.models import Namespace, Principal
+from governance.accounts.permissions import readable_namespaces, require
+from governance.accounts.roles import Role
+from governance.unit_of_work import action
+from lineage.actions.datasets import refuse_other_fields
+from lineage.actions.people import person
+from lineage.actions.registering import Registered, get_or_register, lock_roots, may_register
+from lineage.digests import Digest, parse_digest
+from lineage.models import Model, ModelVersion, Run
+from lineage.risk import tier_of
+from lineage.vocabularies import PURPOSES, geographies, token
+
+CARD_KEYS = frozenset(
+    {
+        "approach",
+        "task",
+        "architecture",
+        "inputs",
+        "outputs",
+        "performance",
+        "limitations",
+        "tradeoffs",
+        "fairness",
+        "oversight",
+        "autonomy_type",
+        "decision_thresholds",
+    }
+)
+"""What a model card may hold [CDX modelCard; SPDX autonomyType, metricDecisionThreshold]."""
+
+
+@action
+def register_model(
+    *,
+    actor: Principal,
+    reason: str,
+    namespace: Namespace,
+    name: str,
+    title: str | None = None,
+    description: str | None = None,
+    owner: Principal | None = None,
+    decision_owner: Principal | None = None,
+    intended_purpose: str | None = None,
+    out_of_scope_uses: str | None = None,
+    risk_answers: Mapping[str, bool] | None = None,
+    deployment_geography: Iterable[str] | None = None,
+) -> Registered[Model]:
+    """Register a model under its name. What is left out is blank in a new one, and not compared with an old one.
+
+    The risk tier follows from the answers; without answers it is high.
+
+    Raises:
+        errors.Forbidden. errors.AlreadyDifferent: the name is taken with other content. errors.Invalid: no such term.
+    """
+    may_register(actor, namespace)
+    given = _clean(
+        {
+            "title": title,
+            "description": description,
+            "owner": owner,
+            "decision_owner": decision_owner,
+            "intended_purpose": intended_purpose,
+            "out_of_scope_uses": out_of_scope_uses,
+            "risk_answers": risk_answers,
+            "deployment_geography": deployment_geography,
+        }
+    )
+    return get_or_register(Model, identity={"namespace": namespace, "name": name}, content=given)
+
+
+@action
+def update_model(*, actor: Principal, reason: str, model: Model, changes: Mapping[str, Any]) -> Model:
+    """Change what may change of a model; whoever does becomes a contributor to its versions.
+
+    Args:
+        changes: among title, description, owner, decision_owner, intended_purpose, out_of_scope_uses, risk_answers,
+            deployment_geography. The tier follows from the answers.
+
+    Raises:
+        errors.Forbidden: no model owner there. errors.Invalid: another field, or no such term.
+    """
+    require(actor, Role.MODEL_OWNER, namespace=model.namespace)
+    refuse_other_fields(tuple(field for field in Model.updatable if field != "risk_tier"), changes)
+    changed = _clean(changes)
+    lock_roots(("model", model.pk))
+    current = Model.objects.get(pk=model.pk)
+    for field, value in changed.items():
+        setattr(current, field, value)
+    current.save(update_fields=list(changed))
+    return current
+
+
+def _clean(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given columns in the form they are kept in, None left out; the tier along with the answers."""
+    told = {field: value for field, value in given.items() if value is not None}
+    for field in ("owner", "decision_owner"):
+        person(told.get(field), field=field)
+    if told.get("intended_purpose"):
+        told["intended_purpose"] = token(told["intended_purpose"], field="intended_purpose", known=PURPOSES)
+    if "deployment_geography" in told:
+        told["deployment_geography"] = geographies(told["deployment_geography"], field="deployment_geography")
+    if "risk_answers" in told:
+        told["risk_answers"] = dict(told["risk_answers"])
+        told["risk_tier"] = str(tier_of(told["risk_answers"]))
+    return told
+
+
+@action
+def register_model_version(
+    *,
+    actor: Principal,
+    reason: str,
+    model: Model,
+    digest: str | Mapping[str, Any] | Digest | None = None,
+    artifact_uri: str = "",
+    source_run: Run | None = None,
+    code_commit: str = "",
+    parent_version: ModelVersion | None = None,
+    supplier: str = "",
+    metrics: Mapping[str, float] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    features_used: Iterable[str] = (),
+    model_card: Mapping[str, Any] | None = None,
+) -> Registered[ModelVersion]:
+    """Register a trained artifact. Identified by model, digest and run (without a digest: by its address and run).
+
+    Raises:
+        errors.Forbidden. errors.AlreadyDifferent: the same artifact of the same run, told otherwise.
+        errors.Invalid: nothing identifies it; metrics that are no numbers; a card with unknown parts.
+        errors.Missing: a parent in a namespace the actor does not read.
+    """
+    may_register(actor, model.namespace)
+    read = parse_digest(digest)
+    if not read.value and not artifact_uri and source_run is None:
+        raise errors.Invalid(errors={"digest": [_("Send a digest, or at least the artifact's address or its run.")]})
+    if source_run is not None and source_run.namespace_id != model.namespace_id:
+        raise errors.Invalid(errors={"source_run": [_("The run belongs to another namespace than the model.")]})
+    if parent_version is not None:
+        home = parent_version.model.namespace_id
+        if home != model.namespace_id and not readable_namespaces(actor).filter(pk=home).exists():
+            raise errors.Missing(errors={"parent_version": [_("No such record, or none that you may read.")]})
+    card = dict(model_card or {})
+    if unknown := sorted(set(card) - CARD_KEYS):
+        sentence = _("No part of a card. Known: %(known)s.") % {"known": ", ".join(sorted(CARD_KEYS))}
+        raise errors.Invalid(errors={f"model_card.{key}": [sentence] for key in unknown})
+    content = {
+        "code_commit": code_commit,
+        "parent_version": parent_version,
+        "supplier": supplier,
+        "metrics": _metrics(metrics or {}),
+        "parameters": _parameters(parameters or {}),
+        "features_used": list(dict.fromkeys(features_used)),
+        "model_card": card,
+    }
+    lock_roots(("model", model.pk))
+    if read.value:
+        identity = {"digest_algorithm": read.algorithm, "digest_value": read.value, "source_run": source_run}
+        content["artifact_uri"] = artifact_uri
+    else:
+        identity = {"digest_value": "", "artifact_uri": artifact_uri, "source_run": source_run}
+    return get_or_register(ModelVersion, identity={"model": model, **identity}, content=content)
+
+
+def _metrics(given: Mapping[str, Any]) -> dict[str, float]:
+    wrong = [name for name, value in given.items() if isinstance(value, bool) or not isinstance(value, int | float)]
+    if wrong:
+        raise errors.Invalid(errors={f"metrics.{name}": [_("A metric is a number.")] for name in wrong})
+    return {name: _finite(value, f"metrics.{name}") for name, value in given.items()}
+
+
+def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+    wrong = [name for name, value in given.items() if isinstance(value, list | Mapping)]
+    if wrong:
+        sentence = _("A parameter is text, a number, true, false or null.")
+        raise errors.Invalid(errors={f"parameters.{name}": [sentence] for name in wrong})
+    return {
+        name: _finite(value, f"parameters.{name}") if isinstance(value, float) else value
+        for name, value in given.items()
+    }
+
+
+def _finite(value: float, field: str) -> float:
+    """The number, unless no record could hold it.
+
+    Raises:
+        errors.Invalid: NaN or infinite.
+    """
+    if value != value or abs(value) == float("inf"):
+        raise errors.Invalid(errors={field: [_("A number must be finite.")]})
+    return value

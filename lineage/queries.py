@@ -1,0 +1,115 @@
+"""Reading facts: what an actor may see, and how records hang together. The gate asks the same SQL functions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from governance.accounts.models import Namespace, Principal
+from governance.accounts.permissions import readable_namespaces
+from governance.history.models import GovernedModel
+from lineage.digests import Digest
+from lineage.models import CollectionTerms, Dataset, DatasetVersion, Model, ModelVersion, Run, SensitivityFlag
+
+R = TypeVar("R", bound=GovernedModel)
+
+
+class Node(NamedTuple):
+    """A record upstream or downstream: kind is dataset_version, model_version or run."""
+
+    kind: str
+    id: int
+
+
+class Contributor(NamedTuple):
+    """A person with a hand in a model version, and why: registered, trained, edited, owner."""
+
+    person_id: int
+    why: str
+
+
+def readable(model: type[R], actor: Principal) -> QuerySet[R]:
+    """The rows of a fact that the actor may read."""
+    return model._default_manager.filter(**{f"{model.namespace_path}__in": readable_namespaces(actor)})
+
+
+def dataset(namespace: Namespace, name: str) -> Dataset | None:
+    """The dataset of that name."""
+    return Dataset.objects.filter(namespace=namespace, name=name).select_related("namespace").first()
+
+
+def model(namespace: Namespace, name: str) -> Model | None:
+    """The model of that name."""
+    return Model.objects.filter(namespace=namespace, name=name).select_related("namespace").first()
+
+
+def run(namespace: Namespace, run_key: str) -> Run | None:
+    """The run of that key."""
+    return Run.objects.filter(namespace=namespace, run_key=run_key).select_related("namespace").first()
+
+
+def dataset_versions_of(owner: Dataset, digest: Digest) -> QuerySet[DatasetVersion]:
+    """The versions with that content, newest first (labels may differ)."""
+    return DatasetVersion.objects.filter(
+        dataset=owner, digest_algorithm=digest.algorithm, digest_value=digest.value
+    ).order_by("-id")
+
+
+def model_versions_of(owner: Model, digest: Digest) -> QuerySet[ModelVersion]:
+    """The versions with that artifact, newest first (runs may differ)."""
+    return ModelVersion.objects.filter(
+        model=owner, digest_algorithm=digest.algorithm, digest_value=digest.value
+    ).order_by("-id")
+
+
+def upstream(version: ModelVersion) -> list[Node]:
+    """Everything a model version was made from, itself first.
+
+    Raises:
+        errors.Invalid: more than 50,000 records.
+    """
+    return [Node(*row) for row in _rows("SELECT kind, id FROM muniment.closure_of_model_version(%s)", [version.pk])]
+
+
+def downstream(version: DatasetVersion) -> list[Node]:
+    """Everything made from a dataset version, itself first. Raises as `upstream`."""
+    return [
+        Node(*row) for row in _rows("SELECT kind, id FROM muniment.downstream_of_dataset_version(%s)", [version.pk])
+    ]
+
+
+def training_versions(version: ModelVersion) -> QuerySet[DatasetVersion]:
+    """The dataset versions upstream of a model version, at any distance."""
+    ids = [node.id for node in upstream(version) if node.kind == "dataset_version"]
+    return DatasetVersion.objects.filter(pk__in=ids).select_related("dataset__namespace").order_by("pk")
+
+
+def contributors(version: ModelVersion) -> list[Contributor]:
+    """The persons who had a hand in it; whoever answers for a service account stands for it."""
+    rows = _rows("SELECT person_id, why FROM muniment.contributors(%s) ORDER BY person_id, why", [version.pk])
+    return [Contributor(*row) for row in rows]
+
+
+def terms_in_force(of: Dataset, at: datetime | None = None) -> CollectionTerms | None:
+    """The terms in force at a moment, now when left out."""
+    rows = _rows("SELECT muniment.terms_in_force(%s, coalesce(%s, clock_timestamp()))", [of.pk, at])
+    return CollectionTerms.objects.filter(pk=rows[0][0]).first() if rows[0][0] else None
+
+
+def flags_in_force(version: DatasetVersion) -> list[SensitivityFlag]:
+    """The newest answer per column and category."""
+    ids = [row[0] for row in _rows("SELECT id FROM muniment.flags_in_force(%s)", [version.pk])]
+    return list(SensitivityFlag.objects.filter(pk__in=ids).order_by("column", "category"))
+
+
+def provenance_missing(version: DatasetVersion) -> list[str]:
+    """Names of the required provenance fields that are blank."""
+    return list(_rows("SELECT muniment.provenance_missing(%s)", [version.pk])[0][0] or [])
+
+
+def _rows(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return list(cursor.fetchall())
