@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.db import connection
 from django.db.models import Q, QuerySet
+from django.db.models.fields.json import KT
 
 from approvals.models import Promotion, Release, Requirement, RequirementKind
 from governance.accounts.models import Principal, RoleGrant
@@ -25,7 +26,7 @@ def may_sign(release: Release) -> QuerySet[Principal]:
     involved = _ids("SELECT person_id FROM muniment.involved(%s)", [release.model_version_id])
     grants = (
         RoleGrant.objects.filter(in_force(), Q(namespace=model.namespace_id) | Q(namespace=None))
-        .filter(role__in=asked.values("params__role"))
+        .filter(role__in=asked.values_list(KT("params__role"), flat=True))
         .exclude(on_behalf_of__in=involved)
     )
     people = Principal.objects.filter(kind=Principal.Kind.PERSON, grants__in=grants).exclude(pk__in=involved)

@@ -58,7 +58,9 @@ def _expired(now: datetime) -> Iterator[Expired]:
     terms = CollectionTerms.objects.filter(~Exists(newer), effective_to__gt=since, effective_to__lte=now)
     yield from _unannounced("terms.expired", terms.filter(withdrawal=None))
     last = FindingEvent.objects.filter(finding=OuterRef("pk"), kind__in=["closed", "reopened"]).order_by("-id")
-    findings = Finding.objects.alias(state=Subquery(last.values("kind")[:1])).exclude(state="closed")
+    # A finding without any event has no state at all: NULL is neither closed nor not closed.
+    findings = Finding.objects.alias(state=Subquery(last.values("kind")[:1]))
+    findings = findings.filter(Q(state=None) | ~Q(state="closed"))
     yield from _unannounced("finding.overdue", findings.filter(due__gt=since, due__lte=now))
 
 

@@ -5,7 +5,11 @@
 | release.opened | {"release": id} | those whose signature is awaited |
 | release.decided | {"release": id} | who opened it (after its ReleaseClosure) |
 | promotion.live | {"promotion": id} | the model's owners, and who signed |
+| promotion.ended | {"promotion": id} | the model's owners, unless superseded |
+| finding.raised, finding.reopened | {"finding": id} | who has to answer it |
+| finding.answered | {"finding": id} | who raised it |
 | terms.withdrawn | {"terms": id} | the dataset's steward and owner, the owners of what is live downstream |
+| see `NOBODY` | | nobody: kept in order with the rest, for what will listen |
 | grant.expired, evidence.expired, terms.expired, finding.overdue | {"id": id} | whom it concerns; from `expiry` |
 
 An action writes the message in its own transaction, after locking its root:
@@ -20,7 +24,7 @@ from django.db.models import QuerySet
 
 from approvals.audience import live_downstream, may_sign, owners
 from approvals.expiry import announce_expired
-from approvals.models import Evidence, Finding, Promotion, Release, ReleaseClosure, SignOff
+from approvals.models import Evidence, Finding, Promotion, PromotionEnd, Release, ReleaseClosure, SignOff
 from approvals.wording import register
 from governance.accounts.models import Principal, RoleGrant
 from governance.celery import app
@@ -36,6 +40,16 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"expires": EXPIRY_SECONDS},
     },
 }
+
+# Acts that are told to nobody yet. Without a handler they would be tried again and again, and hold up their subject.
+NOBODY = (
+    "environment.observing",
+    "evidence.reported",
+    "finding.closed",
+    "policy.published",
+    "promotion.refused",
+    "release.signed",
+)
 
 register()
 
@@ -77,6 +91,32 @@ def tell_owners_and_signers(message: Message) -> None:
     opener = reader_of(release.recorded_by)
     people = [person for person in (*owners(promotion), *signers) if reader_of(person) != opener]
     notify(people, "version-live", _about(release), f"/releases/{release.pk}", message)
+
+
+@handles("promotion.ended")
+def tell_owners_of_an_end(message: Message) -> None:
+    """The model's owners; of a successor they hear as it goes live."""
+    promotion = _promotions().select_related("end__recorded_by").get(pk=message.payload["promotion"])
+    if promotion.end.kind == PromotionEnd.Kind.SUPERSEDED:
+        return
+    params = _about(promotion.release) | {"reason": promotion.end.reason, "by": promotion.end.recorded_by.display_name}
+    notify(owners(promotion), "version-ended", params, f"/releases/{promotion.release_id}", message)
+
+
+@handles("finding.raised")
+@handles("finding.reopened")
+def tell_who_answers(message: Message) -> None:
+    """Who has to answer the finding."""
+    finding = _finding(message.payload["finding"])
+    if finding.owner is not None:
+        notify([finding.owner], "finding-to-answer", {"finding": finding.text[:200]}, "", message)
+
+
+@handles("finding.answered")
+def tell_who_raised_it(message: Message) -> None:
+    """Who raised the finding and may close it."""
+    finding = _finding(message.payload["finding"])
+    notify([finding.recorded_by], "finding-answered", {"finding": finding.text[:200]}, "", message)
 
 
 @handles("terms.withdrawn")
@@ -121,9 +161,17 @@ def tell_of_expired_evidence(message: Message) -> None:
 @handles("finding.overdue")
 def tell_of_an_overdue_finding(message: Message) -> None:
     """Who has to answer it, and who raised it."""
-    finding = Finding.objects.select_related("owner").get(pk=message.payload["id"])
+    finding = _finding(message.payload["id"])
     people = [person for person in (finding.owner, finding.recorded_by) if person is not None]
     notify(people, "finding-overdue", {"finding": finding.text[:200]}, "", message)
+
+
+def tell_nobody(message: Message) -> None:
+    """Nothing to tell."""
+
+
+for _topic in NOBODY:
+    handles(_topic)(tell_nobody)
 
 
 def _tell_of_terms(message: Message, terms_id: int, kind: str) -> None:
@@ -162,6 +210,10 @@ def _release(message: Message) -> Release:
 
 def _promotions() -> "QuerySet[Promotion]":
     return Promotion.objects.select_related("environment", "release__model_version__model", "release__recorded_by")
+
+
+def _finding(number: int) -> Finding:
+    return Finding.objects.select_related("owner", "recorded_by").get(pk=number)
 
 
 def _about(release: Release) -> dict[str, Any]:

@@ -42,6 +42,12 @@ def register() -> None:
         link=_("Open the release"),
     )
     register_kind(
+        "version-ended",
+        title=_("%(model)s %(version)s is no longer live in %(environment)s"),
+        body=_("%(by)s ended it. Reason: %(reason)s"),
+        link=_("Open the release"),
+    )
+    register_kind(
         "terms-withdrawn",
         title=_("Terms withdrawn: %(dataset)s"),
         body=_("Terms %(number)s of the dataset %(dataset)s were withdrawn. Nothing made from it can be promoted."),
@@ -81,6 +87,16 @@ def register() -> None:
         title=_("Evidence has run out: %(plan)s"),
         body=_("The evidence under the plan %(plan)s for %(model)s %(version)s is no longer valid. Measure again."),
         link=_("Open the model"),
+    )
+    register_kind(
+        "finding-to-answer",
+        title=_("A finding waits for your answer"),
+        body=_("You are to answer this finding: %(finding)s"),
+    )
+    register_kind(
+        "finding-answered",
+        title=_("A finding you raised was answered"),
+        body=_("Read the answer, then close the finding or ask again: %(finding)s"),
     )
     register_kind(
         "finding-overdue",

@@ -38,7 +38,9 @@ AMQP_OPTIONS = {"confirm_publish": True}
 
 def on_redis() -> bool:
     """Whether the broker is Redis or Valkey; else it is RabbitMQ."""
-    return not str(getattr(settings, "CELERY_BROKER_URL", "")).startswith(("amqp", "pyamqp"))
+    # The environment first, as Celery itself reads it.
+    url = os.environ.get("CELERY_BROKER_URL") or str(getattr(settings, "CELERY_BROKER_URL", ""))
+    return not url.startswith(("amqp", "pyamqp"))
 
 
 def hint_options() -> dict[str, Any]:

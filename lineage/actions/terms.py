@@ -10,6 +10,7 @@ from governance import errors
 from governance.accounts.models import Principal
 from governance.accounts.permissions import require
 from governance.accounts.roles import Role
+from governance.outbox import enqueue
 from governance.unit_of_work import action
 from lineage.actions.registering import REGISTRARS, Registered, lock_roots
 from lineage.digests import parse_digest
@@ -104,7 +105,9 @@ def withdraw_terms(*, actor: Principal, reason: str, terms: CollectionTerms) -> 
         errors.Forbidden: neither data steward nor compliance officer. errors.Conflict: withdrawn already.
     """
     require(actor, *KEEPERS, namespace=terms.dataset.namespace)
-    return TermsWithdrawal.objects.create(terms=terms, reason=reason.strip())
+    withdrawal = TermsWithdrawal.objects.create(terms=terms, reason=reason.strip())
+    enqueue("terms.withdrawn", {"terms": terms.pk}, subject=f"dataset:{terms.dataset_id}")
+    return withdrawal
 
 
 def _licence(given: str, document: str) -> str:

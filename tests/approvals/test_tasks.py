@@ -18,6 +18,7 @@ from approvals.models import (
     PolicyPublication,
     PolicyVersion,
     Promotion,
+    PromotionEnd,
     Release,
     ReleaseClosure,
     Requirement,
@@ -71,7 +72,8 @@ def world(cast: Cast) -> World:
     with recorded_action(actor=cast.pipeline, reason="Test"):
         now = timezone.now()
         raw, derived = (
-            Dataset.objects.create(namespace=cast.retail, name=name, steward=cast.steward) for name in ("raw", "derived")
+            Dataset.objects.create(namespace=cast.retail, name=name, steward=cast.steward)
+            for name in ("raw", "derived")
         )
         first, second = (
             DatasetVersion.objects.create(dataset=dataset, label="1", **DIGEST) for dataset in (raw, derived)
@@ -165,6 +167,15 @@ def test_going_live_is_told_to_opener_and_owners_once_each(cast: Cast, world: Wo
     assert set(tell(cast, "promotion.live", promotion=promotion.pk)) == {cast.owner}
 
 
+def test_an_end_is_told_to_the_owners_with_its_reason(cast: Cast, world: World) -> None:
+    promotion = promoted(cast, world)
+    with recorded_action(actor=cast.risk, reason="Test"):
+        PromotionEnd.objects.create(promotion=promotion, kind="suspended", reason="Drifts")
+    notices = tell(cast, "promotion.ended", promotion=promotion.pk)
+    assert set(notices) == {cast.owner}
+    assert wording(notices[cast.owner]).body == "Rita Risk ended it. Reason: Drifts"
+
+
 def test_withdrawn_terms_are_told_to_owners_downstream(cast: Cast, world: World) -> None:
     promoted(cast, world)
     with recorded_action(actor=cast.steward, reason="Test"):
@@ -203,8 +214,8 @@ def test_what_ran_out_is_announced_once(cast: Cast, world: World) -> None:
                                     valid_until=soon)  # fmt: skip
     assert announce_expired() == 0
     later = soon + timedelta(minutes=1)
-    assert announce_expired(later) == 4
-    assert announce_expired(later) == 0
+    announced = announce_expired(later)
+    assert (announced, announce_expired(later)) == (4, 0), list(Message.objects.values_list("topic", flat=True))
     drain()
     by_topic = {message.topic: set(told(message)) for message in Message.objects.filter(dedup_key__isnull=False)}
     by_topic.pop("notice.mail")
