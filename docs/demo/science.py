@@ -104,7 +104,7 @@ def load(folder: Path) -> Data:
     )
     columns = [*features, "malignant"]
     return Data(
-        source=Table(source, len(malignant), columns, sha256(source)),
+        source=Table(source, len(malignant), [*features, "benign"], sha256(source)),  # benign is 1 in the source
         training=_write(folder / "training.csv", columns, train_x, train_y),
         test=_write(folder / "test.csv", columns, test_x, test_y),
         train_x=train_x,
