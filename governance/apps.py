@@ -1,5 +1,7 @@
 """The kernel as a Django app: what makes any row a governed record."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -11,3 +13,7 @@ class GovernanceConfig(AppConfig):
     verbose_name = _("Governance")
     #: Folders of guard SQL, installed in this order by `install_guards`.
     guard_sql = ("history/sql", "accounts/sql", "ledger/sql")
+
+    def ready(self) -> None:
+        """Register the checks."""
+        import_module("governance.history.checks")

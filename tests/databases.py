@@ -7,6 +7,8 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -93,8 +95,9 @@ def copy(name: str) -> None:
 
 def drop(name: str) -> None:
     """Drop a database, and whoever is still connected to it."""
-    with psycopg.connect(url("owner", maintenance_database()), autocommit=True) as owner:
-        owner.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    # As a superuser: FORCE must also end a superuser's connection that a test just closed and the server has not yet.
+    with psycopg.connect(url("superuser", maintenance_database()), autocommit=True) as superuser:
+        superuser.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def maintenance_database() -> str:
@@ -117,3 +120,20 @@ def _drop_stale(owner: "psycopg.Connection[tuple[object, ...]]") -> None:
     ).fetchall()
     for (stale,) in rows:
         drop(str(stale))
+
+
+@contextmanager
+def as_login(login: str) -> Iterator[None]:
+    """Let Django's own connection act as another login of the same database, for the time of the block."""
+    from django.db import connection
+
+    settings = connection.settings_dict
+    former = {key: settings[key] for key in ("USER", "PASSWORD")}
+    parts = conninfo_to_dict(os.environ[LOGIN_VARIABLES[login]])
+    connection.close()
+    settings.update(USER=parts.get("user", ""), PASSWORD=parts.get("password", ""))
+    try:
+        yield
+    finally:
+        connection.close()
+        settings.update(former)

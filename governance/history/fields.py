@@ -6,6 +6,9 @@ from django.db import models
 class RecordedAtField(models.DateTimeField):
     """Moment of recording (UTC, microseconds); `muniment.stamp_row` sets it and INSERT returns it."""
 
+    # DateTimeField would add itself to every `update_fields` for its auto_now, which this field has not.
+    pre_save = models.Field.pre_save
+
     db_returning = True
 
 

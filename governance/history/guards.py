@@ -109,7 +109,7 @@ def fingerprint(cursor: Any) -> dict[str, str]:
         """
         SELECT 'function ' || p.oid::regprocedure, md5(pg_get_functiondef(p.oid) || pg_get_userbyid(p.proowner)
                || coalesce((SELECT string_agg(acl::text, ',' ORDER BY acl::text) FROM unnest(p.proacl) acl), ''))
-          FROM pg_proc p WHERE pronamespace = 'muniment'::regnamespace
+          FROM pg_proc p WHERE pronamespace = to_regnamespace('muniment')
         UNION ALL
         SELECT 'trigger ' || tgrelid::regclass || '.' || tgname, md5(pg_get_triggerdef(oid) || tgenabled::text)
           FROM pg_trigger WHERE NOT tgisinternal
@@ -188,7 +188,7 @@ def _grant_governed(cursor: Any, model: type[GovernedModel], roles: dict[str, st
 def _grant_functions(cursor: Any, roles: dict[str, str]) -> None:
     """Functions that run with the caller's own rights are for all logins; SECURITY DEFINER ones for triggers only."""
     cursor.execute(
-        "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'muniment'::regnamespace"
+        "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = to_regnamespace('muniment')"
         " AND NOT prosecdef AND prokind = 'f'"
     )
     functions = [row[0] for row in cursor.fetchall()]

@@ -53,6 +53,7 @@ class Recorder(HistoricalRecords):
     def get_meta_options(self, model: type[models.Model]) -> dict[str, Any]:
         options: dict[str, Any] = super().get_meta_options(model)
         name = f"{model._meta.app_label[:3]}_{model._meta.model_name}"[:25] + "_asof"
+        options["app_label"] = model._meta.app_label
         options["indexes"] = (models.Index("id", F("history_date").desc(), F("history_id").desc(), name=name),)
         return options
 
