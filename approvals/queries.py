@@ -134,15 +134,19 @@ def live(
         found = found.filter(model=model)
     if environment is not None:
         found = found.filter(environment=environment)
-    return found.select_related("release__model_version", "model__namespace", "environment", "end").order_by(
-        "model__name", "environment__order", "slot", "id"
+    return (
+        found.select_related("release__model_version", "model__namespace", "environment", "end")
+        .prefetch_related("release__sign_offs__withdrawal", "release__sign_offs__requirement")
+        .order_by("model__name", "environment__order", "slot", "id")
     )
 
 
-def versions_with_digest(principal: Principal, digest: str) -> Sequence[ModelVersion]:
-    """Readable model versions whose artifact has a digest, as `algorithm:hex` or hex alone."""
+def versions_with_digest(principal: Principal, digest: str, namespace: str | None = None) -> Sequence[ModelVersion]:
+    """Readable model versions whose artifact has a digest (`algorithm:hex`, or hex alone); two at most."""
     algorithm, _colon, value = digest.rpartition(":")
     found = ModelVersion.objects.filter(digest_value=value, model__namespace__in=readable_namespaces(principal))
-    return list(
-        (found.filter(digest_algorithm=algorithm) if algorithm else found).select_related("model__namespace")[:2]
-    )
+    if algorithm:
+        found = found.filter(digest_algorithm=algorithm)
+    if namespace is not None:
+        found = found.filter(model__namespace__name=namespace)
+    return list(found.select_related("model__namespace")[:2])

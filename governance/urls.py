@@ -7,6 +7,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("governance.accounts.urls")),
     path("", include("governance.api.urls")),
+    path("api/v1/", include("approvals.api.urls")),
+    path("api/v1/", include("lineage.api.urls")),
 ]
 
 handler400 = "governance.api.errors.bad_request"

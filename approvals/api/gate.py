@@ -1,0 +1,116 @@
+"""The two questions: may it be promoted, and what serves."""
+
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from approvals.api.policies import environment_named
+from approvals.api.serializers_promotions import GateAnswerSerializer, GateQuery, LiveAnswerSerializer, LiveQuery
+from approvals.gate.gate import ask
+from approvals.models import LiveSlot, Promotion, RequirementKind
+from approvals.queries import live, may_be_promoted, release_of, versions_with_digest
+from governance.api.principals import namespace_of
+from governance.api.views import ApiView, readable
+from governance.errors import Conflict, GateClosed, Missing
+from lineage.models import ModelVersion
+
+#: Rows of one answer; a question about all models of a large house is asked per namespace or environment.
+MOST = 500
+#: What a live version must go on meeting. Signatures and evidence were for the decision to promote.
+FACTS = {RequirementKind.ARTIFACT, RequirementKind.PROVENANCE, RequirementKind.TERMS, RequirementKind.SENSITIVITY,
+         RequirementKind.FINDINGS}  # fmt: skip
+
+
+class GateView(ApiView):
+    """May it be promoted?"""
+
+    collection = "gate"
+
+    @extend_schema(parameters=[GateQuery], responses={200: GateAnswerSerializer})
+    def get(self, request: Request) -> Response:
+        """The gate's answer for a version, requirement by requirement. `enforce=true` answers 409 when closed."""
+        query = GateQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        version = self._version(asked)
+        environment, slot = environment_named(asked["environment"]), asked["slot"]
+        release = release_of(version, environment, slot)
+        verdict = may_be_promoted(version, environment, slot)
+        serving = LiveSlot.objects.filter(
+            environment=environment, slot=slot, promotion__release__model_version=version
+        ).exists()
+        requirements = [r.as_dict() for r in verdict.requirements]
+        if asked["enforce"] and not verdict.allowed and not serving:
+            raise GateClosed(
+                _("The gate is closed. Missing: %(keys)s.") % {"keys": ", ".join(r.key for r in verdict.missing)},
+                requirements=requirements, params={"release": release.pk if release else None},
+            )  # fmt: skip
+        answer = {
+            "allowed": verdict.allowed,
+            "live": serving,
+            "namespace": version.model.namespace.name,
+            "model": version.model.name,
+            "version": version.number,
+            "environment": environment.name,
+            "slot": slot,
+            "release": release.pk if release else None,
+            "requirements": requirements,
+        }
+        return Response(GateAnswerSerializer(answer).data)
+
+    def _version(self, asked: dict[str, Any]) -> ModelVersion:
+        """The version meant. Raises Missing where there is none to read, Conflict where several are meant."""
+        if "digest" in asked:
+            found = list(versions_with_digest(self.principal, asked["digest"], asked.get("namespace")))
+        else:
+            versions = readable(ModelVersion, self.principal).select_related("model__namespace")
+            versions = versions.filter(model__name=asked["model"], number=asked["version"])
+            if "namespace" in asked:
+                versions = versions.filter(model__namespace__name=asked["namespace"])
+            elif self.principal.home_namespace_id is not None:
+                home = versions.filter(model__namespace=self.principal.home_namespace_id)
+                versions = home if home.exists() else versions
+            found = list(versions[:2])
+        if not found:
+            raise Missing(_("No such model version, or none that you may read."))
+        if len(found) > 1:
+            raise Conflict(_("Several versions are meant. Name the namespace, or model and version."))
+        return found[0]
+
+
+class LiveView(ApiView):
+    """What serves?"""
+
+    collection = "live"
+
+    @extend_schema(parameters=[LiveQuery], responses={200: LiveAnswerSerializer})
+    def get(self, request: Request) -> Response:
+        """What may serve now, per slot, and what needs attention; with `at`, what was live then and who had signed."""
+        query = LiveQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        environment = environment_named(asked["environment"]) if "environment" in asked else None
+        found = live(self.principal, environment=environment, at=asked.get("at"))
+        if "namespace" in asked:
+            found = found.filter(model__namespace=namespace_of(self.principal, asked["namespace"]))
+        if "model" in asked:
+            found = found.filter(model__name=asked["model"])
+        rows = [self._row(promotion, now="at" not in asked) for promotion in found[:MOST]]
+        return Response(LiveAnswerSerializer({"at": asked.get("at") or timezone.now(), "results": rows}).data)
+
+    @staticmethod
+    def _row(promotion: Promotion, *, now: bool) -> Promotion:
+        row: Any = promotion
+        version = promotion.release.model_version
+        row.artifact_digest = f"{version.digest_algorithm}:{version.digest_value}" if version.digest_value else ""
+        row.signers = [
+            vote
+            for vote in promotion.release.sign_offs.all()
+            if getattr(vote, "withdrawal", None) is None and vote.signed_at <= promotion.started_at
+        ]
+        row.attention = [r.as_dict() for r in ask(promotion.release).missing if r.kind in FACTS] if now else []
+        return promotion

@@ -1,0 +1,89 @@
+"""End points of environments and policies."""
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from approvals.actions.policies import publish_policy, set_observe_only, write_policy_version
+from approvals.api.fields import ActSerializer, recorded
+from approvals.api.serializers_policies import (
+    EnvironmentSerializer,
+    ObserveSerializer,
+    PolicyFilters,
+    PolicySerializer,
+    PolicyWriteSerializer,
+    PublicationSerializer,
+)
+from approvals.models import Environment, PolicyVersion
+from governance.accounts.models import Principal
+from governance.accounts.permissions import readable_namespaces
+from governance.api.acts import act
+from governance.api.principals import namespace_of
+from governance.api.views import RecordViewSet
+from governance.errors import Missing
+from lineage.models import RiskTier
+
+
+def environment_named(name: str, *, field: str = "environment") -> Environment:
+    """The environment of a name. Raises Missing, naming the field."""
+    found = Environment.objects.filter(name=name).first()
+    if found is None:
+        raise Missing(_("There is no environment of that name."), errors={field: [_("No such environment.")]})
+    return found
+
+
+class EnvironmentViewSet(RecordViewSet):
+    """Environments: the places models are promoted to."""
+
+    collection = "environments"
+    model = Environment
+    serializer_class = EnvironmentSerializer
+
+    @act(ObserveSerializer)
+    def observe(self, request: Request, id: str) -> Response:
+        """Let the gate of an environment observe only, until a moment. Policy owners of everywhere; on record."""
+        environment = self.find(id)
+        data = self.read(ObserveSerializer)
+        reason = self.reason(data)
+        set_observe_only(actor=self.principal, reason=reason, environment=environment, until=data["until"])
+        return self.written(environment, created=False)
+
+
+class PolicyViewSet(RecordViewSet):
+    """Policies: immutable versions; the newest published of a place is in force."""
+
+    collection = "policies"
+    model = PolicyVersion
+    serializer_class = PolicySerializer
+    create_serializer_class = PolicyWriteSerializer
+    filter_class = PolicyFilters
+    related = ("policy__namespace", "policy__environment", "publication")
+
+    def queryset_for(self, principal: Principal) -> QuerySet[PolicyVersion]:
+        """Everyone's policies, and those of readable namespaces."""
+        mine = readable_namespaces(principal)
+        if not mine.exists():
+            return PolicyVersion.objects.none()
+        return PolicyVersion.objects.filter(
+            Q(policy__namespace__isnull=True) | Q(policy__namespace__in=mine)
+        ).prefetch_related("requirements")
+
+    def create(self, request: Request) -> Response:
+        """Write a policy version; another policy owner publishes it."""
+        data = self.read(PolicyWriteSerializer)
+        reason, name = self.reason(data), data.pop("namespace")
+        version = write_policy_version(
+            actor=self.principal, reason=reason, environment=environment_named(data.pop("environment")),
+            risk_tier=RiskTier(data.pop("risk_tier")),
+            namespace=None if name is None else namespace_of(self.principal, name), **data,
+        )  # fmt: skip
+        return self.written(version)
+
+    @act(ActSerializer, answer=PublicationSerializer, creates=True)
+    def publish(self, request: Request, id: str) -> Response:
+        """Put it in force. A policy owner who did not write it."""
+        version = self.find(id)
+        reason = self.reason(self.read(ActSerializer))
+        publication = publish_policy(actor=self.principal, reason=reason, policy_version=version)
+        return recorded(publication, PublicationSerializer)

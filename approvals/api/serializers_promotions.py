@@ -1,0 +1,162 @@
+"""Bodies and answers of promotions, and of the questions gate and live."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from approvals.api.fields import FlagField, named
+from approvals.gate.gate import Status
+from approvals.models import GateDecision, Promotion, PromotionEnd, Slot
+from governance.api.fields import IdField, MomentField, TextField
+from governance.api.serializers import FilterSerializer, StrictModelSerializer, WriteSerializer
+
+
+class RequirementStatusSerializer(serializers.Serializer[Any]):
+    """A requirement as it stands."""
+
+    key = serializers.CharField()
+    kind = serializers.CharField()
+    status = serializers.ChoiceField(choices=Status.choices)
+    reason = serializers.CharField(help_text=_("Stable code."))
+    params = serializers.DictField()
+    message = serializers.CharField(help_text=_("In the reader's language."))
+    rests_on = serializers.ListField(child=serializers.DictField())
+
+
+class DecisionSerializer(StrictModelSerializer):
+    """Why a promotion was let pass."""
+
+    class Meta:
+        model = GateDecision
+        fields = ("id", "policy_version", "would_have_refused", "requirements", "snapshot", "decided_at")
+        read_only_fields = fields
+
+
+class PromotionEndSerializer(StrictModelSerializer):
+    """The end of a promotion."""
+
+    class Meta:
+        model = PromotionEnd
+        fields = ("id", "promotion", "kind", "reason", "ended_at", "recorded_by")
+        read_only_fields = fields
+
+
+class PromotionSerializer(StrictModelSerializer):
+    """A version that went live."""
+
+    environment = named()
+    model = named()
+    version = serializers.IntegerField(source="release.model_version.number", read_only=True)
+    model_version = serializers.IntegerField(source="release.model_version_id", read_only=True)
+    end = PromotionEndSerializer(read_only=True, default=None, allow_null=True)
+    decision = DecisionSerializer(read_only=True)
+
+    class Meta:
+        model = Promotion
+        fields = (
+            *("id", "release", "model", "version", "model_version", "environment", "slot", "replaces", "started_at"),
+            *("end", "decision", "recorded_at", "recorded_by"),
+        )
+        read_only_fields = fields
+
+
+class PromotionWriteSerializer(WriteSerializer):
+    """A release whose version is to go live."""
+
+    release = IdField()
+
+
+class PromotionFilters(FilterSerializer):
+    """Of promotions."""
+
+    release = IdField(required=False)
+    model = serializers.CharField(required=False, source="model__name")
+    environment = serializers.CharField(required=False, source="environment__name")
+
+
+class EndSerializer(WriteSerializer):
+    """How a promotion ends."""
+
+    kind = serializers.ChoiceField(choices=[k for k in PromotionEnd.Kind if k != PromotionEnd.Kind.SUPERSEDED])
+    reason = TextField(max_length=2000)
+
+
+class GateQuery(FilterSerializer):
+    """Which version, and into which environment."""
+
+    own = frozenset({"format"})
+    model = serializers.CharField(required=False, help_text=_("Name; with version."))
+    version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    digest = serializers.CharField(required=False, help_text=_("Of the artifact, instead of model and version."))
+    environment = serializers.CharField()
+    slot = serializers.ChoiceField(choices=Slot.choices, required=False, default=Slot.CHAMPION)
+    namespace = serializers.CharField(required=False)
+    enforce = FlagField(required=False, default=False, help_text=_("true: 409 when closed."))
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Named one way."""
+        by_name = "model" in attrs and "version" in attrs
+        if by_name == ("digest" in attrs) or ("model" in attrs) != ("version" in attrs):
+            raise serializers.ValidationError({"model": [_("Give model and version, or digest.")]})
+        return attrs
+
+
+class GateAnswerSerializer(serializers.Serializer[Any]):
+    """May it be promoted?"""
+
+    allowed = serializers.BooleanField(help_text=_("True only if every requirement lets pass."))
+    live = serializers.BooleanField(help_text=_("Whether this version serves there already."))
+    namespace = serializers.CharField()
+    model = serializers.CharField()
+    version = serializers.IntegerField()
+    environment = serializers.CharField()
+    slot = serializers.CharField()
+    release = serializers.IntegerField(allow_null=True)
+    requirements = RequirementStatusSerializer(many=True)
+
+
+class LiveQuery(FilterSerializer):
+    """Of what, where, when."""
+
+    own = frozenset({"format"})
+    model = serializers.CharField(required=False)
+    environment = serializers.CharField(required=False)
+    namespace = serializers.CharField(required=False)
+    at = MomentField(required=False, help_text=_("Left out: now."))
+
+
+class SignerSerializer(serializers.Serializer[Any]):
+    """Who signed."""
+
+    name = serializers.CharField(source="printed_name")
+    requirement = serializers.CharField(source="requirement.key")
+    vote = serializers.CharField()
+    signed_at = serializers.DateTimeField()
+
+
+class LiveSerializer(serializers.Serializer[Any]):
+    """What serves, or served, in one slot."""
+
+    namespace = serializers.CharField(source="model.namespace.name")
+    model = serializers.CharField(source="model.name")
+    environment = serializers.CharField(source="environment.name")
+    slot = serializers.CharField()
+    version = serializers.IntegerField(source="release.model_version.number")
+    model_version = serializers.IntegerField(source="release.model_version_id")
+    digest = serializers.CharField(source="artifact_digest")
+    promotion = serializers.IntegerField(source="id")
+    release = serializers.IntegerField(source="release_id")
+    started_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(source="end.ended_at", default=None, allow_null=True)
+    signed_by = SignerSerializer(source="signers", many=True)
+    attention = RequirementStatusSerializer(
+        many=True, help_text=_("Requirements on facts that are not met any more; empty when asked about the past.")
+    )
+
+
+class LiveAnswerSerializer(serializers.Serializer[Any]):
+    """What may serve, per slot."""
+
+    at = serializers.DateTimeField()
+    results = LiveSerializer(many=True)

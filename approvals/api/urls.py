@@ -1,0 +1,25 @@
+"""The addresses of judgements, under /api/v1/."""
+
+from django.urls import path
+
+from approvals.api.evidence import EvidenceViewSet, PlanViewSet
+from approvals.api.findings import FindingViewSet
+from approvals.api.gate import GateView, LiveView
+from approvals.api.policies import EnvironmentViewSet, PolicyViewSet
+from approvals.api.releases import PromotionViewSet, ReleaseViewSet, SignOffViewSet
+from governance.api.routers import collection_urls
+
+urlpatterns = [
+    *collection_urls(
+        PlanViewSet,
+        EvidenceViewSet,
+        EnvironmentViewSet,
+        PolicyViewSet,
+        ReleaseViewSet,
+        SignOffViewSet,
+        PromotionViewSet,
+        FindingViewSet,
+    ),
+    path("gate", GateView.as_view(), name="gate"),
+    path("live", LiveView.as_view(), name="live"),
+]
