@@ -20,6 +20,7 @@ MAX_COUNT = 20  # persons; more is a mistake nobody could satisfy
 MAX_AGE_DAYS = 3650
 
 
+@dataclass(frozen=True, slots=True)
 class Params:
     """Typed parameters of one kind; `check` answers what is wrong with their values."""
 
@@ -140,7 +141,7 @@ def checked_params(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
     if kind not in KINDS:
         raise errors.Invalid(errors={"kind": [_("One of: %(known)s.") % {"known": ", ".join(KINDS)}]})
     cls = KINDS[kind]
-    known = {f.name: f for f in fields(cls)} if hasattr(cls, "__dataclass_fields__") else {}
+    known = {f.name: f for f in fields(cls)}
     faults: dict[str, list[Any]] = {}
     for name in params.keys() - known.keys():
         faults[name] = [_("There is no such parameter. Known: %(known)s.") % {"known": ", ".join(known) or "–"}]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField
@@ -31,7 +32,7 @@ class EvidenceVerdict(Func):
     output_field = TextField()
 
 
-def with_verdict(evidence: QuerySet[Evidence]) -> QuerySet[Evidence]:
+def with_verdict(evidence: QuerySet[Evidence]) -> QuerySet[Any]:
     """Evidence with `verdict`: good, bad or reported."""
     return evidence.annotate(verdict=EvidenceVerdict(F("pk")))
 

@@ -74,4 +74,6 @@ def end_promotion(*, actor: Principal, reason: str, promotion: Promotion, kind: 
     if kind in (PromotionEnd.Kind.ROLLED_BACK, PromotionEnd.Kind.RETIRED):
         roles += [Role.MODEL_OWNER, Role.PIPELINE]
     require(actor, *roles, namespace=promotion.model.namespace)
-    return PromotionEnd.objects.create(promotion=promotion, kind=kind, reason=reason)
+    end = PromotionEnd.objects.create(promotion=promotion, kind=kind, reason=reason)
+    enqueue("promotion.ended", {"promotion": promotion.pk}, subject=f"release:{promotion.release_id}")
+    return end

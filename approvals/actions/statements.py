@@ -72,6 +72,15 @@ def statement(*, person: Principal, release: Release, requirement: Requirement, 
     Raises:
         errors.Forbidden: they do not hold the role.
     """
+    return statements(person=person, release=release, requirement=requirement)[vote]
+
+
+def statements(*, person: Principal, release: Release, requirement: Requirement) -> dict[Vote, Statement]:
+    """What a person would sign now, per vote: a page shows both beside each other.
+
+    Raises:
+        errors.Forbidden: they do not hold the role.
+    """
     grant = grant_for(person, release, requirement)
     version = release.model_version
     evidence = list(
@@ -82,8 +91,8 @@ def statement(*, person: Principal, release: Release, requirement: Requirement, 
     content = call("digest_of", call("vote_binding", release.pk, requirement.pk, seen, grant.pk))
     where = grant.namespace.name if grant.namespace else "everywhere"
     behalf = f", on behalf of {grant.on_behalf_of.display_name}" if grant.on_behalf_of else ""
-    lines = [
-        f"{person.display_name}, {Role(grant.role).value} ({where}){behalf}: {vote.value.upper()}",
+    who = f"{person.display_name}, {Role(grant.role).value} ({where}){behalf}"
+    what = [
         f"Release {release.pk}: model {version.model.name}, version {version.number}, into "
         f"{release.environment.name}, slot {release.slot}, for {release.purpose or 'no stated purpose'}",
         f"Artifact: {digest_of(version) or 'no digest'}",
@@ -93,8 +102,11 @@ def statement(*, person: Principal, release: Release, requirement: Requirement, 
         *[f"Evidence {e.pk}: {e.plan.kind}, {e.plan.title}: {e.verdict}" for e in reversed(evidence)],
         f"Content: {content}",
     ]
-    text = "\n".join(lines)
-    return Statement(text, hashlib.sha256(text.encode()).hexdigest(), seen, grant)
+    found = {}
+    for vote in Vote:
+        text = "\n".join([f"{who}: {vote.value.upper()}", *what])
+        found[vote] = Statement(text, hashlib.sha256(text.encode()).hexdigest(), seen, grant)
+    return found
 
 
 def _data(release: Release) -> list[str]:

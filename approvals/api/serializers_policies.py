@@ -80,7 +80,7 @@ class PolicyWriteSerializer(WriteSerializer):
     environment = NameField()
     risk_tier = serializers.ChoiceField(choices=RiskTier.choices)
     summary = TextField(required=False, default="", allow_blank=True)
-    requirements = RequirementWriteSerializer(many=True, min_length=1, max_length=100)
+    requirements = RequirementWriteSerializer(many=True, min_length=1, max_length=100)  # type: ignore[call-arg]  # passed on to the list's serializer
 
 
 class PublicationSerializer(StrictModelSerializer):

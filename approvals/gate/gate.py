@@ -92,7 +92,13 @@ def ask(release: Release, *, policy_version: PolicyVersion | None = None, at: da
             "SELECT key, kind, status, reason, params, rests_on FROM muniment.gate(%s, %s, %s)",
             [release.pk, policy_version.pk if policy_version else None, at],
         )
-        return Verdict([RequirementStatus(*row[:4], _json(row[4]), _json(row[5])) for row in cursor.fetchall()])
+        rows = cursor.fetchall()
+    return Verdict(
+        [
+            RequirementStatus(key, kind, status, reason, _json(params), _json(rests_on))
+            for key, kind, status, reason, params, rests_on in rows
+        ]
+    )
 
 
 def from_rows(rows: list[dict[str, Any]]) -> Verdict:

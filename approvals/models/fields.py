@@ -28,13 +28,13 @@ class MomentSetField(RecordedAtField):
     """A moment (UTC) that a trigger takes from the database's clock, whatever the caller sends."""
 
 
-class TransactionField(models.BigIntegerField):
+class TransactionField(models.BigIntegerField):  # type: ignore[type-arg]  # Django's fields take no type arguments at run time
     """Id of the transaction that wrote the row, set by trigger: what completes the row must come in the same one."""
 
     db_returning = True
 
 
-class GivenTextField(models.TextField):
+class GivenTextField(models.TextField):  # type: ignore[type-arg]  # Django's fields take no type arguments at run time
     """Text that a trigger sets from what is on record, whatever the caller sends."""
 
     db_returning = True
@@ -46,7 +46,7 @@ class BoundAspectsField(models.JSONField):
     db_returning = True
 
 
-class ExactNumberField(models.DecimalField):
+class ExactNumberField(models.DecimalField):  # type: ignore[type-arg]  # Django's fields take no type arguments at run time
     """A finite number kept exactly as given: `numeric` without a scale, since a scale would round 0.8999… up to 0.9.
 
     Pair it with `finite()`: `NaN >= 0.9` and `Infinity >= 0.9` are true in PostgreSQL. Python checks 60 digits, 30 of
