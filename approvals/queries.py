@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField
 
+from approvals.audience import live_downstream
 from approvals.gate.gate import Verdict, ask, no_release
 from approvals.models import (
     Environment,
@@ -140,6 +141,11 @@ def live(
         .prefetch_related("release__sign_offs__withdrawal", "release__sign_offs__requirement")
         .order_by("model__name", "environment__order", "slot", "id")
     )
+
+
+def find_live_downstream(dataset: Dataset) -> list[Promotion]:
+    """Live promotions of model versions that any version of a dataset went into, however far downstream."""
+    return list(live_downstream(dataset).select_related("model__namespace").order_by("id"))
 
 
 def versions_with_digest(principal: Principal, digest: str, namespace: str | None = None) -> Sequence[ModelVersion]:
