@@ -23,7 +23,7 @@ from approvals.models import (
 )
 from governance.accounts.models import Principal
 from governance.accounts.permissions import grants_in_force, readable_namespaces
-from lineage.models import Model, ModelVersion
+from lineage.models import Dataset, Model, ModelVersion
 
 
 class EvidenceVerdict(Func):
