@@ -64,7 +64,11 @@ def raise_flag(
         return Registered(in_force, False)
     return Registered(
         SensitivityFlag.objects.create(
-            dataset_version=dataset_version, assessment=assessment, propagated_from=propagated_from, **answer
+            dataset_version=dataset_version,
+            assessment=assessment,
+            supersedes=in_force,
+            propagated_from=propagated_from,
+            **answer,
         ),
         True,
     )
@@ -107,7 +111,10 @@ def review_flag(
     ):
         return Registered(in_force, False)
     return Registered(
-        SensitivityFlag.objects.create(dataset_version=dataset_version, assessment=Assessment.REVIEWED, **answer), True
+        SensitivityFlag.objects.create(
+            dataset_version=dataset_version, assessment=Assessment.REVIEWED, supersedes=in_force, **answer
+        ),
+        True,
     )
 
 

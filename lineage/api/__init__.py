@@ -1,0 +1,1 @@
+"""Facts over HTTP: bodies are read here, decided on in the actions."""

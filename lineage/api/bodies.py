@@ -1,0 +1,256 @@
+"""What writes read. Forms are checked here; what the forms mean, in the actions."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from governance.api.fields import ExactJSONField, MomentField, NameField, TextField
+from governance.api.serializers import NamespacedWriteSerializer, StrictSerializer, WriteSerializer
+from lineage.actions.datasets import SCHEMA_LIMIT
+from lineage.actions.runs import LINK_LIMIT
+from lineage.api.fields import DigestField, ProseField, WordField, terms_list
+from lineage.api.references import (
+    DatasetReference,
+    DatasetVersionReference,
+    ModelReference,
+    ModelVersionReference,
+    PersonReference,
+    RunReference,
+)
+from lineage.models import (
+    Assessment,
+    CollectedAs,
+    ConsentStatus,
+    LegalBasis,
+    LinkMethod,
+    Presence,
+    RegulationSet,
+    RunRole,
+    RunState,
+    SpecialCondition,
+    Treatment,
+)
+
+MAX_COUNT = 2**63 - 1
+COMMIT = r"^[0-9A-Za-z._/-]{1,128}$"
+NAME_LENGTH = 256
+
+
+class ColumnSerializer(StrictSerializer):
+    """A column of a schema [OL schema.fields]."""
+
+    name = TextField(max_length=NAME_LENGTH)
+    type = WordField()
+    description = WordField(max_length=2_000)
+
+
+class DatasetWriteSerializer(NamespacedWriteSerializer):
+    """A dataset to register."""
+
+    name = NameField(max_length=NAME_LENGTH)
+    title = WordField()
+    description = ProseField()
+    steward = PersonReference(required=False)
+    owner = PersonReference(required=False)
+    is_live = serializers.BooleanField(required=False)
+
+
+class DatasetChangeSerializer(WriteSerializer):
+    """What is to change of a dataset; null takes a person away."""
+
+    title = WordField()
+    description = ProseField()
+    steward = PersonReference(required=False, allow_null=True)
+    owner = PersonReference(required=False, allow_null=True)
+    is_live = serializers.BooleanField(required=False)
+
+
+class DatasetVersionWriteSerializer(WriteSerializer):
+    """A dataset version to register, with its provenance."""
+
+    dataset = DatasetReference()
+    label = NameField(max_length=NAME_LENGTH)  # type: ignore[assignment]  # a field of the body, not its label
+    digest = DigestField(required=False)
+    location = WordField(max_length=2_000)
+    format = WordField(max_length=255)
+    bytes = serializers.IntegerField(min_value=0, max_value=MAX_COUNT, required=False, allow_null=True)
+    rows = serializers.IntegerField(min_value=0, max_value=MAX_COUNT, required=False, allow_null=True)
+    schema = serializers.ListField(child=ColumnSerializer(), required=False, max_length=SCHEMA_LIMIT)
+    source = ProseField()  # type: ignore[assignment]  # a field of the body, not where it is read from
+    origin = ProseField()
+    origin_geography = WordField(max_length=7)
+    date = serializers.DateField(required=False, allow_null=True)
+    previous_date = serializers.DateField(required=False, allow_null=True)
+    generation_period_start = serializers.DateField(required=False, allow_null=True)
+    generation_period_end = serializers.DateField(required=False, allow_null=True)
+    generation_method = ProseField()
+    data_collection_process = ProseField()
+    known_bias = ProseField()
+    dataset_noise = ProseField()
+    update_mechanism = ProseField()
+    missing_data = ProseField()
+    imputation = ProseField()
+    preprocessing = ProseField()
+    annotation_protocol = ProseField()
+
+
+class TermsWriteSerializer(WriteSerializer):
+    """Terms to record."""
+
+    dataset = DatasetReference()
+    licence = TextField(max_length=128)
+    document_digest = DigestField(required=False)
+    consent_status = serializers.ChoiceField(ConsentStatus.choices, required=False, allow_blank=True)
+    consent_evidence = ProseField()
+    legal_basis = serializers.ChoiceField(LegalBasis.choices, required=False, allow_blank=True)
+    special_condition = serializers.ChoiceField(SpecialCondition.choices, required=False, allow_blank=True)
+    original_purpose = WordField()
+    permitted_purposes = terms_list(_("What it may be used for, as dpv:Name; empty permits nothing [DPV Purpose]."))
+    forbidden_purposes = terms_list(_("What it must not be used for [DPV Purpose]."))
+    permitted_geographies = terms_list(_("ISO 3166 codes or blocs; empty: wherever it is not forbidden [D&TA]."))
+    forbidden_geographies = terms_list(_("ISO 3166 codes or blocs [D&TA]."))
+    permitted_storage_geographies = terms_list(
+        _("ISO 3166 codes or blocs; empty: wherever it is not forbidden [D&TA].")
+    )
+    forbidden_storage_geographies = terms_list(_("ISO 3166 codes or blocs [D&TA]."))
+    controller = WordField()
+    storage_duration_days = serializers.IntegerField(
+        min_value=1, max_value=2**31 - 1, required=False, allow_null=True, help_text=_("Days; blank: no limit.")
+    )
+    effective_from = MomentField(required=False)
+    effective_to = MomentField(required=False, allow_null=True)
+
+
+class WithdrawalWriteSerializer(WriteSerializer):
+    """Why terms are withdrawn."""
+
+    reason = TextField(max_length=2_000, help_text=_("Why they are withdrawn; kept with the withdrawal."))
+
+
+class _Answer(WriteSerializer):
+    regulation_sets = serializers.ListField(
+        child=serializers.ChoiceField(RegulationSet.choices), required=False, max_length=6
+    )
+    special_category = serializers.BooleanField(required=False)
+    collected_as = serializers.ChoiceField(CollectedAs.choices, required=False)
+    data_subjects = terms_list(_("Whom it is about, such as dpv:Patient [DPV DataSubject]."))
+    treatment = serializers.ChoiceField(Treatment.choices, required=False)
+    treatment_tool = WordField()
+    treatment_parameters = ExactJSONField(kind=dict, required=False)
+    excluded_from_training = serializers.BooleanField(required=False)
+
+
+class FlagWriteSerializer(_Answer):
+    """A flag to raise; `assessment` reviewed takes a data steward."""
+
+    dataset_version = DatasetVersionReference()
+    column = WordField()
+    category = TextField(max_length=256)
+    present = serializers.ChoiceField(Presence.choices)
+    assessment = serializers.ChoiceField(Assessment.choices, required=False)
+
+
+class FlagReviewSerializer(_Answer):
+    """A data steward's answer on a flag; what is left out stays as the flag has it."""
+
+    present = serializers.ChoiceField(Presence.choices)
+
+
+class RunLinkWriteSerializer(WriteSerializer):
+    """What a run read or wrote: exactly one of a dataset version and a model version."""
+
+    dataset_version = DatasetVersionReference(required=False)
+    model_version = ModelVersionReference(required=False)
+    role = serializers.ChoiceField(RunRole.choices, required=False)
+    link_method = serializers.ChoiceField(LinkMethod.choices, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Raises ValidationError unless exactly one thing is named."""
+        return _exactly_one(attrs)
+
+
+class NestedLinkSerializer(StrictSerializer):
+    """As `RunLinkWriteSerializer`, within the body of a run."""
+
+    dataset_version = DatasetVersionReference(required=False)
+    model_version = ModelVersionReference(required=False)
+    role = serializers.ChoiceField(RunRole.choices, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Raises ValidationError unless exactly one thing is named."""
+        return _exactly_one(attrs)
+
+
+def _exactly_one(attrs: dict[str, Any]) -> dict[str, Any]:
+    if ("dataset_version" in attrs) == ("model_version" in attrs):
+        raise serializers.ValidationError(
+            {"dataset_version": [_("Name exactly one of dataset_version and model_version.")]}
+        )
+    return attrs
+
+
+class RunWriteSerializer(NamespacedWriteSerializer):
+    """A run to register, whole or just begun."""
+
+    job_name = NameField(max_length=NAME_LENGTH)
+    run_key = NameField(max_length=NAME_LENGTH)
+    source_commit = serializers.RegexField(COMMIT, required=False, help_text=_("Commit of the code that ran."))
+    started_at = MomentField(required=False)
+    ended_at = MomentField(required=False)
+    state = serializers.ChoiceField(RunState.choices, required=False)
+    inputs = serializers.ListField(child=NestedLinkSerializer(), required=False, max_length=LINK_LIMIT)
+    outputs = serializers.ListField(child=NestedLinkSerializer(), required=False, max_length=LINK_LIMIT)
+    link_method = serializers.ChoiceField(LinkMethod.choices, required=False)
+
+
+class RunEndSerializer(WriteSerializer):
+    """How a run ended."""
+
+    state = serializers.ChoiceField([choice for choice in RunState.choices if choice[0] != RunState.RUNNING])
+    ended_at = MomentField(required=False)
+
+
+class ModelWriteSerializer(NamespacedWriteSerializer):
+    """A model to register."""
+
+    name = NameField(max_length=NAME_LENGTH)
+    title = WordField()
+    description = ProseField()
+    owner = PersonReference(required=False)
+    decision_owner = PersonReference(required=False)
+    intended_purpose = WordField()
+    out_of_scope_uses = ProseField()
+    risk_answers = ExactJSONField(kind=dict, required=False, help_text=_("{question: true or false}"))
+    deployment_geography = terms_list(_("ISO 3166 codes or blocs where it decides [D&TA]."))
+
+
+class ModelChangeSerializer(WriteSerializer):
+    """What is to change of a model."""
+
+    title = WordField()
+    description = ProseField()
+    owner = PersonReference(required=False)
+    decision_owner = PersonReference(required=False)
+    intended_purpose = WordField()
+    out_of_scope_uses = ProseField()
+    risk_answers = ExactJSONField(kind=dict, required=False, help_text=_("{question: true or false}"))
+    deployment_geography = terms_list(_("ISO 3166 codes or blocs where it decides [D&TA]."))
+
+
+class ModelVersionWriteSerializer(WriteSerializer):
+    """A model version to register."""
+
+    model = ModelReference()
+    digest = DigestField(required=False)
+    artifact_uri = WordField(max_length=2_000)
+    source_run = RunReference(required=False)
+    code_commit = serializers.RegexField(COMMIT, required=False, help_text=_("Commit of the training code."))
+    parent_version = ModelVersionReference(required=False)
+    supplier = WordField()
+    metrics = ExactJSONField(kind=dict, required=False, help_text=_("{name: finite number}"))
+    parameters = ExactJSONField(
+        kind=dict, required=False, help_text=_("{name: text, finite number, true, false or null}")
+    )
+    features_used = terms_list(_("Columns of the training data that the model reads."), length=SCHEMA_LIMIT)
+    model_card = ExactJSONField(kind=dict, required=False, help_text=_("Parts of a model card [CDX modelCard]."))

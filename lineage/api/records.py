@@ -1,0 +1,240 @@
+"""How facts are shown."""
+
+from rest_framework import serializers
+
+from governance.api.serializers import StrictModelSerializer
+from lineage.api.fields import RecordedDigestField
+from lineage.models import (
+    CollectionTerms,
+    Dataset,
+    DatasetVersion,
+    Model,
+    ModelVersion,
+    Run,
+    RunInput,
+    RunOutput,
+    SensitivityFlag,
+    TermsWithdrawal,
+)
+
+RECORDED = ("recorded_at", "recorded_by")
+
+
+class DatasetSerializer(StrictModelSerializer):
+    """A dataset."""
+
+    namespace = serializers.CharField(source="namespace.name", read_only=True)
+
+    class Meta:
+        model = Dataset
+        fields = ("id", "namespace", "name", "title", "description", "steward", "owner", "is_live", *RECORDED)
+
+
+class DatasetVersionSerializer(StrictModelSerializer):
+    """A dataset version with its provenance."""
+
+    namespace = serializers.CharField(source="dataset.namespace.name", read_only=True)
+    dataset_name = serializers.CharField(source="dataset.name", read_only=True)
+    digest = RecordedDigestField()
+
+    class Meta:
+        model = DatasetVersion
+        fields = (
+            "id",
+            "namespace",
+            "dataset",
+            "dataset_name",
+            "label",
+            "digest",
+            "location",
+            "format",
+            "bytes",
+            "rows",
+            "schema",
+            "source",
+            "origin",
+            "origin_geography",
+            "date",
+            "previous_date",
+            "generation_period_start",
+            "generation_period_end",
+            "generation_method",
+            "data_collection_process",
+            "known_bias",
+            "dataset_noise",
+            "update_mechanism",
+            "missing_data",
+            "imputation",
+            "preprocessing",
+            "annotation_protocol",
+            *RECORDED,
+        )
+
+
+class TermsWithdrawalSerializer(StrictModelSerializer):
+    """The withdrawal of terms."""
+
+    class Meta:
+        model = TermsWithdrawal
+        fields = ("id", "terms", "reason", *RECORDED)
+
+
+class CollectionTermsSerializer(StrictModelSerializer):
+    """Terms, and their withdrawal if there is one."""
+
+    namespace = serializers.CharField(source="dataset.namespace.name", read_only=True)
+    dataset_name = serializers.CharField(source="dataset.name", read_only=True)
+    withdrawal = TermsWithdrawalSerializer(read_only=True, allow_null=True, default=None)
+
+    class Meta:
+        model = CollectionTerms
+        fields = (
+            "id",
+            "namespace",
+            "dataset",
+            "dataset_name",
+            "number",
+            "licence",
+            "document_digest",
+            "consent_status",
+            "consent_evidence",
+            "legal_basis",
+            "special_condition",
+            "original_purpose",
+            "permitted_purposes",
+            "forbidden_purposes",
+            "permitted_geographies",
+            "forbidden_geographies",
+            "permitted_storage_geographies",
+            "forbidden_storage_geographies",
+            "controller",
+            "storage_duration_days",
+            "effective_from",
+            "effective_to",
+            "withdrawal",
+            *RECORDED,
+        )
+
+
+class SensitivityFlagSerializer(StrictModelSerializer):
+    """One answer on one category in one column."""
+
+    namespace = serializers.CharField(source="dataset_version.dataset.namespace.name", read_only=True)
+    dataset_name = serializers.CharField(source="dataset_version.dataset.name", read_only=True)
+
+    class Meta:
+        model = SensitivityFlag
+        fields = (
+            "id",
+            "namespace",
+            "dataset_version",
+            "dataset_name",
+            "column",
+            "category",
+            "present",
+            "regulation_sets",
+            "special_category",
+            "collected_as",
+            "data_subjects",
+            "treatment",
+            "treatment_tool",
+            "treatment_parameters",
+            "excluded_from_training",
+            "assessment",
+            "supersedes",
+            "propagated_from",
+            *RECORDED,
+        )
+
+
+class RunInputSerializer(StrictModelSerializer):
+    """What a run read."""
+
+    class Meta:
+        model = RunInput
+        fields = ("id", "run", "dataset_version", "model_version", "role", "link_method", *RECORDED)
+
+
+class RunOutputSerializer(StrictModelSerializer):
+    """What a run wrote."""
+
+    class Meta:
+        model = RunOutput
+        fields = ("id", "run", "dataset_version", "model_version", "role", "link_method", *RECORDED)
+
+
+class RunSerializer(StrictModelSerializer):
+    """A run with what it read and wrote."""
+
+    namespace = serializers.CharField(source="namespace.name", read_only=True)
+    inputs = RunInputSerializer(many=True, read_only=True)
+    outputs = RunOutputSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Run
+        fields = (
+            "id",
+            "namespace",
+            "job_name",
+            "run_key",
+            "source_commit",
+            "started_at",
+            "ended_at",
+            "state",
+            "inputs",
+            "outputs",
+            *RECORDED,
+        )
+
+
+class ModelSerializer(StrictModelSerializer):
+    """A model."""
+
+    namespace = serializers.CharField(source="namespace.name", read_only=True)
+
+    class Meta:
+        model = Model
+        fields = (
+            "id",
+            "namespace",
+            "name",
+            "title",
+            "description",
+            "owner",
+            "decision_owner",
+            "intended_purpose",
+            "out_of_scope_uses",
+            "risk_tier",
+            "risk_answers",
+            "deployment_geography",
+            *RECORDED,
+        )
+
+
+class ModelVersionSerializer(StrictModelSerializer):
+    """A model version."""
+
+    namespace = serializers.CharField(source="model.namespace.name", read_only=True)
+    model_name = serializers.CharField(source="model.name", read_only=True)
+    digest = RecordedDigestField()
+
+    class Meta:
+        model = ModelVersion
+        fields = (
+            "id",
+            "namespace",
+            "model",
+            "model_name",
+            "number",
+            "digest",
+            "artifact_uri",
+            "source_run",
+            "code_commit",
+            "parent_version",
+            "supplier",
+            "metrics",
+            "parameters",
+            "features_used",
+            "model_card",
+            *RECORDED,
+        )

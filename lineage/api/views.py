@@ -1,0 +1,285 @@
+"""The end points of facts. Who may do what stands in the actions and in the database."""
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from governance.accounts.api.views import readable_principals
+from governance.accounts.models import Principal
+from governance.api.acts import act
+from governance.api.serializers import with_receipt
+from governance.api.views import RecordViewSet, resolve
+from lineage import actions
+from lineage.api import bodies, filters, records, references
+from lineage.models import (
+    Assessment,
+    CollectionTerms,
+    Dataset,
+    DatasetVersion,
+    Model,
+    ModelVersion,
+    Run,
+    RunRole,
+    SensitivityFlag,
+)
+
+PEOPLE = ("steward", "owner", "decision_owner")
+
+
+class FactViewSet(RecordViewSet):
+    """What the collections of facts share."""
+
+    def people(self, data: dict[str, Any]) -> None:
+        """Turn the people named in the body into principals. Raises Missing, naming the field."""
+        for field in PEOPLE:
+            if isinstance(data.get(field), int):
+                data[field] = self.person(data[field], field)
+
+    def person(self, pk: int, field: str) -> Principal:
+        """A principal that the caller may know of."""
+        found: Principal = resolve(readable_principals(self.principal), pk, field=field)
+        return found
+
+
+class DatasetViewSet(FactViewSet):
+    """Datasets: bodies of data under one name."""
+
+    collection = "datasets"
+    model = Dataset
+    related = ("namespace",)
+    serializer_class = records.DatasetSerializer
+    create_serializer_class = bodies.DatasetWriteSerializer
+    filter_class = filters.DatasetFilters
+
+    def create(self, request: Request) -> Response:
+        """Register a dataset; the same again is the same."""
+        data = self.read(bodies.DatasetWriteSerializer)
+        reason, namespace = self.reason(data), self.namespace(data)
+        self.people(data)
+        record, created = actions.register_dataset(actor=self.principal, reason=reason, namespace=namespace, **data)
+        return self.written(record, created=created)
+
+    @act(bodies.DatasetChangeSerializer)
+    def change(self, request: Request, id: str) -> Response:
+        """Change its title, description, steward, owner, or whether it is live."""
+        dataset = self.find(id)
+        data = self.read(bodies.DatasetChangeSerializer)
+        reason = self.reason(data)
+        self.people(data)
+        changed = actions.update_dataset(actor=self.principal, reason=reason, dataset=dataset, changes=data)
+        return self.written(changed, created=False)
+
+
+class DatasetVersionViewSet(FactViewSet):
+    """Dataset versions: content at a moment, with its provenance."""
+
+    collection = "dataset-versions"
+    model = DatasetVersion
+    related = ("dataset__namespace",)
+    serializer_class = records.DatasetVersionSerializer
+    create_serializer_class = bodies.DatasetVersionWriteSerializer
+    filter_class = filters.DatasetVersionFilters
+
+    def create(self, request: Request) -> Response:
+        """Register a version; the same again is the same, other content under its digest and label is refused."""
+        data = self.read(bodies.DatasetVersionWriteSerializer)
+        reason = self.reason(data)
+        dataset = references.dataset(self.principal, data.pop("dataset"))
+        record, created = actions.register_dataset_version(actor=self.principal, reason=reason, dataset=dataset, **data)
+        return self.written(record, created=created)
+
+
+class TermsViewSet(FactViewSet):
+    """Collection terms, numbered per dataset."""
+
+    collection = "terms"
+    model = CollectionTerms
+    related = ("dataset__namespace", "withdrawal")
+    serializer_class = records.CollectionTermsSerializer
+    create_serializer_class = bodies.TermsWriteSerializer
+    filter_class = filters.TermsFilters
+
+    def create(self, request: Request) -> Response:
+        """Record terms; they supersede those before. The same as the newest are the newest."""
+        data = self.read(bodies.TermsWriteSerializer)
+        reason = self.reason(data)
+        dataset = references.dataset(self.principal, data.pop("dataset"))
+        if "document_digest" in data:
+            data["document_digest"] = str(data["document_digest"])
+        record, created = actions.record_terms(actor=self.principal, reason=reason, dataset=dataset, **data)
+        return self.written(record, created=created)
+
+    @act(bodies.WithdrawalWriteSerializer, answer=records.TermsWithdrawalSerializer, creates=True)
+    def withdrawal(self, request: Request, id: str) -> Response:
+        """Withdraw them from now on: none are in force until new ones are recorded."""
+        terms = self.find(id)
+        reason = self.reason(self.read(bodies.WithdrawalWriteSerializer))
+        record = actions.withdraw_terms(actor=self.principal, reason=reason, terms=terms)
+        return Response(with_receipt(records.TermsWithdrawalSerializer)(record).data, status=201)
+
+
+class FlagViewSet(FactViewSet):
+    """Sensitivity flags: what personal data a dataset version holds."""
+
+    collection = "flags"
+    model = SensitivityFlag
+    related = ("dataset_version__dataset__namespace",)
+    serializer_class = records.SensitivityFlagSerializer
+    create_serializer_class = bodies.FlagWriteSerializer
+    filter_class = filters.FlagFilters
+
+    def create(self, request: Request) -> Response:
+        """Raise a flag, or (assessment reviewed) answer as data steward."""
+        data = self.read(bodies.FlagWriteSerializer)
+        reason = self.reason(data)
+        version = references.dataset_version(self.principal, data.pop("dataset_version"))
+        reviewed = data.get("assessment") == Assessment.REVIEWED
+        if reviewed:
+            data.pop("assessment")
+        answer = actions.review_flag if reviewed else actions.raise_flag
+        record, created = answer(actor=self.principal, reason=reason, dataset_version=version, **data)
+        return self.written(record, created=created)
+
+    @act(bodies.FlagReviewSerializer, creates=True)
+    def review(self, request: Request, id: str) -> Response:
+        """Answer on this flag's column and category as data steward; it is in force from now on."""
+        flag = self.find(id)
+        data = self.read(bodies.FlagReviewSerializer)
+        reason = self.reason(data)
+        kept = {
+            field: getattr(flag, field)
+            for field in bodies.FlagReviewSerializer().get_fields()
+            if field not in ("reason", "present")
+        }
+        record, created = actions.review_flag(
+            actor=self.principal,
+            reason=reason,
+            dataset_version=flag.dataset_version,
+            column=flag.column,
+            category=flag.category,
+            **(kept | data),
+        )
+        return self.written(record, created=created)
+
+
+class RunViewSet(FactViewSet):
+    """Runs, with what they read and wrote."""
+
+    collection = "runs"
+    model = Run
+    related = ("namespace",)
+    serializer_class = records.RunSerializer
+    create_serializer_class = bodies.RunWriteSerializer
+    filter_class = filters.RunFilters
+
+    def get_queryset(self) -> Any:
+        """With their links, so that a page stays at three queries."""
+        return super().get_queryset().prefetch_related("inputs", "outputs")
+
+    def create(self, request: Request) -> Response:
+        """Register a run with its inputs and outputs; the same again is the same."""
+        data = self.read(bodies.RunWriteSerializer)
+        reason, namespace = self.reason(data), self.namespace(data)
+        for field, role in (("inputs", RunRole.TRAINING), ("outputs", RunRole.OUTPUT)):
+            data[field] = [
+                self.link(given, role, f"{field}[{position}].") for position, given in enumerate(data.get(field, ()))
+            ]
+        record, created = actions.register_run(actor=self.principal, reason=reason, namespace=namespace, **data)
+        return self.written(record, created=created)
+
+    @act(bodies.RunEndSerializer)
+    def end(self, request: Request, id: str) -> Response:
+        """Record how it ended."""
+        run = self.find(id)
+        data = self.read(bodies.RunEndSerializer)
+        reason = self.reason(data)
+        record, _changed = actions.end_run(actor=self.principal, reason=reason, run=run, **data)
+        return self.written(record, created=False)
+
+    @act(bodies.RunLinkWriteSerializer, answer=records.RunInputSerializer, creates=True)
+    def inputs(self, request: Request, id: str) -> Response:
+        """Say what else it read."""
+        run = self.find(id)
+        data = self.read(bodies.RunLinkWriteSerializer)
+        reason = self.reason(data)
+        item, role = self.link(data, RunRole.TRAINING, "")
+        method = {"link_method": data["link_method"]} if "link_method" in data else {}
+        record, created = actions.link_run_input(
+            actor=self.principal, reason=reason, run=run, item=item, role=role, **method
+        )
+        return Response(with_receipt(records.RunInputSerializer)(record).data, status=201 if created else 200)
+
+    @act(bodies.RunLinkWriteSerializer, answer=records.RunOutputSerializer, creates=True)
+    def outputs(self, request: Request, id: str) -> Response:
+        """Say what else it wrote."""
+        run = self.find(id)
+        data = self.read(bodies.RunLinkWriteSerializer)
+        reason = self.reason(data)
+        item, role = self.link(data, RunRole.OUTPUT, "")
+        method = {"link_method": data["link_method"]} if "link_method" in data else {}
+        record, created = actions.link_run_output(
+            actor=self.principal, reason=reason, run=run, item=item, role=role, **method
+        )
+        return Response(with_receipt(records.RunOutputSerializer)(record).data, status=201 if created else 200)
+
+    def link(self, given: dict[str, Any], role: str, path: str) -> actions.Link:
+        """The record named by one of a run's links, and its role. Raises Missing, naming the path."""
+        item: DatasetVersion | ModelVersion
+        if "dataset_version" in given:
+            item = references.dataset_version(self.principal, given["dataset_version"], f"{path}dataset_version")
+        else:
+            item = references.model_version(self.principal, given["model_version"], f"{path}model_version")
+        return actions.Link(item, given.get("role", role))
+
+
+class ModelViewSet(FactViewSet):
+    """Models: what they are for, and who answers for them."""
+
+    collection = "models"
+    model = Model
+    related = ("namespace",)
+    serializer_class = records.ModelSerializer
+    create_serializer_class = bodies.ModelWriteSerializer
+    filter_class = filters.ModelFilters
+
+    def create(self, request: Request) -> Response:
+        """Register a model; the same again is the same."""
+        data = self.read(bodies.ModelWriteSerializer)
+        reason, namespace = self.reason(data), self.namespace(data)
+        self.people(data)
+        record, created = actions.register_model(actor=self.principal, reason=reason, namespace=namespace, **data)
+        return self.written(record, created=created)
+
+    @act(bodies.ModelChangeSerializer)
+    def change(self, request: Request, id: str) -> Response:
+        """Change what it is for or who answers for it; the risk tier follows from the answers."""
+        model = self.find(id)
+        data = self.read(bodies.ModelChangeSerializer)
+        reason = self.reason(data)
+        self.people(data)
+        changed = actions.update_model(actor=self.principal, reason=reason, model=model, changes=data)
+        return self.written(changed, created=False)
+
+
+class ModelVersionViewSet(FactViewSet):
+    """Model versions: trained artifacts."""
+
+    collection = "model-versions"
+    model = ModelVersion
+    related = ("model__namespace",)
+    serializer_class = records.ModelVersionSerializer
+    create_serializer_class = bodies.ModelVersionWriteSerializer
+    filter_class = filters.ModelVersionFilters
+
+    def create(self, request: Request) -> Response:
+        """Register a version: identified by model, digest and run, so that a retrain is never swallowed."""
+        data = self.read(bodies.ModelVersionWriteSerializer)
+        reason = self.reason(data)
+        model = references.model(self.principal, data.pop("model"))
+        if "source_run" in data:
+            data["source_run"] = references.run(self.principal, data["source_run"], "source_run")
+        if "parent_version" in data:
+            data["parent_version"] = references.model_version(self.principal, data["parent_version"], "parent_version")
+        record, created = actions.register_model_version(actor=self.principal, reason=reason, model=model, **data)
+        return self.written(record, created=created)
