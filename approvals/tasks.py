@@ -6,12 +6,10 @@
 | release.decided | {"release": id} | who opened it (after its ReleaseClosure) |
 | promotion.live | {"promotion": id} | the model's owners, and who signed |
 | promotion.ended | {"promotion": id} | the model's owners, unless superseded |
-| finding.raised, finding.reopened | {"finding": id} | who has to answer it |
-| finding.answered | {"finding": id} | who raised it |
 | terms.withdrawn | {"terms": id} | the dataset's steward and owner, the owners of what is live downstream |
-| see `NOBODY` | | nobody: kept in order with the rest, for what will listen |
 | grant.expired, evidence.expired, terms.expired, finding.overdue | {"id": id} | whom it concerns; from `expiry` |
 
+A topic without a handler would be tried again and again and hold up its subject: enqueue only what is listed here.
 An action writes the message in its own transaction, after locking its root:
 `enqueue("release.opened", {"release": release.pk}, subject=f"release:{release.pk}")`.
 """
@@ -40,16 +38,6 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"expires": EXPIRY_SECONDS},
     },
 }
-
-# Acts that are told to nobody yet. Without a handler they would be tried again and again, and hold up their subject.
-NOBODY = (
-    "environment.observing",
-    "evidence.reported",
-    "finding.closed",
-    "policy.published",
-    "promotion.refused",
-    "release.signed",
-)
 
 register()
 
@@ -103,22 +91,6 @@ def tell_owners_of_an_end(message: Message) -> None:
     notify(owners(promotion), "version-ended", params, f"/releases/{promotion.release_id}", message)
 
 
-@handles("finding.raised")
-@handles("finding.reopened")
-def tell_who_answers(message: Message) -> None:
-    """Who has to answer the finding."""
-    finding = _finding(message.payload["finding"])
-    if finding.owner is not None:
-        notify([finding.owner], "finding-to-answer", {"finding": finding.text[:200]}, "", message)
-
-
-@handles("finding.answered")
-def tell_who_raised_it(message: Message) -> None:
-    """Who raised the finding and may close it."""
-    finding = _finding(message.payload["finding"])
-    notify([finding.recorded_by], "finding-answered", {"finding": finding.text[:200]}, "", message)
-
-
 @handles("terms.withdrawn")
 def tell_of_withdrawn_terms(message: Message) -> None:
     """The dataset's people, and for each owner downstream what of theirs is live."""
@@ -161,17 +133,9 @@ def tell_of_expired_evidence(message: Message) -> None:
 @handles("finding.overdue")
 def tell_of_an_overdue_finding(message: Message) -> None:
     """Who has to answer it, and who raised it."""
-    finding = _finding(message.payload["id"])
+    finding = Finding.objects.select_related("owner", "recorded_by").get(pk=message.payload["id"])
     people = [person for person in (finding.owner, finding.recorded_by) if person is not None]
     notify(people, "finding-overdue", {"finding": finding.text[:200]}, "", message)
-
-
-def tell_nobody(message: Message) -> None:
-    """Nothing to tell."""
-
-
-for _topic in NOBODY:
-    handles(_topic)(tell_nobody)
 
 
 def _tell_of_terms(message: Message, terms_id: int, kind: str) -> None:
@@ -210,10 +174,6 @@ def _release(message: Message) -> Release:
 
 def _promotions() -> "QuerySet[Promotion]":
     return Promotion.objects.select_related("environment", "release__model_version__model", "release__recorded_by")
-
-
-def _finding(number: int) -> Finding:
-    return Finding.objects.select_related("owner", "recorded_by").get(pk=number)
 
 
 def _about(release: Release) -> dict[str, Any]:

@@ -89,16 +89,6 @@ def register() -> None:
         link=_("Open the model"),
     )
     register_kind(
-        "finding-to-answer",
-        title=_("A finding waits for your answer"),
-        body=_("You are to answer this finding: %(finding)s"),
-    )
-    register_kind(
-        "finding-answered",
-        title=_("A finding you raised was answered"),
-        body=_("Read the answer, then close the finding or ask again: %(finding)s"),
-    )
-    register_kind(
         "finding-overdue",
         title=_("A finding is overdue"),
         body=_("A finding should have been answered by now: %(finding)s"),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from kombu import pools
+from kombu import Queue, pools
 
 from governance.celery import app
 from governance.outbox import Message, enqueue
@@ -19,9 +19,9 @@ BROKERS = ["redis://127.0.0.1:6379/15", "amqp://guest:guest@127.0.0.1:5672//"]
 def lose_the_queue() -> int:
     """Empty the queue; how many hints were lost."""
     with app.connection_for_write() as connection:
-        channel = connection.default_channel
-        channel.queue_declare("default", durable=True)
-        return int(channel.queue_purge("default"))
+        queue = Queue("default")(connection.default_channel)
+        queue.declare()
+        return queue.purge() or 0
 
 
 @pytest.mark.parametrize("url", BROKERS, ids=["redis", "rabbitmq"])
