@@ -3,9 +3,10 @@
 A person's address is the key under which they stand on record: an administrator registers it, nobody changes it here.
 """
 
+from django.conf import settings
 from django.urls import include, path
 
-from governance.accounts.views import closed
+from governance.accounts.views import closed, design
 
 urlpatterns = [
     path("signup/", closed, name="account_signup"),
@@ -16,3 +17,6 @@ urlpatterns = [
     path("login/code/confirm/", closed, name="account_confirm_login_code"),
     path("", include("allauth.urls")),
 ]
+
+if settings.DEBUG:
+    urlpatterns.insert(0, path("design", design, name="design"))

@@ -62,7 +62,7 @@ def digest(value: str, algorithm: str = "sha256") -> SafeString:
         return format_html('<code class="digest">{}</code>', value)
     return format_html(
         '<code class="digest" title="{0}:{1}"><span class="digest__algorithm">{0}:</span>'
-        '<span class="digest__short" aria-hidden="true">{2}…</span>'
+        '<span class="digest__short">{2}…</span>'
         '<span class="digest__full">{1}</span></code>',
         algorithm,
         value,
