@@ -9,6 +9,8 @@ urlpatterns = [
     path("", include("governance.api.urls")),
     path("api/v1/", include("approvals.api.urls")),
     path("api/v1/", include("lineage.api.urls")),
+    path("api/v1/", include("governance.ledger.api")),
+    path("log/", include("governance.ledger.urls")),
 ]
 
 handler400 = "governance.api.errors.bad_request"

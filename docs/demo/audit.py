@@ -1,6 +1,6 @@
 """Chapter 7: an auditor, later."""
 
-from client import manage
+from client import last_words, manage
 from judgement import live_question
 from scene import Scene
 
@@ -63,9 +63,9 @@ def _log(scene: Scene) -> None:
     tell = scene.tell
     tell.step("Is the record complete and unaltered?")
     sealed = manage("seal_ledger")
-    tell.must(sealed.returncode == 0, f"seal_ledger: {sealed.stderr.strip() or sealed.stdout.strip()}")
+    tell.must(sealed.returncode == 0, f"seal_ledger says: {last_words(sealed)}")
     verified = manage("verify_ledger")
-    tell.must(verified.returncode == 0, f"verify_ledger: {verified.stderr.strip() or verified.stdout.strip()}")
+    tell.must(verified.returncode == 0, f"verify_ledger says: {last_words(verified)}")
     checkpoint = scene.audit_tool.get("/log/checkpoint").text.splitlines()
     entry = scene.ids["promotion entry"]
     proof = scene.audit_tool.get("/api/v1/log/proof/inclusion", entry=entry)

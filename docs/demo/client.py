@@ -139,6 +139,12 @@ def manage(*arguments: str, standard_input: str | None = None) -> subprocess.Com
     )
 
 
+def last_words(done: subprocess.CompletedProcess[str]) -> str:
+    """The last line that a command said."""
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "nothing"
+
+
 def psql(script: str) -> list[str]:
     """Run SQL with psql under the app's own login; every line that it says, errors too, in their order."""
     done = manage("dbshell", "--", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--file=-",

@@ -246,7 +246,7 @@ def sign(scene: Scene, key: str, name: str, requirement: str, *, expect: int = 2
             "requirement": requirement,
             "vote": "approve",
             "meaning": "Reviewed, and approved for the purpose named.",
-            "statement_digest": shown["digest"],
+            "statement_digest": shown["statement_digest"],
             "password": password or person.password,
         },
         expect=expect,

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from audit import tell_audit
-from client import PROJECT, Service, manage, read_variables
+from client import PROJECT, Service, last_words, manage, read_variables
 from facts import tell_facts
 from judgement import tell_evidence, tell_refusal, tell_supersession
 from scene import Scene
@@ -26,7 +26,7 @@ def set_up(tell: Teller) -> Scene:
     """
     home = Path(os.environ.get("MUNIMENT_HOME") or PROJECT / "var").absolute()
     made = manage("demo_accounts")
-    tell.must(made.returncode == 0, f"manage.py demo_accounts: {made.stderr.strip() or made.stdout.strip()}")
+    tell.must(made.returncode == 0, f"manage.py demo_accounts says: {last_words(made)}")
     variables = read_variables(home / "demo.env")
     folder = home / "demo" / variables["NAMESPACE"]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
