@@ -16,7 +16,6 @@ root and only then:
 """
 
 import contextlib
-import fcntl
 import os
 import pwd
 import secrets
@@ -29,7 +28,7 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
-from governance.runtime.home import Home, RuntimeProblem, make_private_folder, said_plainly
+from governance.runtime.home import Home, RuntimeProblem, locked, make_private_folder, said_plainly, write_private
 
 SYSTEM_USER = "muniment-db"
 SYSTEM_FOLDER = Path("/var/lib/muniment")
@@ -124,7 +123,7 @@ def services_folder(home: Home, account: Account, *, durable: bool = True) -> Pa
         with system_folder() as system:
             _forget_vanished_tests(system)
             target = Path(tempfile.mkdtemp(prefix="", dir=system))
-            _note(target).write_text(f"{home.path}\n{KEEP if durable else THROW_AWAY}\n", encoding="utf-8")
+            write_private(_note(target), f"{home.path}\n{KEEP if durable else THROW_AWAY}\n")
             account.give(target)
             # The link comes last: without it, the folder is nobody's and the next start makes another.
             home.services.symlink_to(target)
@@ -155,8 +154,7 @@ def system_folder() -> Iterator[Path]:
     SYSTEM_FOLDER.mkdir(mode=0o711, parents=True, exist_ok=True)
     if SYSTEM_FOLDER.is_symlink() or SYSTEM_FOLDER.stat().st_uid != 0:
         raise RuntimeProblem(f"{SYSTEM_FOLDER} does not belong to root: remove it, or set DATABASE_URL.")
-    with (SYSTEM_FOLDER / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(SYSTEM_FOLDER / ".lock"):
         yield SYSTEM_FOLDER
 
 

@@ -102,7 +102,7 @@ def ending(code: int) -> str:
 def is_alive(pid: int) -> bool:
     """Whether a process of that number runs, whoever owns it. One that only waits to be reaped does not."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

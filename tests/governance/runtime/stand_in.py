@@ -144,7 +144,7 @@ class Copy:
         connection = http.client.HTTPConnection(host, self.port, timeout=10)
         try:
             connection.request("GET", path, headers={"Host": "localhost"})
-            return connection.getresponse().read().decode()
+            return str(connection.getresponse().read(), "utf-8")
         finally:
             connection.close()
 

@@ -14,7 +14,7 @@ import psutil
 import psycopg
 import pytest
 from kombu import Connection
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from governance.runtime import account, keys
 from governance.runtime.home import PROJECT, Home, RuntimeProblem
@@ -42,13 +42,13 @@ def lease(new_home: NewHome) -> Iterator[Lease]:
 
 def ask(url: str, query: str) -> object:
     with psycopg.connect(url, autocommit=True) as connection:
-        row = connection.execute(query).fetchone()  # type: ignore[call-overload]  # the tests' own text
+        row = connection.execute(query).fetchone()
         return row[0] if row else None
 
 
 def run_sql(url: str, statement: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(statement)  # type: ignore[call-overload]  # the tests' own text
+        connection.execute(statement)
 
 
 def postmaster(home: Home) -> int:
@@ -125,11 +125,11 @@ def test_a08_nor_in_the_other_databases_nor_in_a_new_one_of_the_owners(standing:
     with psycopg.connect(owner, autocommit=True) as connection:
         connection.execute("CREATE DATABASE another")
         close_database(connection, "another")
-    parts = conninfo_to_dict(standing.urls["DATABASE_URL"])
+    app_url = standing.urls["DATABASE_URL"]
     for name in ("postgres", "template1"):
         with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-            psycopg.connect(**(parts | {"dbname": name}))
-    with psycopg.connect(**(parts | {"dbname": "another"})) as app:
+            psycopg.connect(make_conninfo(app_url, dbname=name))
+    with psycopg.connect(make_conninfo(app_url, dbname="another")) as app:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             app.execute("CREATE TEMPORARY TABLE promotion (id int)")
         app.rollback()
@@ -191,9 +191,8 @@ def test_two_homes_run_side_by_side(new_home: NewHome) -> None:
     with Lease(new_home("one")) as one, Lease(new_home("two")) as two:
         run_sql(one.urls["DATABASE_OWNER_URL"], "CREATE TABLE mine (id int)")
         assert ask(two.urls["DATABASE_OWNER_URL"], "SELECT to_regclass('mine') IS NULL")
-        parts = conninfo_to_dict(one.urls["DATABASE_URL"])
         with pytest.raises(psycopg.OperationalError, match="password"):
-            psycopg.connect(**(parts | {"host": str(two.running.sockets)}))
+            psycopg.connect(make_conninfo(one.urls["DATABASE_URL"], host=str(two.running.sockets)))
 
 
 def test_after_kill_9_of_the_database_nothing_committed_is_lost(lease: Lease) -> None:
