@@ -137,7 +137,7 @@ class Copy:
         for line in self.process.stdout:
             self.lines.append(line)
             if text in line:
-                return line
+                return str(line)
         raise AssertionError(f"{text!r} was never said, but: {''.join(self.lines)}")
 
     def get(self, path: str, host: str = "127.0.0.1") -> str:
