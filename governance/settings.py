@@ -29,6 +29,9 @@ ALLOWED_HOSTS = [h for h in os.environ.get("MUNIMENT_HOSTS", "localhost,127.0.0.
 CSRF_TRUSTED_ORIGINS = [MUNIMENT_URL]
 
 INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.admin",
     "governance.apps.GovernanceConfig",
     "lineage.apps.LineageConfig",
     "approvals.apps.ApprovalsConfig",
@@ -40,9 +43,6 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
-    "django.contrib.admin",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
@@ -190,7 +190,8 @@ USE_TZ = True
 USE_I18N = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = MUNIMENT_HOME / "static"
+# Served from the apps' own folders; a proxy that serves them itself gets them by collectstatic into this one.
+STATIC_ROOT = os.environ.get("MUNIMENT_STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 

@@ -3,6 +3,7 @@
 A test never flushes: TRUNCATE is refused to everyone. A test that must commit takes a copy of its own (0.2 s).
 """
 
+import functools
 import hashlib
 import os
 import subprocess
@@ -40,6 +41,7 @@ def environment(database: str) -> dict[str, str]:
     return {**os.environ, **{variable: url(login, database) for login, variable in LOGIN_VARIABLES.items()}}
 
 
+@functools.cache
 def template() -> str:
     """The name of the migrated template with the cast; built when the product's files have changed."""
     digest = hashlib.sha256()

@@ -1,0 +1,155 @@
+"""The auditors' admin: every governed model, read-only in truth, with its history field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.utils.translation import gettext_lazy as _
+from simple_history.admin import SimpleHistoryAdmin
+
+from governance.accounts.models import Namespace, Principal
+from governance.accounts.permissions import grants_in_force, readable_namespaces
+from governance.history.models import GovernedModel, governed_models
+
+
+
+class GovernedAdmin(SimpleHistoryAdmin):  # type: ignore[misc]  # simple-history ships no types
+    """Lists, shows and traces governed records; refuses every write, whatever the request.
+
+    Writes are actions behind the API and the pages. simple-history's own history form can revert on POST; here it
+    answers nothing but GET and HEAD.
+    """
+
+    actions = None
+    list_per_page = 50
+    show_full_result_count = False
+    ordering = ("-id",)
+    object_history_list_template = "admin/governed_history_list.html"
+    history_list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody: records are made by actions."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody, as above."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody: nothing governed is deleted."""
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever may enter the admin; `get_queryset` keeps them to their namespaces."""
+        return bool(request.user.is_authenticated and request.user.is_staff)
+
+    def has_view_history_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As the record itself."""
+        return self.has_view_permission(request, obj)
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        """The records of the namespaces that the reader may read."""
+        rows: models.QuerySet[Any] = super().get_queryset(request)
+        return in_namespaces_of(request, self.model, rows)
+
+    def get_list_display(self, request: HttpRequest) -> Sequence[str]:
+        """The record's short columns, newest stamp last."""
+        if self.list_display != ("__str__",):
+            return self.list_display
+        short = [
+            field.name
+            for field in self.model._meta.concrete_fields
+            if not isinstance(field, (models.TextField, models.JSONField))
+            and field.name not in ("recorded_at", "recorded_by")
+        ]
+        return [*short[:7], "recorded_by", "recorded_at"]
+
+    def get_list_select_related(self, request: HttpRequest) -> Sequence[str]:
+        """Every foreign key that the list shows: one query a page, not one a row."""
+        shown = self.get_list_display(request)
+        return [f.name for f in self.model._meta.concrete_fields if f.is_relation and f.name in shown]
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """The record's history; 404 for a record outside the reader's namespaces."""
+        if not self.get_queryset(request).filter(pk=_number(object_id)).exists():
+            return self._get_obj_does_not_exist_redirect(request, self.model._meta, object_id)  # type: ignore[no-any-return]
+        return super().history_view(request, str(_number(object_id)), extra_context)  # type: ignore[no-any-return]
+
+    def history_form_view(
+        self, request: HttpRequest, object_id: str, version_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        """One historical state, to read. Any method but GET and HEAD is refused: there is no revert."""
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        if not self.get_queryset(request).filter(pk=_number(object_id)).exists():
+            return self._get_obj_does_not_exist_redirect(request, self.model._meta, object_id)  # type: ignore[no-any-return]
+        return super().history_form_view(  # type: ignore[no-any-return]
+            request, str(_number(object_id)), str(_number(version_id)), extra_context
+        )
+
+    def set_history_delta_changes(
+        self, request: HttpRequest, historical_records: Any, foreign_keys_are_objs: bool = True
+    ) -> None:
+        """Give each history row who acted and what changed, field by field; the first one, what it began with."""
+        rows = list(historical_records)
+        actors = Principal.objects.in_bulk({row.history_user_id for row in rows})
+        for newer, older in zip(rows, [*rows[1:], rows[-1].prev_record if rows else None], strict=False):
+            newer.acting = actors.get(newer.history_user_id)
+            newer.changed = changes(older, newer)
+        historical_records.object_list = rows
+
+
+def changes(older: Any | None, newer: Any) -> list[dict[str, Any]]:
+    """What one history row changed: [{field, old, new}], by the fields' names for people.
+
+    Args:
+        older: the row before, or None for the first, whose filled fields are all new.
+    """
+    found = []
+    for field in newer.instance_type._meta.concrete_fields:
+        old = getattr(older, field.attname) if older is not None else None
+        new = getattr(newer, field.attname)
+        if old != new and not (older is None and new in ("", None, [], {})):
+            found.append({"field": field.verbose_name, "old": old if older is not None else None, "new": new})
+    return found
+
+
+def in_namespaces_of(
+    request: HttpRequest, model: type[GovernedModel], rows: models.QuerySet[Any]
+) -> models.QuerySet[Any]:
+    """Narrow a queryset to the namespaces of the request's reader.
+
+    Records that belong to no namespace (principals) and those for everywhere are for readers of everywhere and for
+    administrators.
+    """
+    actor: Principal = request.user.principal  # type: ignore[union-attr]  # has_view_permission came first
+    if grants_in_force(actor).filter(namespace__isnull=True).exists():
+        return rows
+    if not model.namespace_path:
+        return rows.none()
+    if model is Namespace:
+        return rows.filter(pk__in=readable_namespaces(actor))
+    return rows.filter(**{f"{model.namespace_path}__in": readable_namespaces(actor)})
+
+
+def _number(text: str) -> int:
+    """A primary key from an address; what is none matches nothing."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
+
+
+def register_all(app_label: str) -> None:
+    """Register every governed model of an app that has no admin of its own."""
+    config = apps.get_app_config(app_label)
+    for model in governed_models():
+        if model._meta.app_label == config.label and not admin.site.is_registered(model):
+            admin.site.register(model, GovernedAdmin)
+
+
+admin.site.site_header = _("Muniment: the record")
+admin.site.site_title = _("Muniment")
+admin.site.index_title = _("Every record, and how it came to be")
