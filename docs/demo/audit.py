@@ -2,7 +2,7 @@
 
 from client import last_words, manage
 from judgement import live_question
-from scene import Scene
+from scene import Scene, clock
 
 
 def tell_audit(scene: Scene) -> None:
@@ -31,7 +31,7 @@ def _who_signed(scene: Scene) -> None:
     votes = scene.audit_tool.get("/api/v1/sign-offs", release=release)["results"]
     tell.must(len(votes) == 6, f"Six signatures must be on record, and there are {len(votes)}.")
     tell.asked(f"GET /api/v1/sign-offs?release={release}")
-    tell.answered("\n".join(f"{one['printed_name']}, {one['requirement']}, {one['signed_at']}: {one['vote']}"
+    tell.answered("\n".join(f"{one['printed_name']}, {one['requirement']}, {clock(one['signed_at'])}: {one['vote']}"
                             for one in sorted(votes, key=lambda one: int(one["id"]))))  # fmt: skip
     tell.right("By name and moment, each with the statement that was signed.")
 
@@ -45,7 +45,7 @@ def _history(scene: Scene) -> None:
     tell.must(len(page) == 1 and "31 columns" in page[0]["reason"], "The review and its reason must be in the history.")
     tell.asked(f"GET /api/v1/history?table=lineage_sensitivityflag&object={scene.ids['cleared flag']}")
     tell.answered(
-        f"{page[0]['at']}, {page[0]['by_name']}: “{page[0]['reason']}” (ledger entry {page[0]['ledger_entry']})"
+        f"{clock(page[0]['at'])}, {page[0]['by_name']}: “{page[0]['reason']}” (ledger entry {page[0]['ledger_entry']})"
     )
     tell.right("Every write has its row, written by the database, whichever door it came through.")
 

@@ -145,8 +145,20 @@ def last_words(done: subprocess.CompletedProcess[str]) -> str:
     return lines[-1].strip() if lines else "nothing"
 
 
-def psql(script: str) -> list[str]:
-    """Run SQL with psql under the app's own login; every line that it says, errors too, in their order."""
-    done = manage("dbshell", "--", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--file=-",
-                  standard_input="\\o /dev/stdout\n\\set VERBOSITY default\n" + script)  # fmt: skip
-    return [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+def psql(*scripts: str) -> list[list[str]]:
+    """Run each script with psql under the app's own login, one after another; what it complains of, script by script.
+
+    Raises:
+        StoryBroken: psql does not run.
+    """
+    mark = "-- next --"
+    done = manage("dbshell", "--", "--no-psqlrc", "--quiet", "--output=/dev/null", "--file=-",
+                  standard_input="".join(f"\\warn '{mark}'\n{script}\nROLLBACK;\n" for script in scripts))  # fmt: skip
+    parts = done.stderr.split(mark)[1:]
+    if len(parts) != len(scripts):
+        raise StoryBroken(f"psql (manage.py dbshell) says: {last_words(done)}")
+    ignored = ("there is no transaction in progress",)
+    return [
+        [line for line in part.splitlines() if line.strip() and not any(one in line for one in ignored)]
+        for part in parts
+    ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from client import Answer, Caller
 from facts import HEALTH, TERMS, register_version
-from scene import ENVIRONMENT, MODEL, PURPOSE, Scene, as_measured, digest_of, gaps, in_words, met
+from scene import ENVIRONMENT, MODEL, PURPOSE, Scene, as_measured, clock, digest_of, gaps, in_words, met
 from science import TOOL, Candidate, Data, Value, by_size_of_nuclei, performance
 
 REVIEWERS = (
@@ -135,7 +135,7 @@ def _lock_plans(scene: Scene) -> None:
         scene.keep(f"plan {kind}", answer)
         locked.append(answer)
     tell.asked("POST /api/v1/plans: sensitivity ≥ 0.95, specificity ≥ 0.90, area ≥ 0.98; sensitivity ≥ 0.85 by size")
-    tell.answered(f"201, locked at {locked[0]['locked_at']}")
+    tell.answered(f"201, locked at {clock(locked[0]['locked_at'])}")
     tell.right("Evidence counts only if its run began after this moment: the bar cannot be laid where the ball fell.")
 
 
@@ -188,7 +188,7 @@ def tell_supersession(scene: Scene, third: Candidate) -> None:
     before = scene.pipeline.get(f"/api/v1/promotions/{scene.ids['promotion v2']}")
     tell.must(before["end"]["kind"] == "superseded", "The promotion before must have ended as superseded.")
     tell.asked("POST /api/v1/promotions; GET /api/v1/live")
-    tell.answered(f"201, live since {promoted['started_at']}; champion in production: version 3")
+    tell.answered(f"201, live since {clock(promoted['started_at'])}; champion in production: version 3")
     tell.right(
         f"One version per slot. Promotion {before['id']} ended as {before['end']['kind']} in the same transaction."
     )

@@ -1,6 +1,5 @@
 """What the chapters of the story share: who is there, where the product runs, and what has been registered so far."""
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,6 +91,6 @@ def met(requirements: list[dict[str, Any]]) -> list[str]:
     return [one["key"] for one in requirements if one["status"] == "SATISFIED"]
 
 
-def first_sentence(text: str) -> str:
-    """Of a longer answer."""
-    return re.split(r"(?<=[.!?])\s", text.strip(), maxsplit=1)[0]
+def clock(moment: str) -> str:
+    """A moment for people, to the second."""
+    return f"{moment[:19].replace('T', ' ')} UTC"

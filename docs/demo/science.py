@@ -1,7 +1,8 @@
 """The data science of the demo: real data, real training, real measurements. Knows nothing of Muniment.
 
 Breast Cancer Wisconsin (Diagnostic): W. Wolberg, W. N. Street, O. Mangasarian, UCI Machine Learning Repository 1995,
-doi:10.24432/C5DW2B, CC BY 4.0. scikit-learn carries a copy without the column of sample numbers.
+doi:10.24432/C5DW2B, CC BY 4.0. scikit-learn carries a copy without the column of sample numbers. It takes seconds to
+import, so it is imported where it is used, while the demo's accounts are being made.
 """
 
 import csv
@@ -10,19 +11,13 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sklearn
 from numpy.typing import NDArray
-from sklearn.datasets import load_breast_cancer
-from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict, train_test_split
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 Numbers = NDArray[np.float64]
 
@@ -30,7 +25,7 @@ SEED = 42
 TEST_SHARE = 0.3
 WANTED_SENSITIVITY = 0.97  # out of fold, when a threshold is chosen on the training data
 MEAN_AREA = 3  # column: mean area of the cell nuclei; small nuclei are the hard cases
-TOOL = f"scikit-learn {sklearn.__version__}"
+TOOL = f"scikit-learn {version('scikit-learn')}"
 
 
 @dataclass(frozen=True)
@@ -92,8 +87,18 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def warm_up() -> None:
+    """Import what takes seconds."""
+    import sklearn.ensemble
+    import sklearn.linear_model
+    import sklearn.pipeline  # noqa: F401  # for its side effect: the modules are there when asked for
+
+
 def load(folder: Path) -> Data:
     """Copy the source into the folder, split it, and write the parts beside it."""
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.model_selection import train_test_split
+
     bunch = load_breast_cancer()
     features = [str(name) for name in bunch.feature_names]
     source = folder / "breast-cancer-wisconsin.csv"
@@ -127,6 +132,10 @@ def _write(path: Path, columns: list[str], x: Numbers, y: Numbers) -> Table:
 
 def train_regression(data: Data, folder: Path, *, chosen_threshold: bool) -> Candidate:
     """A logistic regression; with the usual threshold of one half, or with one chosen on the training data."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     return _train(
         "logistic-regression",
         lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
@@ -139,6 +148,8 @@ def train_regression(data: Data, folder: Path, *, chosen_threshold: bool) -> Can
 
 def train_trees(data: Data, folder: Path) -> Candidate:
     """Extremely randomised trees, with a threshold chosen on the training data."""
+    from sklearn.ensemble import ExtraTreesClassifier
+
     return _train(
         "extra-trees",
         lambda: ExtraTreesClassifier(200, random_state=0),
@@ -163,6 +174,8 @@ def _train(
 
 def _chosen_threshold(estimator: Any, data: Data) -> float:
     """The highest threshold, in hundredths, that keeps the wanted sensitivity on training data it was not fitted to."""
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
     folds = StratifiedKFold(5, shuffle=True, random_state=1)
     scores = cross_val_predict(estimator, data.train_x, data.train_y, cv=folds, method="predict_proba")[:, 1]
     sick = np.sort(scores[data.train_y == 1])

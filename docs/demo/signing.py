@@ -2,7 +2,7 @@
 
 from client import psql
 from judgement import REVIEWERS, gate_question, live_question, sign
-from scene import ENVIRONMENT, Scene, gaps
+from scene import ENVIRONMENT, Scene, clock, gaps
 
 
 def tell_ways_around(scene: Scene) -> None:
@@ -59,11 +59,10 @@ def _update(scene: Scene) -> None:
         f"DELETE FROM approvals_evidence WHERE id = {scene.ids['failed evidence']};",
         f"UPDATE lineage_model SET risk_tier = 'low' WHERE id = {scene.ids['model']};",
     )
-    for statement in statements:
-        said = psql(statement)
+    for statement, said in zip(statements, psql(*statements), strict=True):
         tell.must(any("ERROR" in line for line in said), f"psql must refuse it, and said {said}.")
         tell.asked(f"psql: {statement}")
-        tell.answered("\n".join(plainly(said)), refused=True)
+        tell.answered(plainly(said), refused=True)
     tell.right("The login has no right to change or delete what is final, and no change is taken without a named "
                "actor and a reason, whichever door it comes by.")  # fmt: skip
 
@@ -82,11 +81,10 @@ def _raw_promotion(scene: Scene) -> None:
         f"FROM governance_principal p WHERE p.name = '{scene.variables['RISK_USER']}' \\g /dev/null\n{insert} COMMIT;"
     )
     tell.step("The same shell inserts a promotion, first as nobody, then in a risk manager's name")
-    for what, script in (("as nobody", insert), ("with a forged actor", forged)):
-        said = psql(script)
+    for what, said in zip(("as nobody", "with a forged actor"), psql(insert, forged), strict=True):
         tell.must(any("ERROR" in line for line in said), f"psql must refuse it, and said {said}.")
         tell.asked(f"psql, {what}: INSERT INTO approvals_promotion … release {release}")
-        tell.answered("\n".join(plainly(said)), refused=True)
+        tell.answered(plainly(said), refused=True)
     live = scene.pipeline.get("/api/v1/live", **live_question(scene))
     tell.must(live["results"] == [], "Nothing may be live yet.")
     tell.right("A trigger asks the gate in the same transaction, under lock. The password of the application opens "
@@ -101,7 +99,7 @@ def tell_signatures(scene: Scene) -> None:
     for key, requirement in REVIEWERS:
         signed = sign(scene, key, "v2", requirement)
         tell.asked(f"POST …/releases/{release}/sign-offs as {scene.variables[f'{key}_USER']} for {requirement}")
-        tell.answered(f"201, {signed['printed_name']}, {signed['signed_at']}: {signed['meaning']}")
+        tell.answered(f"201, {signed['printed_name']}, {clock(signed['signed_at'])}: {signed['meaning']}")
     tell.right("Printed name, moment and meaning stand with the statement word for word. A vote binds to what it was "
                "given on: if that changes, the vote counts no more.")  # fmt: skip
     tell.step("The gate is open, and version 2 goes live")
@@ -112,17 +110,13 @@ def tell_signatures(scene: Scene) -> None:
     scene.moments["v2 live"] = promoted["started_at"]
     tell.asked("GET /api/v1/gate; POST /api/v1/promotions")
     tell.answered(f"200, allowed, {len(gate['requirements'])} requirements met; 201, live in {ENVIRONMENT} since "
-                  f"{promoted['started_at']}")  # fmt: skip
+                  f"{clock(promoted['started_at'])}")  # fmt: skip
     tell.right("The same question as in chapter 2. The database wrote the decision beside the promotion: every "
                "requirement, and the records it rests on.")  # fmt: skip
 
 
-def plainly(said: list[str]) -> list[str]:
-    """psql's lines without its own prefix, and a closed gate's rows left to the API."""
-    kept = []
-    for line in said:
-        text = line.split("ERROR:", 1)[1].strip() if "ERROR:" in line else line.strip()
-        if text.startswith(("CONTEXT:", "PL/pgSQL", "SQL statement", "DETAIL:  [")):
-            continue
-        kept.append(text)
-    return kept
+def plainly(said: list[str]) -> str:
+    """What psql says, as one text: the sentence and the hint, without its prefix, codes and where in which function."""
+    sentences = [line.split("ERROR:", 1)[1].strip() for line in said if "ERROR:" in line]
+    hints = [line.removeprefix("HINT:").strip() for line in said if line.startswith("HINT:")]
+    return " ".join([*sentences, *hints])

@@ -6,6 +6,7 @@ commands are run as such: `manage.py demo_accounts` before, `manage.py verify_le
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from audit import tell_audit
@@ -13,7 +14,7 @@ from client import PROJECT, Service, last_words, manage, read_variables
 from facts import tell_facts
 from judgement import tell_evidence, tell_refusal, tell_supersession
 from scene import Scene
-from science import load, train_regression, train_trees
+from science import load, train_regression, train_trees, warm_up
 from signing import tell_signatures, tell_ways_around
 from telling import StoryBroken, Teller
 
@@ -25,7 +26,10 @@ def set_up(tell: Teller) -> Scene:
         StoryBroken: the accounts cannot be made.
     """
     home = Path(os.environ.get("MUNIMENT_HOME") or PROJECT / "var").absolute()
-    made = manage("demo_accounts")
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        accounts = beside.submit(manage, "demo_accounts")
+        warm_up()
+        made = accounts.result()
     tell.must(made.returncode == 0, f"manage.py demo_accounts says: {last_words(made)}")
     variables = read_variables(home / "demo.env")
     folder = home / "demo" / variables["NAMESPACE"]
