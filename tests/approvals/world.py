@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from django.db import connection
 from django.utils import timezone
 
@@ -126,8 +127,8 @@ class World:
         """A locked plan: accuracy at least 0.9, unless said otherwise."""
         given = {"criteria": [{"metric": "accuracy", "comparator": "ge", "threshold": "0.9"}], **more}
         return lock_plan(
-            actor=self.cast.validator, subject=subject or self.model, kind=kind, title=title or f"Plan {next(_counter)}",
-            **given, **WHY,
+            actor=self.cast.validator, subject=subject or self.model, kind=kind,
+            title=title or f"Plan {next(_counter)}", **given, **WHY,
         )[0]  # fmt: skip
 
     def evidence(
@@ -241,9 +242,6 @@ def database(query: str, *arguments: Any) -> Any:
 
 def refused(act: Callable[[], Any], kind: type[errors.Refused], code: str) -> None:
     """Check that an act is refused with a guard's code."""
-    try:
+    with pytest.raises(kind) as refusal:
         act()
-    except kind as refusal:
-        assert refusal.params.get("code") == code, f"{refusal.params} {refusal}"
-        return
-    raise AssertionError(f"not refused: {code} was expected")
+    assert refusal.value.params.get("code") == code, f"{refusal.value.params} {refusal.value}"
