@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from celery import Celery
-from celery.signals import import_modules
+from celery.signals import beat_init, import_modules, worker_init
 from django.conf import settings
 from kombu import Queue
 
@@ -83,6 +83,20 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.add_defaults(configuration)
 app.autodiscover_tasks()
 app.autodiscover_tasks(["governance.outbox", "governance.ledger"])
+
+
+@worker_init.connect(weak=False)
+@beat_init.connect(weak=False)
+def _require_fitness(**_: Any) -> None:
+    """A production start that is unfit ends here; Celery's own signals swallow all but SystemExit."""
+    from django.core.exceptions import ImproperlyConfigured
+
+    from governance.production import require_fitness
+
+    try:
+        require_fitness()
+    except ImproperlyConfigured as error:
+        raise SystemExit(str(error)) from error
 
 
 @import_modules.connect(sender=app, weak=False)
