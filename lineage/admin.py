@@ -1,4 +1,4 @@
-"""Facts in the auditors' admin, to read. Lists never count whole tables, and sort by id: both stay quick at any size."""
+"""Facts in the auditors' admin, to read. Lists sort by id and count no whole tables: quick at any size."""
 
 from django.contrib import admin
 
