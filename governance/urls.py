@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from approvals.pages.judgements import PageJudgements
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("governance.accounts.urls")),
@@ -11,6 +13,9 @@ urlpatterns = [
     path("api/v1/", include("lineage.api.urls")),
     path("api/v1/", include("governance.ledger.api")),
     path("log/", include("governance.ledger.urls")),
+    path("", include("approvals.urls")),
+    # Facts' pages show what judgements say of them; lineage itself knows none, so it is handed in here.
+    path("", include("lineage.urls"), {"judgements": PageJudgements()}),
 ]
 
 handler400 = "governance.api.errors.bad_request"

@@ -1,0 +1,1 @@
+"""What the people's pages on judgements read and put together. Nothing here writes."""

@@ -1,0 +1,112 @@
+"""What judgements say about facts, for the pages of lineage: live, released, signed, found. See `lineage.views.Judgements`."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
+
+from approvals.models import Finding, FindingEvent, LiveSlot, Promotion, Release, SignOff
+from approvals.pages import evidence
+from approvals.queries import find_live_downstream
+from governance.accounts.models import Principal
+from governance.accounts.permissions import readable_namespaces
+from lineage.models import Dataset, DatasetVersion, Model, ModelVersion
+
+RELEASES_SHOWN = 20
+
+
+class PageJudgements:
+    """The judgements' part of the pages on facts. Each method is a fixed number of queries."""
+
+    def live_of_models(self, ids: Collection[int]) -> dict[int, list[LiveSlot]]:
+        """What is live of each model, in the order of environments."""
+        found: dict[int, list[LiveSlot]] = defaultdict(list)
+        for slot in _live().filter(model__in=ids):
+            found[slot.model_id].append(slot)
+        return dict(found)
+
+    def on_model(self, model: Model, versions: Sequence[ModelVersion]) -> dict[str, Any]:
+        """What is live, every release with who signed it, and findings on the model and its versions."""
+        numbers = [v.pk for v in versions]
+        releases = list(_releases().filter(model_version__model=model)[:RELEASES_SHOWN])
+        return {
+            "live": list(_live().filter(model=model)),
+            "releases": with_votes(releases),
+            "findings": findings(Q(model=model) | Q(model_version__in=numbers) | Q(promotion__model=model)),
+        }
+
+    def on_model_version(self, version: ModelVersion) -> dict[str, Any]:
+        """Where it is live, its releases, the evidence on it, and findings."""
+        releases = list(_releases().filter(model_version=version)[:RELEASES_SHOWN])
+        return {
+            "live": list(_live().filter(promotion__release__model_version=version)),
+            "releases": with_votes(releases),
+            "evidence": evidence.read(Q(model_version=version)),
+            "findings": findings(Q(model_version=version) | Q(model=version.model_id)),
+        }
+
+    def on_dataset(self, dataset: Dataset, versions: Sequence[DatasetVersion], reader: Principal) -> dict[str, Any]:
+        """Evidence on its quality, findings, and the live promotions made from it (those of others are counted)."""
+        downstream = find_live_downstream(dataset)
+        mine = set(readable_namespaces(reader).values_list("pk", flat=True))
+        shown = [p for p in downstream if p.release.model_version.model.namespace_id in mine]
+        found = evidence.read(Q(dataset_version__in=[v.pk for v in versions]))
+        return {
+            "evidence": found,
+            "last_shown": next((e for e in found if e.verdict == "good"), None),
+            "findings": findings(Q(dataset=dataset)),
+            "live_downstream": shown,
+            "live_elsewhere": len(downstream) - len(shown),
+        }
+
+
+def _live() -> QuerySet[LiveSlot]:
+    return LiveSlot.objects.select_related(
+        "environment", "model__namespace", "promotion__release__model_version", "promotion__recorded_by"
+    ).order_by("model__name", "environment__order", "slot")
+
+
+def live_for(reader: Principal) -> QuerySet[LiveSlot]:
+    """What is live in the namespaces a principal may read."""
+    return _live().filter(model__namespace__in=readable_namespaces(reader))
+
+
+def _releases() -> QuerySet[Release]:
+    return Release.objects.select_related("environment", "model_version__model", "recorded_by", "closure").order_by(
+        "-pk"
+    )
+
+
+def with_votes(releases: Sequence[Release]) -> list[dict[str, Any]]:
+    """Releases with the votes that were not taken back, and the promotion that came of them."""
+    ids = [r.pk for r in releases]
+    votes: dict[int, list[SignOff]] = defaultdict(list)
+    signed = SignOff.objects.filter(release__in=ids, withdrawal__isnull=True).select_related(
+        "requirement", "role_grant"
+    )
+    for vote in signed.order_by("pk"):
+        votes[vote.release_id].append(vote)
+    promotions = {p.release_id: p for p in Promotion.objects.filter(release__in=ids).select_related("end", "live_slot")}
+    return [{"release": r, "votes": votes[r.pk], "promotion": promotions.get(r.pk)} for r in releases]
+
+
+def findings(wanted: Q) -> list[Finding]:
+    """Findings of a condition, newest first, with `is_open` and `is_overdue`."""
+    last = FindingEvent.objects.filter(finding=OuterRef("pk"), kind__in=["closed", "reopened"]).order_by("-pk")
+    found = list(
+        Finding.objects.filter(wanted)
+        .select_related("owner", "recorded_by")
+        .annotate(
+            last_event=Subquery(last.values("kind")[:1]),
+            answered=Exists(FindingEvent.objects.filter(finding=OuterRef("pk"), kind="answered")),
+        )
+        .order_by("-pk")[:50]
+    )
+    now = timezone.now()
+    for one in found:
+        is_open = one.last_event != "closed"  # type: ignore[attr-defined]  # annotated above
+        one.is_open = is_open  # type: ignore[attr-defined]  # for the template
+        one.is_overdue = bool(is_open and one.due and one.due <= now)  # type: ignore[attr-defined]  # likewise
+    return found

@@ -1,0 +1,423 @@
+"""The release page put together: each requirement with what it rests on, its votes, and what the reader may do about it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from django.db import connection
+from django.db.models import F, Func, IntegerField, Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from approvals.actions.statements import Statement, statements
+from approvals.gate.gate import RequirementStatus, Verdict, ask, from_rows
+from approvals.gate.messages import VOTE_WORDINGS
+from approvals.models import (
+    Aspect,
+    GateDecision,
+    PolicyVersion,
+    Promotion,
+    RefusedAttempt,
+    Release,
+    ReleaseClosure,
+    Requirement,
+    SignOff,
+    Vote,
+)
+from approvals.pages import evidence
+from approvals.pages.evidence import EvidenceItem
+from approvals.pages.timeline import Event, timeline
+from governance.accounts.models import Principal, RoleGrant
+from governance.accounts.permissions import in_force
+from governance.accounts.roles import VOTING_ROLES, Role
+from governance.api.views import readable
+from lineage.pages import facts
+
+PROMOTING = (Role.PIPELINE, Role.MODEL_OWNER, Role.RISK_MANAGER)
+REJECTING = tuple(VOTING_ROLES - {Role.POLICY_OWNER})
+WITHDRAWING = (Role.PIPELINE, Role.MODEL_OWNER)
+
+HANDS = {**facts.HANDS, "reported evidence": gettext_lazy("reported evidence on it")}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Something a requirement rests on."""
+
+    text: str
+    address: str = ""
+    digest: str = ""
+
+
+@dataclass(slots=True)
+class VoteShown:
+    """One vote as the page shows it. `why_not`: why it does not count, "" where it does."""
+
+    sign_off: SignOff
+    mine: bool
+    why_not: str
+
+    @property
+    def withdrawn(self) -> bool:
+        return hasattr(self.sign_off, "withdrawal")
+
+
+@dataclass(slots=True)
+class Signing:
+    """What the reader may do about one signature: sign one of the statements, or be told why not."""
+
+    role: str
+    role_name: str
+    statements: dict[str, Statement] = field(default_factory=dict)
+    refusal: str = ""
+    mine: SignOff | None = None
+
+
+@dataclass(slots=True)
+class Card:
+    """One requirement of the release."""
+
+    key: str
+    kind: str
+    title: str
+    asks: str
+    status: RequirementStatus
+    lines: list[str]
+    who: list[tuple[str, list[str]]]
+    links: list[Link]
+    more_links: int
+    evidence: list[EvidenceItem]
+    votes: list[VoteShown]
+    veto: bool
+    signing: Signing | None = None
+    others_open: int = 0  # requirements that stay open if this one is met
+
+    @property
+    def last_open(self) -> bool:
+        """Whether this requirement alone keeps the gate closed, and one signature would meet it."""
+        params = self.status.params
+        return not self.others_open and params.get("needed", 1) - params.get("have", 0) == 1
+
+
+@dataclass(slots=True)
+class ReleasePage:
+    """Everything the template shows."""
+
+    release: Release
+    verdict: Verdict
+    cards: list[Card]
+    policy_version: PolicyVersion | None
+    promotion: Promotion | None
+    decision: GateDecision | None
+    replaces: Promotion | None
+    attempts: list[RefusedAttempt]
+    timeline: list[Event]
+    involved: dict[int, list[str]]
+    names: dict[int, str]
+    may_promote: bool
+    may_reject: bool
+    may_withdraw: bool
+    observing: bool
+    promote_roles: str
+
+    @property
+    def closure(self) -> ReleaseClosure | None:
+        return getattr(self.release, "closure", None)
+
+    @property
+    def signable(self) -> list[Card]:
+        return [c for c in self.cards if c.signing and c.signing.statements]
+
+    @property
+    def awaited(self) -> list[Card]:
+        """Cards that are open and that the reader may sign now."""
+        return [c for c in self.signable if not c.status.passes]
+
+    @property
+    def open_count(self) -> int:
+        return len(self.verdict.missing)
+
+    @property
+    def met_count(self) -> int:
+        return len(self.verdict.requirements) - self.open_count
+
+    @property
+    def contributors(self) -> list[tuple[str, str]]:
+        return [
+            (self.names[pk], ", ".join(str(HANDS.get(w, w)) for w in why)) for pk, why in sorted(self.involved.items())
+        ]
+
+    @property
+    def own_work(self) -> str:
+        """Why the reader may not sign although they hold the role; "" where nothing stands against it."""
+        return next((c.signing.refusal for c in self.cards if c.signing and c.signing.refusal), "")
+
+    @property
+    def i_signed(self) -> bool:
+        return any(c.signing and c.signing.mine for c in self.cards)
+
+
+class ActivePolicyVersion(Func):
+    """Id of the policy version in force for an environment, risk tier and namespace."""
+
+    function = "muniment.active_policy_version"
+    output_field = IntegerField(null=True)
+
+
+def find(reader: Principal, pk: int) -> Release | None:
+    """A release the reader may read; None: there is none, or none for them."""
+    found: Release | None = (
+        readable(Release, reader)
+        .select_related(
+            "model_version__model__namespace", "model_version__model__owner", "environment", "recorded_by",
+            "closure__recorded_by",
+        )
+        .annotate(
+            policy_version=ActivePolicyVersion(
+                F("environment"), F("model_version__model__risk_tier"), F("model_version__model__namespace")
+            )
+        )
+        .filter(pk=pk)
+        .first()
+    )  # fmt: skip
+    return found
+
+
+def page_for(release: Release, reader: Principal) -> ReleasePage:
+    """The release page for one reader. A fixed number of queries; those of the statements only for who may sign.
+
+    Args:
+        release: from `find`, with `policy_version`.
+    """
+    model = release.model_version.model
+    promotions = list(
+        Promotion.objects.filter(Q(release=release) | Q(
+            live_slot__model=model, live_slot__environment=release.environment_id, live_slot__slot=release.slot
+        )).select_related("decision__policy_version__policy", "end__recorded_by", "live_slot", "recorded_by",
+                          "release__model_version").order_by("pk")
+    )  # fmt: skip
+    promotion = next((p for p in promotions if p.release_id == release.pk), None)
+    decision = getattr(promotion, "decision", None)
+    # What was decided stays as it was decided: a promoted release shows the gate's answer of that moment.
+    verdict = from_rows(decision.requirements) if decision else ask(release)
+    version_id = decision.policy_version_id if decision else release.policy_version  # type: ignore[attr-defined]  # annotated
+    requirements = {
+        q.key: q
+        for q in Requirement.objects.filter(policy_version=version_id).select_related(
+            "policy_version__policy__environment", "policy_version__policy__namespace"
+        )
+    }
+    policy_version = next((q.policy_version for q in requirements.values()), None)
+    votes = list(
+        SignOff.objects.filter(release=release)
+        .select_related("requirement", "recorded_by", "role_grant__on_behalf_of", "withdrawal")
+        .order_by("pk")
+    )
+    cited = {r["id"] for q in verdict.requirements for r in q.rests_on if r["kind"] == "evidence"}
+    items = evidence.read(Q(model_version=release.model_version_id) | Q(pk__in=cited))
+    involved, names = _involved(release.model_version_id)
+    grants = list(
+        RoleGrant.objects.filter(
+            in_force(), Q(namespace=model.namespace_id) | Q(namespace__isnull=True)
+        ).select_related("principal")
+    )
+    held: dict[str, list[Principal]] = defaultdict(list)
+    for grant in grants:
+        if grant.principal not in held[grant.role]:
+            held[grant.role].append(grant.principal)
+    mine = {g.role for g in grants if g.principal_id == reader.pk}
+    attempts = list(RefusedAttempt.objects.filter(release=release).select_related("recorded_by").order_by("pk"))
+    is_open = not hasattr(release, "closure")
+    rests = _named(verdict.requirements)
+    cards = []
+    for status in verdict.requirements:
+        requirement = requirements.get(status.key)
+        card = _card(status, requirement, rests, evidence.by_id(items), _votes_of(status, votes, reader))
+        card.who = _who(status, held, involved)
+        card.others_open = len([r for r in verdict.missing if r.key != status.key])
+        if requirement is not None and requirement.kind == "signoff" and is_open:
+            card.signing = _signing(release, requirement, reader, mine, involved, card.votes)
+        cards.append(card)
+    return ReleasePage(
+        release=release,
+        verdict=verdict,
+        cards=sorted(cards, key=lambda c: c.status.passes),
+        policy_version=policy_version,
+        promotion=promotion,
+        decision=decision,
+        replaces=next((p for p in promotions if p.release_id != release.pk), None) if is_open else None,
+        attempts=attempts,
+        timeline=timeline(release, items, votes, attempts, promotion),
+        involved=involved,
+        names=names,
+        may_promote=is_open and bool(mine & set(PROMOTING)),
+        may_reject=is_open and bool(mine & set(REJECTING)),
+        may_withdraw=is_open and bool(mine & set(WITHDRAWING)),
+        observing=_observing(release),
+        promote_roles=", ".join(str(r.label) for r in PROMOTING),
+    )
+
+
+def meaning_of(vote: str, role: str) -> str:
+    """What a signature means, in words that go on record with it [P11 11.50(a)(3)]. In English, as the statement is."""
+    label = Role(role).value.replace("_", " ")
+    if vote == Vote.APPROVE:
+        return f"Approval as {label}: I have read the statement and the evidence beside it, and I answer for this judgement."
+    return f"Rejection as {label}: I have read the statement and the evidence beside it, and this must not go ahead as it is."
+
+
+def _observing(release: Release) -> bool:
+    until = release.environment.observe_only_until
+    return until is not None and until > timezone.now()
+
+
+def _involved(model_version: int) -> tuple[dict[int, list[str]], dict[int, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT i.person_id, p.display_name, array_agg(DISTINCT i.why ORDER BY i.why)"
+            " FROM muniment.involved(%s) i JOIN governance_principal p ON p.id = i.person_id GROUP BY 1, 2",
+            [model_version],
+        )
+        rows = cursor.fetchall()
+    return {row[0]: row[2] for row in rows}, {row[0]: row[1] for row in rows}
+
+
+def _card(
+    status: RequirementStatus,
+    requirement: Requirement | None,
+    rests: dict[tuple[str, int], Link],
+    items: dict[int, EvidenceItem],
+    votes: list[VoteShown],
+) -> Card:
+    cited = [items[r["id"]] for r in status.rests_on if r["kind"] == "evidence" and r["id"] in items]
+    links = list(dict.fromkeys(rests[(r["kind"], r["id"])] for r in status.rests_on if (r["kind"], r["id"]) in rests))
+    return Card(
+        key=status.key,
+        kind=requirement.get_kind_display() if requirement else status.kind,
+        title=str(requirement) if requirement else status.key,
+        asks=_asks(requirement),
+        status=status,
+        lines=status.message.split("\n"),
+        who=[],
+        links=links[:8],
+        more_links=max(0, len(links) - 8),
+        evidence=sorted(cited, key=lambda e: -e.id),
+        votes=votes,
+        veto=bool(requirement and requirement.params.get("veto")),
+    )
+
+
+def _asks(requirement: Requirement | None) -> str:
+    """What the policy asks, in a few words."""
+    if requirement is None:
+        return ""
+    params = requirement.params
+    said = []
+    if requirement.kind == "evidence":
+        if params.get("independent"):
+            said.append(_("reported by someone who had no hand in the model"))
+        if params.get("max_age_days"):
+            said.append(_("at most %(days)s days old") % {"days": params["max_age_days"]})
+    if requirement.kind == "signoff":
+        if params.get("count", 1) > 1:
+            said.append(_("%(count)s different persons") % {"count": params["count"]})
+        if params.get("veto"):
+            said.append(_("one rejection closes the gate"))
+    return ", ".join(said)
+
+
+def _named(requirements: Iterable[RequirementStatus]) -> dict[tuple[str, int], Link]:
+    """What requirements rest on, by kind and id, with names and pages; evidence and votes have places of their own."""
+    ids: dict[str, set[int]] = defaultdict(set)
+    found: dict[tuple[str, int], Link] = {}
+    for requirement in requirements:
+        for one in requirement.rests_on:
+            ids[one["kind"]].add(one["id"])
+            if one["kind"] == "model_version":
+                address = reverse("model-version", args=[one["id"]])
+                found[("model_version", one["id"])] = Link(_("the artifact"), address, one.get("digest") or "")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 'dataset_version', v.id, d.id, d.name, v.label,"
+            " CASE WHEN v.digest_value = '' THEN '' ELSE v.digest_algorithm || ':' || v.digest_value END"
+            " FROM lineage_datasetversion v JOIN lineage_dataset d ON d.id = v.dataset_id WHERE v.id = ANY (%s)"
+            " UNION ALL SELECT 'terms', t.id, d.id, d.name, t.number::text, t.licence"
+            " FROM lineage_collectionterms t JOIN lineage_dataset d ON d.id = t.dataset_id WHERE t.id = ANY (%s)"
+            " UNION ALL SELECT 'flag', f.id, d.id, d.name, f.category, f.present"
+            " FROM lineage_sensitivityflag f JOIN lineage_datasetversion v ON v.id = f.dataset_version_id"
+            " JOIN lineage_dataset d ON d.id = v.dataset_id WHERE f.id = ANY (%s)",
+            [list(ids["dataset_version"]), list(ids["terms"]), list(ids["flag"])],
+        )
+        for kind, pk, dataset, name, label, extra in cursor.fetchall():
+            address = reverse("dataset", args=[dataset])
+            if kind == "dataset_version":
+                link = Link(f"{name} {label}", address, extra)
+            elif kind == "terms":
+                link = Link(_("terms %(number)s of %(name)s, %(licence)s") % {
+                    "number": label, "name": name, "licence": extra}, address + "#terms")  # fmt: skip
+            else:
+                link = Link(f"{name}: {label}, {extra}", address + "#sensitive")
+            found[(kind, pk)] = link
+    return found
+
+
+def _votes_of(status: RequirementStatus, votes: Sequence[SignOff], reader: Principal) -> list[VoteShown]:
+    ignored = {one["sign_off"]: one for one in status.params.get("ignored") or ()}
+    shown = []
+    for vote in votes:
+        if vote.requirement.key != status.key:
+            continue
+        why = ""
+        if vote.pk in ignored and ignored[vote.pk]["why"] != "vote-rejected":
+            aspects = ", ".join(
+                str(Aspect(a).label) for a in ignored[vote.pk].get("aspects") or () if a in Aspect.values
+            )
+            wording = str(VOTE_WORDINGS.get(ignored[vote.pk]["why"], ""))
+            why = wording % {"name": vote.printed_name, "aspects": aspects}
+        shown.append(VoteShown(vote, vote.recorded_by_id == reader.pk, why))
+    return shown
+
+
+def _who(
+    status: RequirementStatus, held: dict[str, list[Principal]], involved: dict[int, list[str]]
+) -> list[tuple[str, list[str]]]:
+    """Who can close the gap: roles, each with the persons who hold it here and may."""
+    found = []
+    for role in status.who:
+        people = held.get(role.value, [])
+        if status.kind == "signoff":
+            people = [p for p in people if p.kind == Principal.Kind.PERSON and p.pk not in involved]
+        found.append((str(role.label), sorted(p.display_name for p in people)))
+    return found
+
+
+def _signing(
+    release: Release,
+    requirement: Requirement,
+    reader: Principal,
+    mine: set[str],
+    involved: dict[int, list[str]],
+    votes: Sequence[VoteShown],
+) -> Signing | None:
+    """None for who does not hold the role: the card says who does."""
+    role = Role(requirement.params["role"])
+    if role.value not in mine:
+        return None
+    signing = Signing(role.value, str(role.label))
+    standing = next((v.sign_off for v in votes if v.mine and not v.withdrawn), None)
+    if standing is not None:
+        signing.mine = standing
+    elif reader.kind != Principal.Kind.PERSON:
+        signing.refusal = _("Only persons sign.")
+    elif reader.pk in involved:
+        hands = ", ".join(str(HANDS.get(w, w)) for w in involved[reader.pk])
+        signing.refusal = _(
+            "You cannot sign this: nobody judges their own work, and you had a hand in it (you: %(hands)s)."
+            " Someone else with the role %(role)s signs."
+        ) % {"hands": hands, "role": role.label}
+    else:
+        found = statements(person=reader, release=release, requirement=requirement)
+        signing.statements = {vote.value: shown for vote, shown in found.items()}
+    return signing

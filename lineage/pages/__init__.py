@@ -1,0 +1,1 @@
+"""What the people's pages read and draw. Views parse and present; what they show is gathered here."""

@@ -1,0 +1,227 @@
+"""Reading facts for the pages: each function is one query or a fixed few, however many rows there are."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import connection
+from django.db.models import Count, Exists, F, Func, IntegerField, JSONField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import JSONObject, Now
+from django.utils.translation import gettext_lazy as _
+
+from governance.accounts.models import Principal
+from governance.api.views import readable
+from lineage.models import (
+    CollectionTerms,
+    Dataset,
+    DatasetVersion,
+    Model,
+    ModelVersion,
+    Presence,
+    Run,
+    RunRole,
+    SensitivityFlag,
+    TermsWithdrawal,
+)
+
+#: Versions listed on the page of their dataset or model; older ones are counted.
+VERSIONS_SHOWN = 20
+
+
+class TermsInForce(Func):
+    """Id of the terms in force for a dataset now; NULL where none are."""
+
+    function = "muniment.terms_in_force"
+    output_field = IntegerField(null=True)
+
+
+class ProvenanceMissing(Func):
+    """Names of the provenance fields that a dataset version lacks."""
+
+    function = "to_jsonb"
+    template = "to_jsonb(muniment.provenance_missing(%(expressions)s))"
+    output_field = JSONField()
+
+
+HANDS = {
+    "registered": _("registered this version"),
+    "trained": _("recorded the run that trained it"),
+    "edited": _("edited the model's record"),
+    "owner": _("owns the model"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """Someone who had a hand in a model version, and how (the codes of `muniment.contributors`)."""
+
+    person: str
+    why: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        return ", ".join(str(HANDS.get(one, one)) for one in self.why)
+
+
+def datasets(principal: Principal, wanted: str = "") -> QuerySet[Dataset]:
+    """Datasets the principal may read, with their newest version, terms in force and whether terms were withdrawn."""
+    newest = DatasetVersion.objects.filter(dataset=OuterRef("pk")).order_by("-pk")
+    found: QuerySet[Dataset] = readable(Dataset, principal)
+    if wanted:
+        found = found.filter(Q(name__icontains=wanted) | Q(title__icontains=wanted))
+    return found.select_related("namespace", "steward").annotate(
+        version_count=Count("versions"),
+        newest_label=Subquery(newest.values("label")[:1]),
+        newest_at=Subquery(newest.values("recorded_at")[:1]),
+        licence=Subquery(CollectionTerms.objects.filter(pk=TermsInForce(OuterRef("pk"), Now())).values("licence")[:1]),
+        withdrawn=Exists(TermsWithdrawal.objects.filter(terms__dataset=OuterRef("pk"))),
+    )
+
+
+def dataset(principal: Principal, pk: int) -> Dataset | None:
+    """One dataset the principal may read, with the terms in force; None: there is none, or none for them."""
+    found: QuerySet[Dataset] = readable(Dataset, principal)
+    return (
+        found.select_related("namespace", "steward", "owner", "recorded_by")
+        .annotate(terms_in_force=TermsInForce(F("pk"), Now()))
+        .filter(pk=pk)
+        .first()
+    )
+
+
+def versions_of_dataset(dataset: Dataset) -> list[DatasetVersion]:
+    """The newest versions of a dataset, newest first, each with the provenance it lacks and its flags in force."""
+    flags = (
+        SensitivityFlag.objects.filter(dataset_version=OuterRef("pk"))
+        .order_by("column", "category", "-pk")
+        .distinct("column", "category")
+        .values(
+            one=JSONObject(
+                id="pk",
+                column="column",
+                category="category",
+                present="present",
+                special="special_category",
+                treatment="treatment",
+                assessment="assessment",
+                excluded="excluded_from_training",
+                regulation_sets=Func(F("regulation_sets"), function="to_jsonb"),
+                subjects=Func(F("data_subjects"), function="to_jsonb"),
+                by="recorded_by__display_name",
+                at="recorded_at",
+            )
+        )
+    )
+    return list(
+        DatasetVersion.objects.filter(dataset=dataset)
+        .select_related("recorded_by")
+        .annotate(missing=ProvenanceMissing(F("pk")), answers=ArraySubquery(flags))
+        .order_by("-pk")[:VERSIONS_SHOWN]
+    )
+
+
+def terms_of(dataset: Dataset) -> list[CollectionTerms]:
+    """Every terms of a dataset, newest first, with their withdrawals."""
+    return list(
+        CollectionTerms.objects.filter(dataset=dataset)
+        .select_related("recorded_by", "withdrawal__recorded_by")
+        .order_by("-number")
+    )
+
+
+def models(principal: Principal, wanted: str = "") -> QuerySet[Model]:
+    """Models the principal may read, with the number of their newest version."""
+    newest = ModelVersion.objects.filter(model=OuterRef("pk")).order_by("-number")
+    found: QuerySet[Model] = readable(Model, principal)
+    if wanted:
+        found = found.filter(Q(name__icontains=wanted) | Q(title__icontains=wanted))
+    return found.select_related("namespace", "owner").annotate(
+        newest_number=Subquery(newest.values("number")[:1]), newest_at=Subquery(newest.values("recorded_at")[:1])
+    )
+
+
+def model(principal: Principal, pk: int) -> Model | None:
+    """One model the principal may read; None: there is none, or none for them."""
+    found: QuerySet[Model] = readable(Model, principal)
+    return found.select_related("namespace", "owner", "decision_owner", "recorded_by").filter(pk=pk).first()
+
+
+def versions_of_model(model: Model) -> list[ModelVersion]:
+    """The newest versions of a model, newest first."""
+    return list(
+        ModelVersion.objects.filter(model=model).select_related("recorded_by").order_by("-number")[:VERSIONS_SHOWN]
+    )
+
+
+def model_version(principal: Principal, pk: int) -> ModelVersion | None:
+    """One model version the principal may read; None: there is none, or none for them."""
+    found: QuerySet[ModelVersion] = readable(ModelVersion, principal)
+    return (
+        found.select_related(
+            "model__namespace", "model__owner", "recorded_by", "source_run__recorded_by", "parent_version__model"
+        )
+        .filter(pk=pk)
+        .first()
+    )
+
+
+def run_data(versions: Collection[ModelVersion]) -> list[dict[str, Any]]:
+    """What went into the runs that model versions came out of: one entry per version, dataset version and role."""
+    runs = {v.source_run_id: v.pk for v in versions if v.source_run_id}
+    numbers = {v.pk: v.number for v in versions}
+    rows = (
+        Run.objects.filter(Q(pk__in=runs) | Q(outputs__model_version__in=[v.pk for v in versions]))
+        .filter(inputs__dataset_version__isnull=False)
+        .values(
+            "id",
+            "inputs__role",
+            "outputs__model_version",
+            version=F("inputs__dataset_version"),
+            label=F("inputs__dataset_version__label"),
+            rows=F("inputs__dataset_version__rows"),
+            digest_algorithm=F("inputs__dataset_version__digest_algorithm"),
+            digest_value=F("inputs__dataset_version__digest_value"),
+            dataset=F("inputs__dataset_version__dataset"),
+            name=F("inputs__dataset_version__dataset__name"),
+        )
+        .distinct()
+    )
+    found: dict[tuple[int, int, str], dict[str, Any]] = {}
+    order = {"training": 0, "validation": 1, "test": 2, "baseline": 3}
+    for row in rows:
+        of = row.pop("outputs__model_version") or runs.get(row["id"])
+        role = row.pop("inputs__role")
+        if of in numbers:
+            found[(of, row["version"], role)] = {
+                **row, "number": numbers[of], "role": role, "role_name": RunRole(role).label
+            }  # fmt: skip
+    return sorted(found.values(), key=lambda r: (-r["number"], order.get(r["role"], 9), r["name"]))
+
+
+def hands_in(model_version: ModelVersion) -> list[Hand]:
+    """Who had a hand in a model version or in its evidence, with how: they do not judge it."""
+    return hands_in_versions([model_version.pk]).get(model_version.pk, [])
+
+
+def hands_in_versions(ids: Sequence[int]) -> dict[int, list[Hand]]:
+    """As `hands_in`, for several versions in one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT v.id, p.display_name, array_agg(c.why ORDER BY c.why)"
+            " FROM unnest(%s::bigint[]) AS v (id), LATERAL muniment.contributors(v.id) c"
+            " JOIN governance_principal p ON p.id = c.person_id GROUP BY v.id, p.id ORDER BY v.id, p.display_name",
+            [list(ids)],
+        )
+        found: dict[int, list[Hand]] = {}
+        for version, person, why in cursor.fetchall():
+            found.setdefault(version, []).append(Hand(person, tuple(why)))
+    return found
+
+
+def personal_data(version: DatasetVersion | None) -> str:
+    """What is known of sensitive data in a version: yes, no or unknown; nobody asked is unknown."""
+    answers = {one["present"] for one in getattr(version, "answers", [])}
+    if not answers or Presence.UNKNOWN in answers:
+        return str(Presence.UNKNOWN)
+    return str(Presence.YES if Presence.YES in answers else Presence.NO)
