@@ -61,8 +61,8 @@ class ExactJSONField(serializers.Field[Any, Any, Any, Any]):
     """
 
     default_error_messages = {
-        "object": _("Send an object: {…}."),
-        "list": _("Send a list: […]."),
+        "object": _("Send a JSON object, in braces."),
+        "list": _("Send a JSON list, in brackets."),
         "digits": _("{path}: {value} has more digits than a JSON number keeps; send it as text."),
     }
 

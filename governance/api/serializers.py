@@ -45,6 +45,14 @@ def _writable(fields: Mapping[str, Any]) -> Iterator[str]:
     return (name for name, field in fields.items() if not field.read_only)
 
 
+def _keep_blanks(field: Any) -> None:
+    """What was sent is what is kept: REST framework's text fields cut blanks off at the ends."""
+    if isinstance(field, serializers.CharField):
+        field.trim_whitespace = False
+    elif isinstance(field, serializers.ListField | serializers.DictField):
+        _keep_blanks(field.child)
+
+
 class StrictMixin:
     """Runs strict_faults before the fields read anything, and reports both kinds of errors at once."""
 
@@ -55,8 +63,7 @@ class StrictMixin:
         faults = strict_faults(self, data)  # type: ignore[arg-type]  # mixed into serializers only
         named = {name.split("[")[0].split(".")[0] for name in faults}
         for field in self.fields.values():  # type: ignore[attr-defined]  # mixed into serializers only
-            if isinstance(field, serializers.CharField):
-                field.trim_whitespace = False  # what was sent is what is kept
+            _keep_blanks(field)
         try:
             value = super().to_internal_value(data)  # type: ignore[misc]  # mixed into serializers only
         except serializers.ValidationError as error:

@@ -24,7 +24,8 @@ def create_namespace(
     found = Namespace.objects.filter(name=name).first()
     if found is None:
         return Namespace.objects.create(name=name, title=title, description=description), True
-    different = [field for field in ("title", "description") if getattr(found, field) != locals()[field]]
+    given = {"title": title, "description": description}
+    different = [field for field, value in given.items() if getattr(found, field) != value]
     if different:
         raise errors.AlreadyDifferent(errors={field: [getattr(found, field)] for field in different})
     return found, False
