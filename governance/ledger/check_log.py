@@ -19,6 +19,7 @@ from governance.ledger import merkle, store
 from governance.ledger.verifier import Altered, VerifierKey, open_checkpoint, parse_leaf
 
 SLICE: Final = 20_000
+FETCHED: Final = 2_000
 Progress = Callable[[str], None]
 
 
@@ -51,6 +52,16 @@ def check_log(origin: str, key: VerifierKey, kept: Sequence[bytes], progress: Pr
         tree.finish(total)
     _check_tail(report)
     return report
+
+
+def _rows(cursor: Any) -> Iterator[tuple[Any, ...]]:
+    """A server-side cursor's rows.
+
+    Fetched, not iterated: psycopg's own iterator, left half-way by a refusal and collected later, closes its cursor
+    while another query holds the connection, and both wait for ever.
+    """
+    while rows := cursor.fetchmany(FETCHED):
+        yield from rows
 
 
 # --- entries ---------------------------------------------------------------------------------------------------------
@@ -112,7 +123,7 @@ def _check_tail(report: LogReport) -> None:
             " (SELECT 1 FROM public.governance_ledgerposition p WHERE p.entry_id = e.id)",
             [mark.epoch, mark.xid, mark.entry, mark.epoch],
         )
-        for entry, passed, leaf, *body in cursor:
+        for entry, passed, leaf, *body in _rows(cursor):
             where = f"Ledger entry {entry} (not sealed)"
             if passed:
                 raise Altered(f"{where} of governance_ledgerentry was put behind the sealed part of the log.")
@@ -139,14 +150,14 @@ def _stored_tiles(cursor: Any) -> Iterator[_StoredTile]:
         " (SELECT level, index, width, sha256(hashes) AS digest FROM public.governance_ledgertile OFFSET 0) AS t"
         " ORDER BY 1, level"
     )
-    for size, level, index, width, digest in cursor:
+    for size, level, index, width, digest in _rows(cursor):
         yield _StoredTile(int(size), level, index, width, bytes(digest))
 
 
 def _stored_checkpoints(cursor: Any, origin: str, key: VerifierKey, report: LogReport) -> Iterator[tuple[int, bytes]]:
     """Every checkpoint, its signature checked, as (size, root)."""
     cursor.execute("SELECT id, size, root, note FROM public.governance_ledgercheckpoint ORDER BY size")
-    for number, size, root, note in cursor:
+    for number, size, root, note in _rows(cursor):
         try:
             signed = open_checkpoint(note.encode(), origin, key)
         except ValueError as error:
