@@ -124,6 +124,7 @@ class Supervisor:
             stack.callback(self._stop_children)
             if not self._migrate():
                 return 0
+            self._require_fitness()
             self._start_children(lease, sockets)
             status = 0
             if self._wait_until_ready(lease):
@@ -183,6 +184,16 @@ class Supervisor:
         if child.returncode != 0:
             raise RuntimeProblem(f"The database could not be migrated; {log} says:\n{last_lines(log, 12)}")
         return True
+
+    def _require_fitness(self) -> None:
+        """In production: what each process would refuse to start for (governance/production.py), said once."""
+        if not environment.is_production():
+            return
+        done = subprocess.run(
+            [sys.executable, "manage.py", "production_check"], cwd=PROJECT, capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            raise RuntimeProblem("\n".join(done.stderr.splitlines()[-5:]) or "manage.py production_check failed.")
 
     def _start_children(self, lease: Lease | None, sockets: list[socket.socket]) -> None:
         (self.home.path / "static").mkdir(mode=0o700, exist_ok=True)
