@@ -242,10 +242,9 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    # Names for enumerations whose field is called as another's: else a new field renames the old one's type.
+    "POSTPROCESSING_HOOKS": ["governance.api.enumerations.name_enumerations"],
     "ENUM_NAME_OVERRIDES": {
-        "PrincipalKind": "governance.accounts.models.Principal.Kind",
-        "RegisteredPrincipalKind": "governance.accounts.api.serializers.RegisteredKind",
-        "Role": "governance.accounts.roles.Role",
+        "RunInputRole": "lineage.api.bodies.INPUT_ROLES",
+        "RunOutputRole": "lineage.api.bodies.OUTPUT_ROLES",
     },
 }

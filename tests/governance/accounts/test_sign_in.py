@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.core import mail
 from django.test import Client, RequestFactory
 from django.utils import timezone
@@ -68,14 +67,12 @@ def test_a83_guessing_at_sign_in_is_stopped(client: Client, cast: Any) -> None:
     assert "_auth_user_id" not in client.session
 
 
-def test_a83_the_session_gets_a_new_key_on_signing_in(client: Client, cast: Any) -> None:
+def test_a83_the_session_gets_a_new_key_on_signing_in(client: Client, cast: Any, settings: Any) -> None:
     client.get(LOGIN)
     session = client.session
     session["planted"] = True
     session.save()
-    client.cookies[next(iter([name for name in client.cookies if "session" in name]), "sessionid")] = (
-        session.session_key
-    )
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
     before = session.session_key
     sign_in(client, "risk")
     assert client.session.session_key != before
