@@ -6,6 +6,7 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from governance.accounts.roles import Role
@@ -213,9 +214,9 @@ class User(AbstractBaseUser):
     def get_full_name(self) -> str:
         return self.principal.display_name
 
-    @property
+    @cached_property
     def is_staff(self) -> bool:
-        """May enter the admin: auditors and administrators."""
+        """May enter the admin: auditors and administrators. Asked for each model of its menu, so kept for a request."""
         from governance.accounts.permissions import holds_anywhere
 
         return self.is_active and holds_anywhere(self.principal, Role.AUDITOR, Role.ADMINISTRATOR)

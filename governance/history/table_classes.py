@@ -16,6 +16,7 @@ WORKING: dict[str, tuple[str, ...]] = {
     "governance_outboxmessage": KEPT,
     "governance_notice": KEPT,
     "governance_operatorsetting": ("SELECT",),
+    "approvals_liveslot": ("SELECT",),
     "governance_cache": FULL,
     "django_session": FULL,
     "django_admin_log": ("SELECT", "INSERT"),

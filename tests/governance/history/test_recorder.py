@@ -91,7 +91,7 @@ def state() -> tuple[Any, ...]:
 def test_A03_no_way_of_writing_passes_without_an_actor(seeded: Cast) -> None:
     before = state()
     for name, act, _rows in WAYS:
-        with pytest.raises(Error) as refusal:
+        with pytest.raises((Error, psycopg.Error)) as refusal:  # COPY goes past Django's wrapper
             act()
         assert "No actor, no write" in str(refusal.value), name
         assert state() == before, name
