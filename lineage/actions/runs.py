@@ -15,6 +15,8 @@ from lineage.actions.registering import Registered, get_or_register, lock_roots,
 from lineage.models import DatasetVersion, LinkMethod, ModelVersion, Run, RunInput, RunOutput, RunRole, RunState
 
 LINK_LIMIT = 1_000  # inputs or outputs of one call
+INPUT_ROLES = (RunRole.TRAINING, RunRole.VALIDATION, RunRole.TEST, RunRole.BASELINE, RunRole.SOURCE)
+OUTPUT_ROLES = (RunRole.OUTPUT, RunRole.TRAINING, RunRole.VALIDATION, RunRole.TEST)
 
 
 class Link(NamedTuple):
@@ -176,8 +178,8 @@ def _check_times(state: str, started_at: datetime | None, ended_at: datetime | N
 
 
 _ROLES: dict[type[RunInput] | type[RunOutput], tuple[str, tuple[RunRole, ...]]] = {
-    RunInput: ("inputs", (RunRole.TRAINING, RunRole.VALIDATION, RunRole.TEST, RunRole.BASELINE, RunRole.SOURCE)),
-    RunOutput: ("outputs", (RunRole.OUTPUT, RunRole.TRAINING, RunRole.VALIDATION, RunRole.TEST)),
+    RunInput: ("inputs", INPUT_ROLES),
+    RunOutput: ("outputs", OUTPUT_ROLES),
 }
 
 

@@ -8,7 +8,9 @@ from rest_framework import serializers
 from governance.api.fields import ExactJSONField, MomentField, NameField, TextField
 from governance.api.serializers import NamespacedWriteSerializer, StrictSerializer, WriteSerializer
 from lineage.actions.datasets import SCHEMA_LIMIT
+from lineage.actions.runs import INPUT_ROLES as INPUT_ROLE_VALUES
 from lineage.actions.runs import LINK_LIMIT
+from lineage.actions.runs import OUTPUT_ROLES as OUTPUT_ROLE_VALUES
 from lineage.api.fields import DigestField, ProseField, WordField, terms_list
 from lineage.api.references import (
     DatasetReference,
@@ -157,29 +159,41 @@ class FlagReviewSerializer(_Answer):
     present = serializers.ChoiceField(Presence.choices)
 
 
-class RunLinkWriteSerializer(WriteSerializer):
-    """What a run read or wrote: exactly one of a dataset version and a model version."""
+INPUT_ROLES = [choice for choice in RunRole.choices if choice[0] in INPUT_ROLE_VALUES]
+OUTPUT_ROLES = [choice for choice in RunRole.choices if choice[0] in OUTPUT_ROLE_VALUES]
 
+
+class _Link(StrictSerializer):
     dataset_version = DatasetVersionReference(required=False)
     model_version = ModelVersionReference(required=False)
-    role = serializers.ChoiceField(RunRole.choices, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Raises ValidationError unless exactly one thing is named."""
+        return _exactly_one(attrs)
+
+
+class NestedInputSerializer(_Link):
+    """What a run read: exactly one of a dataset version and a model version."""
+
+    role = serializers.ChoiceField(INPUT_ROLES, required=False)
+
+
+class NestedOutputSerializer(_Link):
+    """What a run wrote: exactly one of a dataset version and a model version."""
+
+    role = serializers.ChoiceField(OUTPUT_ROLES, required=False)
+
+
+class RunInputWriteSerializer(NestedInputSerializer, WriteSerializer):
+    """What else a run read: exactly one of a dataset version and a model version."""
+
     link_method = serializers.ChoiceField(LinkMethod.choices, required=False)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Raises ValidationError unless exactly one thing is named."""
-        return _exactly_one(attrs)
 
+class RunOutputWriteSerializer(NestedOutputSerializer, WriteSerializer):
+    """What else a run wrote: exactly one of a dataset version and a model version."""
 
-class NestedLinkSerializer(StrictSerializer):
-    """As `RunLinkWriteSerializer`, within the body of a run."""
-
-    dataset_version = DatasetVersionReference(required=False)
-    model_version = ModelVersionReference(required=False)
-    role = serializers.ChoiceField(RunRole.choices, required=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Raises ValidationError unless exactly one thing is named."""
-        return _exactly_one(attrs)
+    link_method = serializers.ChoiceField(LinkMethod.choices, required=False)
 
 
 def _exactly_one(attrs: dict[str, Any]) -> dict[str, Any]:
@@ -199,8 +213,8 @@ class RunWriteSerializer(NamespacedWriteSerializer):
     started_at = MomentField(required=False)
     ended_at = MomentField(required=False)
     state = serializers.ChoiceField(RunState.choices, required=False)
-    inputs = serializers.ListField(child=NestedLinkSerializer(), required=False, max_length=LINK_LIMIT)
-    outputs = serializers.ListField(child=NestedLinkSerializer(), required=False, max_length=LINK_LIMIT)
+    inputs = serializers.ListField(child=NestedInputSerializer(), required=False, max_length=LINK_LIMIT)
+    outputs = serializers.ListField(child=NestedOutputSerializer(), required=False, max_length=LINK_LIMIT)
     link_method = serializers.ChoiceField(LinkMethod.choices, required=False)
 
 

@@ -197,11 +197,11 @@ class RunViewSet(FactViewSet):
         record, _changed = actions.end_run(actor=self.principal, reason=reason, run=run, **data)
         return self.written(record, created=False)
 
-    @act(bodies.RunLinkWriteSerializer, answer=records.RunInputSerializer, creates=True)
+    @act(bodies.RunInputWriteSerializer, answer=records.RunInputSerializer, creates=True)
     def inputs(self, request: Request, id: str) -> Response:
         """Say what else it read."""
         run = self.find(id)
-        data = self.read(bodies.RunLinkWriteSerializer)
+        data = self.read(bodies.RunInputWriteSerializer)
         reason = self.reason(data)
         item, role = self.link(data, RunRole.TRAINING, "")
         method = {"link_method": data["link_method"]} if "link_method" in data else {}
@@ -210,11 +210,11 @@ class RunViewSet(FactViewSet):
         )
         return Response(with_receipt(records.RunInputSerializer)(record).data, status=201 if created else 200)
 
-    @act(bodies.RunLinkWriteSerializer, answer=records.RunOutputSerializer, creates=True)
+    @act(bodies.RunOutputWriteSerializer, answer=records.RunOutputSerializer, creates=True)
     def outputs(self, request: Request, id: str) -> Response:
         """Say what else it wrote."""
         run = self.find(id)
-        data = self.read(bodies.RunLinkWriteSerializer)
+        data = self.read(bodies.RunOutputWriteSerializer)
         reason = self.reason(data)
         item, role = self.link(data, RunRole.OUTPUT, "")
         method = {"link_method": data["link_method"]} if "link_method" in data else {}

@@ -57,7 +57,7 @@ def test_a_withdrawal_waits_for_whoever_shares_the_dataset_and_is_dated_after_th
 @pytest.mark.parametrize("fact", ["terms", "flag", "output", "input", "version"])
 def test_every_fact_waits_for_its_root(own_database: str, facts: Facts, raw: Raw, cast: Cast, fact: str) -> None:
     data, run, model = facts.version(), facts.run(), facts.model()
-    pipeline = {"actor": cast.pipeline, "reason": WHY}
+    pipeline: dict[str, Any] = {"actor": cast.pipeline, "reason": WHY}
     roots: dict[str, tuple[str, int, Callable[[], Any]]] = {
         "terms": ("dataset", data.dataset_id, lambda: facts.terms(data.dataset)),
         "flag": (
