@@ -1,8 +1,12 @@
 """The kernel's records in the admin: principals, grants, namespaces, and the ledger."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from allauth.account import admin as _account_admin  # noqa: F401  registers what is taken off below
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
+from allauth.mfa import admin as _mfa_admin  # noqa: F401  as above
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
@@ -14,11 +18,19 @@ from governance.ledger.models import LedgerCheckpoint, LedgerEntry
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 # Django's groups give no right here; showing them would suggest one.
 admin.site.unregister(Group)
+# The pages of allauth's models show the secrets of second factors, and everyone's addresses in every namespace.
+admin.site.unregister([EmailAddress, Authenticator])
 
 register_all("governance")
 
 
-class LedgerAdmin(admin.ModelAdmin):
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]  # generic to the type checker only
+else:
+    ModelAdmin = admin.ModelAdmin
+
+
+class LedgerAdmin(ModelAdmin):
     """The log, to read."""
 
     actions = None

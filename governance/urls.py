@@ -2,10 +2,13 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from approvals.pages.judgements import PageJudgements
 
 urlpatterns = [
+    # The admin's own form would set a password and leave nothing on record.
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/", admin.site.urls),
     path("accounts/", include("governance.accounts.urls")),
     path("", include("governance.api.urls")),

@@ -33,7 +33,7 @@ class TooManyTries(Refused):
 def recent(request: HttpRequest) -> tuple[datetime, str] | None:
     """When and how the person last confirmed who they are in this session; None if that is too long ago, or never.
 
-    Signing in is not enough: the session may have been left open. The limit: ACCOUNT_REAUTHENTICATION_TIMEOUT, in seconds.
+    Signing in is not enough: the session may have been left open. The limit (s): ACCOUNT_REAUTHENTICATION_TIMEOUT.
     """
     request = _django(request)
     user: Any = request.user

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.forms import BoundField
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
@@ -79,6 +80,12 @@ def moment(value: datetime | None) -> str | SafeString:
     return format_html(
         '<time datetime="{0}" title="{0}">{1} UTC</time>', utc.isoformat(), date_format(utc, "j M Y, H:i")
     )
+
+
+@register.filter
+def unprompted(field: BoundField) -> SafeString:
+    """A form's field without the placeholder that repeats its label."""
+    return field.as_widget(attrs={"placeholder": False})
 
 
 @register.inclusion_tag("parts/nav_item.html", takes_context=True)

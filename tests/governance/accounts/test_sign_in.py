@@ -72,7 +72,7 @@ def test_a83_the_session_gets_a_new_key_on_signing_in(client: Client, cast: Any,
     session = client.session
     session["planted"] = True
     session.save()
-    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+    client.cookies[settings.SESSION_COOKIE_NAME] = str(session.session_key)
     before = session.session_key
     sign_in(client, "risk")
     assert client.session.session_key != before
@@ -140,6 +140,15 @@ def test_a_password_changed_by_its_holder_is_on_record_and_ends_other_sessions(s
     assert CredentialEvent.objects.get(principal=cast.risk, kind="password_changed").recorded_by_id == cast.risk.pk
     assert browser.get("/api/v1/namespaces").status_code == 200
     assert elsewhere.get("/api/v1/namespaces").status_code == 401
+
+
+def test_the_admin_has_no_door_of_its_own(signed_in: Any, client: Client, cast: Any) -> None:
+    assert client.get("/admin/").headers["Location"].startswith("/admin/login/")
+    assert client.post("/admin/login/").headers["Location"].startswith(LOGIN)
+    changing = signed_in("auditor").post("/admin/password_change/", {})
+    assert changing.headers["Location"] == "/accounts/password/change/"
+    for table in ("mfa/authenticator", "account/emailaddress", "governance/user", "governance/apikey"):
+        assert signed_in("auditor").get(f"/admin/{table}/").status_code == 404
 
 
 # --- At the signing prompt -------------------------------------------------------------------------------------------

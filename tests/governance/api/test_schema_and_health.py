@@ -14,7 +14,8 @@ from governance.api import health, metrics
 def schema() -> dict[str, Any]:
     from governance.api.docs import SchemaView
 
-    document: dict[str, Any] = SchemaView.generator_class().get_schema(public=True)
+    generator: Any = SchemaView.generator_class()
+    document: dict[str, Any] = generator.get_schema(public=True)
     return json.loads(json.dumps(document, default=str))  # type: ignore[no-any-return]  # what a reader gets
 
 
