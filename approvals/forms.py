@@ -17,7 +17,8 @@ class PageForm(forms.Form):
     error_css_class = "error"
 
     def __init__(self, *args: Any, marked: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, auto_id=f"id_{marked}_%s" if marked else "id_%s", **kwargs)
+        kwargs["auto_id"] = f"id_{marked}_%s" if marked else "id_%s"
+        super().__init__(*args, **kwargs)
 
 
 class SignForm(PageForm):

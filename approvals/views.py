@@ -210,6 +210,7 @@ def _forms(page: ReleasePage, tried: PageForm | None) -> dict[str, Any]:
             row["withdraw"] = again(ReasonForm(marked=f"withdraw_{signing.mine.pk}"))
         rows.append(row)
     return {
+        "rows": rows,
         "open_rows": [row for row in rows if not row["card"].status.passes],
         "met_rows": [row for row in rows if row["card"].status.passes],
         "promote_form": again(ReasonForm(marked="promote")),

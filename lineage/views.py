@@ -1,4 +1,4 @@
-"""Pages on facts: datasets, models and their versions. They parse and present; what judgements add comes through `Judgements`."""
+"""Pages on facts: datasets, models, their versions. What judgements say of them comes in through `Judgements`."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, Protocol
@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from governance.accounts.models import Principal
+from governance.accounts.permissions import readable_namespaces
 from governance.api.principals import principal_of
 from lineage.models import Dataset, DatasetVersion, Model, ModelVersion
 from lineage.pages import facts, graph
@@ -30,8 +30,10 @@ class Judgements(Protocol):
     def on_model_version(self, version: ModelVersion) -> dict[str, Any]:
         """More of the model version page's context."""
 
-    def on_dataset(self, dataset: Dataset, versions: Sequence[DatasetVersion], reader: Principal) -> dict[str, Any]:
-        """More of the dataset page's context."""
+    def on_dataset(
+        self, dataset: Dataset, versions: Sequence[DatasetVersion], readable: Collection[int]
+    ) -> dict[str, Any]:
+        """More of the dataset page's context; `readable`: ids of namespaces the reader may read."""
 
 
 def _wanted(request: HttpRequest) -> str:
@@ -59,7 +61,7 @@ def dataset_page(request: HttpRequest, id: str, judgements: Judgements) -> HttpR
     versions = facts.versions_of_dataset(dataset)
     terms = facts.terms_of(dataset)
     newest = versions[0] if versions else None
-    drawing = graph.around(dataset, reader)
+    readable = set(readable_namespaces(reader).values_list("pk", flat=True))
     return render(
         request,
         "lineage/dataset.html",
@@ -72,8 +74,8 @@ def dataset_page(request: HttpRequest, id: str, judgements: Judgements) -> HttpR
             "withdrawn": [t for t in terms if hasattr(t, "withdrawal")],
             "personal": facts.personal_data(newest),
             "unreviewed": [a for a in getattr(newest, "answers", []) if a["assessment"] != "reviewed"],
-            "graph": drawing,
-            **judgements.on_dataset(dataset, versions, reader),
+            "graph": graph.around(dataset, readable),
+            **judgements.on_dataset(dataset, versions, readable),
         },
     )
 

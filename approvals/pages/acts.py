@@ -12,7 +12,7 @@ from governance.accounts.permissions import readable_namespaces
 
 #: Newest rows looked at per table: someone who may read one small namespace must not make us read the whole history.
 LOOKED_AT = 2000
-SHOWN = 12
+SHOWN = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,16 @@ _PARTS = (
     " FROM {release} x JOIN lineage_modelversion v ON v.id = x.model_version_id"
     " JOIN lineage_model m ON m.id = v.model_id JOIN approvals_environment e ON e.id = x.environment_id",
     "SELECT s.vote, s.signed_at, s.recorded_by_id, m.name, v.number::text, x.id, q.title, m.namespace_id"
-    " FROM {signoff} s JOIN approvals_release x ON x.id = s.release_id JOIN approvals_requirement q ON q.id = s.requirement_id"
+    " FROM {signoff} s JOIN approvals_release x ON x.id = s.release_id"
+    " JOIN approvals_requirement q ON q.id = s.requirement_id"
     " JOIN lineage_modelversion v ON v.id = x.model_version_id JOIN lineage_model m ON m.id = v.model_id",
     "SELECT 'promotion', p.started_at, p.recorded_by_id, m.name, v.number::text, x.id, e.name, m.namespace_id"
     " FROM {promotion} p JOIN approvals_release x ON x.id = p.release_id"
     " JOIN lineage_modelversion v ON v.id = x.model_version_id JOIN lineage_model m ON m.id = v.model_id"
     " JOIN approvals_environment e ON e.id = p.environment_id",
     "SELECT 'end', n.ended_at, n.recorded_by_id, m.name, v.number::text, x.id, n.kind, m.namespace_id"
-    " FROM {promotionend} n JOIN approvals_promotion p ON p.id = n.promotion_id JOIN approvals_release x ON x.id = p.release_id"
+    " FROM {promotionend} n JOIN approvals_promotion p ON p.id = n.promotion_id"
+    " JOIN approvals_release x ON x.id = p.release_id"
     " JOIN lineage_modelversion v ON v.id = x.model_version_id JOIN lineage_model m ON m.id = v.model_id",
     "SELECT 'refused', a.recorded_at, a.recorded_by_id, m.name, v.number::text, x.id, '', m.namespace_id"
     " FROM {refusedattempt} a JOIN approvals_release x ON x.id = a.release_id"
@@ -50,10 +52,11 @@ _PARTS = (
     "SELECT 'data', v.recorded_at, v.recorded_by_id, d.name, v.label, d.id, '', d.namespace_id"
     " FROM {datasetversion} v JOIN lineage_dataset d ON d.id = v.dataset_id",
     "SELECT 'withdrawn', w.recorded_at, w.recorded_by_id, d.name, t.number::text, d.id, '', d.namespace_id"
-    " FROM {termswithdrawal} w JOIN lineage_collectionterms t ON t.id = w.terms_id JOIN lineage_dataset d ON d.id = t.dataset_id",
+    " FROM {termswithdrawal} w JOIN lineage_collectionterms t ON t.id = w.terms_id"
+    " JOIN lineage_dataset d ON d.id = t.dataset_id",
     "SELECT 'evidence', g.recorded_at, g.recorded_by_id, m.name, v.number::text, v.id, p.title, m.namespace_id"
-    " FROM {evidence} g JOIN lineage_modelversion v ON v.id = g.model_version_id JOIN lineage_model m ON m.id = v.model_id"
-    " JOIN approvals_plan p ON p.id = g.plan_id",
+    " FROM {evidence} g JOIN lineage_modelversion v ON v.id = g.model_version_id"
+    " JOIN lineage_model m ON m.id = v.model_id JOIN approvals_plan p ON p.id = g.plan_id",
     "SELECT 'finding', f.recorded_at, f.recorded_by_id, m.name, '', m.id, left(f.text, 80), m.namespace_id"
     " FROM {finding} f JOIN lineage_model m ON m.id = f.model_id",
 )

@@ -1,15 +1,15 @@
-"""What judgements say about facts, for the pages of lineage: live, released, signed, found. See `lineage.views.Judgements`."""
+"""What judgements say about facts, for the pages of lineage (`lineage.views.Judgements`)."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from approvals.models import Finding, FindingEvent, LiveSlot, Promotion, Release, SignOff
 from approvals.pages import evidence
-from approvals.queries import find_live_downstream
 from governance.accounts.models import Principal
 from governance.accounts.permissions import readable_namespaces
 from lineage.models import Dataset, DatasetVersion, Model, ModelVersion
@@ -47,11 +47,12 @@ class PageJudgements:
             "findings": findings(Q(model_version=version) | Q(model=version.model_id)),
         }
 
-    def on_dataset(self, dataset: Dataset, versions: Sequence[DatasetVersion], reader: Principal) -> dict[str, Any]:
+    def on_dataset(
+        self, dataset: Dataset, versions: Sequence[DatasetVersion], readable: Collection[int]
+    ) -> dict[str, Any]:
         """Evidence on its quality, findings, and the live promotions made from it (those of others are counted)."""
-        downstream = find_live_downstream(dataset)
-        mine = set(readable_namespaces(reader).values_list("pk", flat=True))
-        shown = [p for p in downstream if p.release.model_version.model.namespace_id in mine]
+        downstream = list(_live_downstream(dataset))
+        shown = [p for p in downstream if p.release.model_version.model.namespace_id in readable]
         found = evidence.read(Q(dataset_version__in=[v.pk for v in versions]))
         return {
             "evidence": found,
@@ -60,6 +61,20 @@ class PageJudgements:
             "live_downstream": shown,
             "live_elsewhere": len(downstream) - len(shown),
         }
+
+
+def _live_downstream(dataset: Dataset) -> QuerySet[Promotion]:
+    """Live promotions of versions that any version of a dataset went into, however far downstream."""
+    made = RawSQL(
+        "SELECT d.id FROM lineage_datasetversion v, LATERAL muniment.downstream_of_dataset_version(v.id) d"
+        " WHERE v.dataset_id = %s AND d.kind = 'model_version'",
+        [dataset.pk],
+    )
+    return (
+        Promotion.objects.filter(live_slot__isnull=False, release__model_version__in=made)
+        .select_related("release__model_version__model", "environment")
+        .order_by("pk")
+    )
 
 
 def _live() -> QuerySet[LiveSlot]:
@@ -92,10 +107,10 @@ def with_votes(releases: Sequence[Release]) -> list[dict[str, Any]]:
     return [{"release": r, "votes": votes[r.pk], "promotion": promotions.get(r.pk)} for r in releases]
 
 
-def findings(wanted: Q) -> list[Finding]:
+def findings(wanted: Q) -> Sequence[Finding]:
     """Findings of a condition, newest first, with `is_open` and `is_overdue`."""
     last = FindingEvent.objects.filter(finding=OuterRef("pk"), kind__in=["closed", "reopened"]).order_by("-pk")
-    found = list(
+    found: Sequence[Any] = list(
         Finding.objects.filter(wanted)
         .select_related("owner", "recorded_by")
         .annotate(
@@ -106,7 +121,7 @@ def findings(wanted: Q) -> list[Finding]:
     )
     now = timezone.now()
     for one in found:
-        is_open = one.last_event != "closed"  # type: ignore[attr-defined]  # annotated above
-        one.is_open = is_open  # type: ignore[attr-defined]  # for the template
-        one.is_overdue = bool(is_open and one.due and one.due <= now)  # type: ignore[attr-defined]  # likewise
+        is_open = one.last_event != "closed"
+        one.is_open = is_open
+        one.is_overdue = bool(is_open and one.due and one.due <= now)
     return found

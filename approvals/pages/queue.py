@@ -46,7 +46,7 @@ class Waiting:
 
 
 def waiting(reader: Principal) -> tuple[list[Waiting], bool]:
-    """Open releases of the reader's namespaces, oldest first, and whether there are more than are shown. Six queries."""
+    """Open releases of the reader's namespaces, oldest first, and whether there are more than are shown."""
     releases = list(open_releases(reader)[: SHOWN + 1])
     more = len(releases) > SHOWN
     releases = releases[:SHOWN]

@@ -1,12 +1,11 @@
-"""The release page put together: each requirement with what it rests on, its votes, and what the reader may do about it."""
+"""The release page put together: each requirement, what it rests on, its votes, what the reader may do about it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from django.db import connection
 from django.db.models import F, Func, IntegerField, Q
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -28,6 +27,7 @@ from approvals.models import (
 )
 from approvals.pages import evidence
 from approvals.pages.evidence import EvidenceItem
+from approvals.pages.grounds import Link, named
 from approvals.pages.timeline import Event, timeline
 from governance.accounts.models import Principal, RoleGrant
 from governance.accounts.permissions import in_force
@@ -40,15 +40,6 @@ REJECTING = tuple(VOTING_ROLES - {Role.POLICY_OWNER})
 WITHDRAWING = (Role.PIPELINE, Role.MODEL_OWNER)
 
 HANDS = {**facts.HANDS, "reported evidence": gettext_lazy("reported evidence on it")}
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Something a requirement rests on."""
-
-    text: str
-    address: str = ""
-    digest: str = ""
 
 
 @dataclass(slots=True)
@@ -230,12 +221,12 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
     mine = {g.role for g in grants if g.principal_id == reader.pk}
     attempts = list(RefusedAttempt.objects.filter(release=release).select_related("recorded_by").order_by("pk"))
     is_open = not hasattr(release, "closure")
-    rests = _named(verdict.requirements)
+    rests = named(verdict.requirements)
     cards = []
     for status in verdict.requirements:
         requirement = requirements.get(status.key)
         card = _card(status, requirement, rests, evidence.by_id(items), _votes_of(status, votes, reader))
-        card.who = _who(status, held, involved)
+        card.who = _who(status, held, involved, card.votes)
         card.others_open = len([r for r in verdict.missing if r.key != status.key])
         if requirement is not None and requirement.kind == "signoff" and is_open:
             card.signing = _signing(release, requirement, reader, mine, involved, card.votes)
@@ -243,7 +234,7 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
     return ReleasePage(
         release=release,
         verdict=verdict,
-        cards=sorted(cards, key=lambda c: c.status.passes),
+        cards=cards,
         policy_version=policy_version,
         promotion=promotion,
         decision=decision,
@@ -260,12 +251,15 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
     )
 
 
+_READ = "I have read the statement and the evidence beside it"
+
+
 def meaning_of(vote: str, role: str) -> str:
     """What a signature means, in words that go on record with it [P11 11.50(a)(3)]. In English, as the statement is."""
     label = Role(role).value.replace("_", " ")
     if vote == Vote.APPROVE:
-        return f"Approval as {label}: I have read the statement and the evidence beside it, and I answer for this judgement."
-    return f"Rejection as {label}: I have read the statement and the evidence beside it, and this must not go ahead as it is."
+        return f"Approval as {label}: {_READ}, and I answer for this judgement."
+    return f"Rejection as {label}: {_READ}, and this must not go ahead as it is."
 
 
 def _observing(release: Release) -> bool:
@@ -328,41 +322,6 @@ def _asks(requirement: Requirement | None) -> str:
     return ", ".join(said)
 
 
-def _named(requirements: Iterable[RequirementStatus]) -> dict[tuple[str, int], Link]:
-    """What requirements rest on, by kind and id, with names and pages; evidence and votes have places of their own."""
-    ids: dict[str, set[int]] = defaultdict(set)
-    found: dict[tuple[str, int], Link] = {}
-    for requirement in requirements:
-        for one in requirement.rests_on:
-            ids[one["kind"]].add(one["id"])
-            if one["kind"] == "model_version":
-                address = reverse("model-version", args=[one["id"]])
-                found[("model_version", one["id"])] = Link(_("the artifact"), address, one.get("digest") or "")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT 'dataset_version', v.id, d.id, d.name, v.label,"
-            " CASE WHEN v.digest_value = '' THEN '' ELSE v.digest_algorithm || ':' || v.digest_value END"
-            " FROM lineage_datasetversion v JOIN lineage_dataset d ON d.id = v.dataset_id WHERE v.id = ANY (%s)"
-            " UNION ALL SELECT 'terms', t.id, d.id, d.name, t.number::text, t.licence"
-            " FROM lineage_collectionterms t JOIN lineage_dataset d ON d.id = t.dataset_id WHERE t.id = ANY (%s)"
-            " UNION ALL SELECT 'flag', f.id, d.id, d.name, f.category, f.present"
-            " FROM lineage_sensitivityflag f JOIN lineage_datasetversion v ON v.id = f.dataset_version_id"
-            " JOIN lineage_dataset d ON d.id = v.dataset_id WHERE f.id = ANY (%s)",
-            [list(ids["dataset_version"]), list(ids["terms"]), list(ids["flag"])],
-        )
-        for kind, pk, dataset, name, label, extra in cursor.fetchall():
-            address = reverse("dataset", args=[dataset])
-            if kind == "dataset_version":
-                link = Link(f"{name} {label}", address, extra)
-            elif kind == "terms":
-                link = Link(_("terms %(number)s of %(name)s, %(licence)s") % {
-                    "number": label, "name": name, "licence": extra}, address + "#terms")  # fmt: skip
-            else:
-                link = Link(f"{name}: {label}, {extra}", address + "#sensitive")
-            found[(kind, pk)] = link
-    return found
-
-
 def _votes_of(status: RequirementStatus, votes: Sequence[SignOff], reader: Principal) -> list[VoteShown]:
     ignored = {one["sign_off"]: one for one in status.params.get("ignored") or ()}
     shown = []
@@ -381,14 +340,18 @@ def _votes_of(status: RequirementStatus, votes: Sequence[SignOff], reader: Princ
 
 
 def _who(
-    status: RequirementStatus, held: dict[str, list[Principal]], involved: dict[int, list[str]]
+    status: RequirementStatus,
+    held: dict[str, list[Principal]],
+    involved: dict[int, list[str]],
+    votes: Sequence[VoteShown],
 ) -> list[tuple[str, list[str]]]:
     """Who can close the gap: roles, each with the persons who hold it here and may."""
     found = []
+    out = {*involved, *(v.sign_off.recorded_by_id for v in votes if not v.withdrawn)}
     for role in status.who:
         people = held.get(role.value, [])
         if status.kind == "signoff":
-            people = [p for p in people if p.kind == Principal.Kind.PERSON and p.pk not in involved]
+            people = [p for p in people if p.kind == Principal.Kind.PERSON and p.pk not in out]
         found.append((str(role.label), sorted(p.display_name for p in people)))
     return found
 

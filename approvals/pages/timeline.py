@@ -32,38 +32,39 @@ def timeline(
 ) -> list[Event]:
     """Everything that happened, oldest first."""
     place = {"environment": release.environment.name, "slot": release.get_slot_display()}
-    found = [Event(release.recorded_at, release.recorded_by.display_name,
-                   _("opened the release into %(environment)s, slot %(slot)s") % place)]  # fmt: skip
+    found: list[Event] = []
+
+    def add(at: datetime, who: Any, text: str, detail: str = "", good: bool | None = None) -> None:
+        found.append(Event(at, str(who), text, detail, good))
+
+    opened = _("opened the release into %(environment)s, slot %(slot)s") % place
+    add(release.recorded_at, release.recorded_by, opened)
     for item in items:
         # Measured before the release was opened: it stands beside its requirement, it is no part of this history.
         if item.recorded_at >= release.recorded_at:
             says = {"good": _("it is good"), "bad": _("it failed"), "reported": _("reported only")}[item.verdict]
-            found.append(Event(item.recorded_at, item.reporter, _("reported evidence: %(plan)s") % {"plan": item.plan},
-                               says, item.verdict == "good"))  # fmt: skip
+            text = _("reported evidence: %(plan)s") % {"plan": item.plan}
+            add(item.recorded_at, item.reporter, text, says, item.verdict == "good")
     for vote in votes:
         approved = vote.vote == Vote.APPROVE
+        about = {"requirement": vote.requirement}
         text = _("approved “%(requirement)s”") if approved else _("rejected “%(requirement)s”")
-        found.append(Event(vote.signed_at, vote.printed_name, text % {"requirement": vote.requirement},
-                           vote.comment, approved))  # fmt: skip
+        add(vote.signed_at, vote.printed_name, text % about, vote.comment, approved)
         if hasattr(vote, "withdrawal"):
-            found.append(Event(vote.withdrawal.recorded_at, vote.printed_name,
-                               _("took back the vote on “%(requirement)s”") % {"requirement": vote.requirement},
-                               vote.withdrawal.reason))  # fmt: skip
+            text = _("took back the vote on “%(requirement)s”") % about
+            add(vote.withdrawal.recorded_at, vote.printed_name, text, vote.withdrawal.reason)
     for attempt in attempts:
-        missing = from_rows(attempt.requirements).missing
-        found.append(Event(attempt.recorded_at, attempt.recorded_by.display_name,
-                           _("asked for promotion and was refused"),
-                           _("Missing: %(keys)s") % {"keys": ", ".join(r.key for r in missing)}, False))  # fmt: skip
+        keys = ", ".join(r.key for r in from_rows(attempt.requirements).missing)
+        missing = _("Missing: %(keys)s") % {"keys": keys}
+        add(attempt.recorded_at, attempt.recorded_by, _("asked for promotion and was refused"), missing, False)
     if promotion is not None:
-        found.append(Event(promotion.started_at, promotion.recorded_by.display_name,
-                           _("promoted it: live in %(environment)s, slot %(slot)s") % place, "", True))  # fmt: skip
+        text = _("promoted it: live in %(environment)s, slot %(slot)s") % place
+        add(promotion.started_at, promotion.recorded_by, text, "", True)
         if hasattr(promotion, "end"):
-            end = promotion.end
-            found.append(Event(end.ended_at, end.recorded_by.display_name,
-                               _("ended the promotion: %(kind)s") % {"kind": end.get_kind_display()}, end.reason))  # fmt: skip
+            text = _("ended the promotion: %(kind)s") % {"kind": promotion.end.get_kind_display()}
+            add(promotion.end.ended_at, promotion.end.recorded_by, text, promotion.end.reason)
     elif hasattr(release, "closure"):
         closure: Any = release.closure
-        found.append(Event(closure.recorded_at, closure.recorded_by.display_name,
-                           _("closed the release: %(kind)s") % {"kind": closure.get_kind_display()},
-                           closure.reason, False))  # fmt: skip
+        text = _("closed the release: %(kind)s") % {"kind": closure.get_kind_display()}
+        add(closure.recorded_at, closure.recorded_by, text, closure.reason, False)
     return sorted(found, key=lambda event: event.at)

@@ -1,20 +1,19 @@
 """What a dataset was made from and what was made from it, as nodes and edges with places for a drawing."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from django.db import connection
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from governance.accounts.models import Principal
-from governance.accounts.permissions import readable_namespaces
 from lineage.models import Dataset
 
 #: More than this is no drawing any more; the table says how many are left out.
 NODES_SHOWN = 40
-WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 176, 54, 56, 18, 8
-NAME_LENGTH = 23  # characters that fit into a box
+WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 188, 54, 42, 18, 8
+FULL_WIDTH = 1124  # what a desktop page holds
+NAME_LENGTH = 25  # characters that fit into a box
 
 Key = tuple[str, int]
 
@@ -46,7 +45,7 @@ class Node:
 
     @property
     def text_x(self) -> int:
-        return self.x + 12
+        return self.x + 10
 
     @property
     def name_y(self) -> int:
@@ -71,6 +70,12 @@ class Graph:
     width: int = 0
     height: int = 0
     paths: list[str] = field(default_factory=list)
+
+    @property
+    def sources(self) -> list[Node]:
+        """Datasets upstream that nothing else was made into: where it all began."""
+        made = {end for _start, end in self.edges}
+        return [n for n in self.upstream if n.kind == "dataset_version" and n.key not in made]
 
     @property
     def upstream(self) -> list[Node]:
@@ -103,7 +108,8 @@ WITH RECURSIVE focus (kind, id) AS (
   SELECT kind, id FROM focus
   UNION
   SELECT n.kind, n.id FROM down CROSS JOIN LATERAL (
-    SELECT 'run', i.run_id FROM lineage_runinput i WHERE down.kind = 'dataset_version' AND i.dataset_version_id = down.id
+    SELECT 'run', i.run_id FROM lineage_runinput i
+      WHERE down.kind = 'dataset_version' AND i.dataset_version_id = down.id
     UNION ALL SELECT 'run', i.run_id FROM lineage_runinput i
       WHERE down.kind = 'model_version' AND i.model_version_id = down.id AND i.role <> 'baseline'
     UNION ALL SELECT 'model_version', v.id FROM lineage_modelversion v
@@ -115,7 +121,8 @@ WITH RECURSIVE focus (kind, id) AS (
       WHERE down.kind = 'run' AND o.run_id = down.id AND o.model_version_id IS NOT NULL
   ) AS n (kind, id)
 ), found (kind, id) AS (
-  SELECT kind, id FROM (SELECT * FROM up LIMIT %(limit)s) u UNION SELECT kind, id FROM (SELECT * FROM down LIMIT %(limit)s) d
+  SELECT kind, id FROM (SELECT * FROM up LIMIT %(limit)s) u
+  UNION SELECT kind, id FROM (SELECT * FROM down LIMIT %(limit)s) d
 )
 SELECT f.kind, f.id,
   coalesce(d.name, r.job_name, m.name),
@@ -149,11 +156,14 @@ ORDER BY 1, 2, 3, 4
 """
 
 
-def around(dataset: Dataset, principal: Principal) -> Graph:
-    """What lies above and below a dataset, placed for drawing. What the principal may not read is shown without a name."""
-    readable = list(readable_namespaces(principal).values_list("pk", flat=True))
+def around(dataset: Dataset, readable: Collection[int]) -> Graph:
+    """What lies above and below a dataset, placed for drawing.
+
+    Args:
+        readable: ids of the namespaces the reader may read; what lies elsewhere stands without a name.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_AROUND, {"dataset": dataset.pk, "namespaces": readable, "limit": 1000})
+        cursor.execute(_AROUND, {"dataset": dataset.pk, "namespaces": list(readable), "limit": 1000})
         rows = cursor.fetchall()
         nodes = [_node(*row) for row in rows[:NODES_SHOWN]]
         ids = {kind: [n.id for n in nodes if n.kind == kind] for kind in ("run", "dataset_version", "model_version")}
@@ -194,7 +204,8 @@ def place(graph: Graph) -> Graph:
             node.x = MARGIN + index * (WIDTH + GAP_X)
             node.y = MARGIN + offset + row * (HEIGHT + GAP_Y)
     graph.nodes.sort(key=lambda n: (n.x, n.y))
-    graph.width = 2 * MARGIN + len(columns) * WIDTH + max(0, len(columns) - 1) * GAP_X
+    # Drawn to the page's width: a small graph must not be blown up to fill it.
+    graph.width = max(FULL_WIDTH, 2 * MARGIN + len(columns) * WIDTH + max(0, len(columns) - 1) * GAP_X)
     graph.height = 2 * MARGIN + tallest * HEIGHT + max(0, tallest - 1) * GAP_Y
     at = {node.key: node for node in graph.nodes}
     graph.paths = [_curve(at[start], at[end]) for start, end in graph.edges]
