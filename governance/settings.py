@@ -20,7 +20,7 @@ PRODUCTION = MUNIMENT_ENV == "production"
 MUNIMENT_URL = os.environ.get("MUNIMENT_URL") or f"http://localhost:{MUNIMENT_PORT}"
 DEBUG = os.environ.get("MUNIMENT_DEBUG") == "1" and not PRODUCTION
 
-# The embedded set-up's entry point generates this; without one (schema generation, type checks) sessions are per process.
+# The embedded set-up's entry point makes this; without one (schema, type checks) sessions last as long as the process.
 SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY") or os.urandom(32).hex()
 if PRODUCTION and "DJANGO_SECRET_KEY" not in os.environ:
     raise ImproperlyConfigured("Set DJANGO_SECRET_KEY: a production start does not invent one.")

@@ -128,7 +128,8 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def acting(*args: P.args, **kwargs: P.kwargs) -> R:
         actor, reason = kwargs["actor"], kwargs["reason"]
-        assert isinstance(actor, Principal) and isinstance(reason, str)
+        assert isinstance(actor, Principal)
+        assert isinstance(reason, str)
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with recorded_action(actor=actor, reason=reason):

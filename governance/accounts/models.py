@@ -95,7 +95,9 @@ class Principal(GovernedModel):
 class RoleGrant(GovernedModel):
     """A role given to a principal, in one namespace or everywhere; a two-person role waits for its second person."""
 
-    principal = models.ForeignKey(Principal, on_delete=models.PROTECT, related_name="grants", verbose_name=_("principal"))
+    principal = models.ForeignKey(
+        Principal, on_delete=models.PROTECT, related_name="grants", verbose_name=_("principal")
+    )
     role = models.CharField(_("role"), max_length=30, choices=Role.choices)
     namespace = models.ForeignKey(
         Namespace, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("namespace"),
@@ -106,7 +108,10 @@ class RoleGrant(GovernedModel):
         help_text=_("Set: a delegation; the role is exercised for this person."),
     )  # fmt: skip
     effective_from = models.DateTimeField(
-        _("in force from"), null=True, blank=True, help_text=_("Set by the database; empty while the second person is awaited.")
+        _("in force from"),
+        null=True,
+        blank=True,
+        help_text=_("Set by the database; empty until approved."),
     )
     effective_to = models.DateTimeField(_("in force until"), null=True, blank=True)
     approved_by = models.ForeignKey(
@@ -235,8 +240,10 @@ class User(AbstractBaseUser):
 class ApiKey(models.Model):
     """A service account's key: only its hash is kept."""
 
-    principal = models.ForeignKey(Principal, on_delete=models.PROTECT, related_name="api_keys", verbose_name=_("principal"))
-    prefix = models.CharField(_("prefix"), max_length=12, help_text=_("The key's first characters, to tell keys apart."))
+    principal = models.ForeignKey(
+        Principal, on_delete=models.PROTECT, related_name="api_keys", verbose_name=_("principal")
+    )
+    prefix = models.CharField(_("prefix"), max_length=12, help_text=_("Its first characters, to tell keys apart."))
     hash = models.CharField(_("hash"), max_length=64, help_text=_("SHA-256 of the key (256 random bits), hex."))
     scopes = models.JSONField(_("scopes"), default=list, help_text=_("Empty: all that the account's roles permit."))
     created_at = models.DateTimeField(_("issued at"), default=timezone.now)

@@ -6,8 +6,6 @@ same rule stands in SQL (`muniment.grant_in_force`), which the gate and the guar
 
 from datetime import datetime
 
-
-
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -75,5 +73,3 @@ def readable_namespaces(actor: Principal) -> QuerySet[Namespace]:
     return Namespace.objects.filter(
         Exists(mine.filter(namespace=OuterRef("pk"))) | Exists(mine.filter(namespace__isnull=True))
     )
-
-

@@ -36,6 +36,6 @@ TWO_PERSON_ROLES = frozenset(
 )
 VOTING_ROLES = TWO_PERSON_ROLES - {Role.ADMINISTRATOR}
 
-#: Roles only an interactive person may hold; a service account holds `pipeline`, `validator` (to report, never to vote),
-#: `auditor` or `viewer`.
+#: Roles only an interactive person may hold. A service account holds `pipeline`, `validator` (to report, never to
+#: vote), `auditor` or `viewer`.
 PERSON_ROLES = TWO_PERSON_ROLES - {Role.VALIDATOR} | {Role.MODEL_OWNER}

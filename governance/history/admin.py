@@ -17,7 +17,6 @@ from governance.accounts.permissions import grants_in_force, readable_namespaces
 from governance.history.models import GovernedModel, governed_models
 
 
-
 class GovernedAdmin(SimpleHistoryAdmin):  # type: ignore[misc]  # simple-history ships no types
     """Lists, shows and traces governed records; refuses every write, whatever the request.
 
@@ -60,7 +59,7 @@ class GovernedAdmin(SimpleHistoryAdmin):  # type: ignore[misc]  # simple-history
     def get_list_display(self, request: HttpRequest) -> Sequence[str]:
         """The record's short columns, newest stamp last."""
         if self.list_display != ("__str__",):
-            return self.list_display
+            return list(self.list_display)
         short = [
             field.name
             for field in self.model._meta.concrete_fields

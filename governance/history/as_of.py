@@ -1,7 +1,7 @@
 """Governed rows as they stood at a moment, fast for a page of them.
 
 simple-history's `as_of` for a whole table is fine for a whole table and slow for a page: it ranks the entire history
-first. Here each object's newest row before the moment is one step in the index (id, history_date desc, history_id desc).
+first. Here each object's newest row before the moment is one step in the index (id, history_date, history_id).
 
 A moment is for people. What a decision rests on is what its stored snapshot saw: a transaction that commits late shows
 up before a date already read.
@@ -31,7 +31,7 @@ def page_as_of(model: type[GovernedModel], ids: Iterable[int], moment: datetime)
     historical = history_model(model)
     table = historical._meta.db_table
     rows = historical._default_manager.raw(
-        f'SELECT h.* FROM unnest(%s::bigint[]) WITH ORDINALITY AS wanted(id, place) CROSS JOIN LATERAL ('
+        f"SELECT h.* FROM unnest(%s::bigint[]) WITH ORDINALITY AS wanted(id, place) CROSS JOIN LATERAL ("
         f'SELECT * FROM "{table}" WHERE id = wanted.id AND history_date <= %s'
         " ORDER BY history_date DESC, history_id DESC LIMIT 1) h ORDER BY wanted.place",
         [wanted, moment],

@@ -29,7 +29,7 @@ def check_model(model: type[GovernedModel]) -> list[CheckMessage]:
     own = [*model._meta.local_fields, *model._meta.local_many_to_many]
     for field in own:
         if isinstance(field, FORBIDDEN_FIELDS):
-            refuse(1, f"{field.name} cannot be recorded.", "Use rows of their own, a URI with a digest, or a plain column.")
+            refuse(1, f"{field.name} cannot be recorded.", "Use rows of their own, a URI with a digest, a column.")
     if model._meta.pk is None or model._meta.pk.name != "id" or not isinstance(model._meta.pk, models.BigAutoField):
         refuse(2, "its primary key is not the inherited id.", "Leave the key to GovernedModel.")
     names = {field.name for field in model._meta.concrete_fields}
@@ -40,8 +40,8 @@ def check_model(model: type[GovernedModel]) -> list[CheckMessage]:
         refuse(4, "it is final from birth and names updatable columns.", "Choose one.")
     if model._meta.proxy or model._meta.parents:
         refuse(5, "it inherits from a concrete model.", "A governed model has one table.")
-    tracked = {field.column for field in history_model(model)._meta.concrete_fields}
-    lost = {field.column for field in model._meta.concrete_fields} - tracked
+    tracked = {str(field.column) for field in history_model(model)._meta.concrete_fields}
+    lost = {str(field.column) for field in model._meta.concrete_fields} - tracked
     if lost:
         refuse(6, f"its history lacks {', '.join(sorted(lost))}.", "Exclude no field from the history.")
     return found

@@ -81,6 +81,7 @@ def differences() -> list[Difference]:
     Works by installing into a transaction that is rolled back, as the owner, and comparing the catalogue before and
     after: what the installer would change is what differs.
     """
+
     class Undo(Exception):
         pass
 
@@ -178,8 +179,8 @@ def _grant_governed(cursor: Any, model: type[GovernedModel], roles: dict[str, st
         return
     on, role = f"public.{quote(model._meta.db_table)}", quote(roles["app"])
     fields: list[models.Field[Any, Any]] = list(model._meta.concrete_fields)
-    insert = ", ".join(quote(f.column) for f in fields if not f.primary_key)
-    update = ", ".join(quote(f.column) for f in fields if f.name in model.updatable or f.primary_key)
+    insert = ", ".join(quote(str(f.column)) for f in fields if not f.primary_key)
+    update = ", ".join(quote(str(f.column)) for f in fields if f.name in model.updatable or f.primary_key)
     cursor.execute(f"GRANT SELECT, UPDATE ({update}) ON {on} TO {role}")
     if not model.written_by_database:
         cursor.execute(f"GRANT INSERT ({insert}) ON {on} TO {role}")

@@ -20,7 +20,7 @@ OWN_APPS = ("governance", "lineage", "approvals")
 
 def check_migration(migration: Any, governed: Iterable[type[GovernedModel]]) -> list[str]:
     """What is wrong with one migration, as sentences; none where all is well."""
-    names = {m._meta.model_name: m.__name__ for m in governed if m._meta.app_label == migration.app_label}
+    names = {m.__name__.lower(): m.__name__ for m in governed if m._meta.app_label == migration.app_label}
     touched: set[str] = set()
     problems: list[str] = []
     label = f"{migration.app_label}.{migration.name}"

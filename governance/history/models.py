@@ -28,14 +28,14 @@ def _no_setter(historical: Any, user: Any) -> None:
     """simple-history assigns a user when it writes; it never writes here, so there is nothing to keep."""
 
 
-class Recorder(HistoricalRecords):
+class Recorder(HistoricalRecords):  # type: ignore[misc]  # simple-history ships no types
     """simple-history's model factory, with columns for what the database recorder writes.
 
     Foreign keys of the history get no index of their own: history is found by object and moment, and by action.
     """
 
     def copy_fields(self, model: type[models.Model]) -> dict[str, models.Field[Any, Any]]:
-        fields: dict[str, models.Field[Any, Any]] = super().copy_fields(model)
+        fields: dict[str, Any] = super().copy_fields(model)
         for field in fields.values():
             field.db_index = False
         return fields
@@ -76,7 +76,11 @@ class GovernedModel(models.Model):
     id = models.BigAutoField(primary_key=True)
     recorded_at = RecordedAtField(_("recorded at"), editable=False)
     recorded_by = RecordedByField(
-        "governance.Principal", on_delete=models.PROTECT, related_name="+", editable=False, verbose_name=_("recorded by")
+        "governance.Principal",
+        on_delete=models.PROTECT,
+        related_name="+",
+        editable=False,
+        verbose_name=_("recorded by"),
     )
 
     history = Recorder(inherit=True)
@@ -120,7 +124,8 @@ def governed_models(apps: Any = None) -> list[type[GovernedModel]]:
     """Every concrete governed model of the running project, in the order of its table's name."""
     from django.apps import apps as live
 
-    found = [m for m in (apps or live).get_models() if issubclass(m, GovernedModel)]
+    everything: list[type[models.Model]] = (apps or live).get_models()
+    found = [m for m in everything if issubclass(m, GovernedModel)]
     return sorted(found, key=lambda m: m._meta.db_table)
 
 

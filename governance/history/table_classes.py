@@ -33,4 +33,10 @@ WORKING: dict[str, tuple[str, ...]] = {
 __all__ = ["HIDDEN_FROM_AUDITOR", "LEDGER_TABLES", "WORKING"]
 
 #: Tables whose content no auditor needs and whose secrets no one else should read.
-HIDDEN_FROM_AUDITOR = {"governance_user", "governance_apikey", "django_session", "governance_cache", "mfa_authenticator"}
+HIDDEN_FROM_AUDITOR = {
+    "governance_user",
+    "governance_apikey",
+    "django_session",
+    "governance_cache",
+    "mfa_authenticator",
+}

@@ -26,7 +26,11 @@ class FirstAdministrator:
 
 @action
 def bootstrap(
-    *, actor: Principal, reason: str, administrators: tuple[FirstAdministrator, FirstAdministrator], is_demo: bool = False
+    *,
+    actor: Principal,
+    reason: str,
+    administrators: tuple[FirstAdministrator, FirstAdministrator],
+    is_demo: bool = False,
 ) -> list[Principal]:
     """Name the first two administrators.
 
@@ -37,7 +41,7 @@ def bootstrap(
     with connection.cursor() as cursor:
         cursor.execute("SELECT muniment.is_operator()")
         if not cursor.fetchone()[0]:
-            raise errors.Forbidden(_("Only the operator, under the owner's database login, names the first administrators."))
+            raise errors.Forbidden(_("Only the operator (the owner's database login) names the first administrators."))
         # Two operators at once: the second must see the first one's grants.
         cursor.execute("LOCK TABLE governance_rolegrant IN SHARE ROW EXCLUSIVE MODE")
     if RoleGrant.objects.exists():

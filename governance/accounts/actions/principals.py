@@ -129,9 +129,7 @@ def issue_api_key(
         scopes=scopes or [],
         expires_at=expires_at,
     )
-    CredentialEvent.objects.create(
-        principal=principal, kind=CredentialEvent.Kind.KEY_ISSUED, key_prefix=stored.prefix
-    )
+    CredentialEvent.objects.create(principal=principal, kind=CredentialEvent.Kind.KEY_ISSUED, key_prefix=stored.prefix)
     return stored, key
 
 

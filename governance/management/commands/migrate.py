@@ -16,7 +16,7 @@ from governance.history.migration_rules import check_plan
 class Command(migrate.Command):
     """Migrate as the owner; afterwards install the guards and load what a first start needs."""
 
-    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:
+    def get_check_kwargs(self, options: dict[str, Any]) -> Any:
         """No database checks: they compare the guards, which this command is here to rebuild."""
         return {}
 

@@ -73,9 +73,7 @@ def test_no_form_of_the_admin_writes(model: type[GovernedModel], signed_in: Door
     assert history_model(model)._default_manager.count() == before
 
 
-def test_history_pages_do_not_ask_once_per_row(
-    cast: Cast, signed_in: Door, django_assert_max_num_queries: Any
-) -> None:
+def test_history_pages_do_not_ask_once_per_row(cast: Cast, signed_in: Door, django_assert_max_num_queries: Any) -> None:
     for number in range(30):
         with recorded_action(actor=cast.admin if number % 2 else cast.admin2, reason=f"edit {number}"):
             Namespace.objects.filter(pk=cast.retail.pk).update(title=f"Title {number}")

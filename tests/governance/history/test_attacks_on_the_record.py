@@ -1,11 +1,13 @@
 """Under the app's login, what is on record stays on record (attacks A01, A02, A06, A07, A08)."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 from django.core.management import call_command
+from django.db import ProgrammingError
 
 from governance.accounts.models import Namespace
 from governance.history.models import governed_models, history_model
@@ -94,10 +96,8 @@ def test_A07_the_history_cleaners_of_simple_history_clean_nothing(command: str, 
     options: dict[str, Any] = {"verbosity": 0}
     if command == "clean_old_history":
         options["days"] = 0
-    try:
+    with contextlib.suppress(ProgrammingError):  # permission denied, where there was something to clean
         call_command(command, "governance.Namespace", **options)
-    except Exception as refusal:
-        assert "permission denied" in str(refusal)
     assert Namespace.history.count() == before
 
 
@@ -131,7 +131,9 @@ def test_A08_the_guards_cannot_be_switched_off_replaced_or_shadowed(name: str, r
 def test_A08_a_hostile_search_path_changes_nothing(own_database: str, cast: Cast, raw: Raw) -> None:
     superuser, app = raw("superuser"), raw("app")
     superuser.execute("CREATE SCHEMA hostile")
-    superuser.execute("CREATE FUNCTION hostile.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT timestamptz ''1999-01-01'''")
+    superuser.execute(
+        "CREATE FUNCTION hostile.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT timestamptz ''1999-01-01'''"
+    )
     superuser.execute("CREATE FUNCTION hostile.sha256(bytea) RETURNS bytea LANGUAGE sql AS 'SELECT ''\\x00''::bytea'")
     superuser.execute("CREATE TABLE hostile.governance_principal (id bigint, is_active boolean)")
     superuser.execute("GRANT USAGE ON SCHEMA hostile TO muniment_app")
@@ -145,7 +147,9 @@ def test_A08_a_hostile_search_path_changes_nothing(own_database: str, cast: Cast
     assert '"digest":"00"' not in entry.leaf
 
 
-@pytest.mark.parametrize("table", LEDGER + ["governance_namespace", "governance_historicalnamespace", "lineage_dataset"])
+@pytest.mark.parametrize(
+    "table", [*LEDGER, "governance_namespace", "governance_historicalnamespace", "lineage_dataset"]
+)
 def test_the_auditors_login_reads_and_writes_nothing(table: str, raw: Raw) -> None:
     auditor = raw("auditor")
     auditor.execute(f"SELECT * FROM {table} LIMIT 1")
@@ -163,6 +167,11 @@ def test_the_auditors_login_sees_no_credentials(raw: Raw) -> None:
 
 def test_the_sealers_login_writes_the_sequence_and_nothing_governed(raw: Raw) -> None:
     sealer = raw("sealer")
-    for table in ("governance_ledgerentry", "governance_namespace", "governance_historicalnamespace", "lineage_dataset"):
+    for table in (
+        "governance_ledgerentry",
+        "governance_namespace",
+        "governance_historicalnamespace",
+        "lineage_dataset",
+    ):
         refusal = attempt(sealer, f"INSERT INTO {table} DEFAULT VALUES")
         assert refusal is not None and "permission denied" in str(refusal), table

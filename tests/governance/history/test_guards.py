@@ -61,7 +61,10 @@ def test_every_table_has_a_class_of_privileges(own_database: str) -> None:
 
 def test_a_column_added_behind_the_guards_back_stops_writes(laboratory: Cast, raw: Raw) -> None:
     raw("owner").execute("ALTER TABLE lab_note ADD COLUMN added text")
-    with pytest.raises(errors.Unavailable, match="recorder has not"), recorded_action(actor=laboratory.risk, reason="w"):
+    with (
+        pytest.raises(errors.Unavailable, match="recorder has not"),
+        recorded_action(actor=laboratory.risk, reason="w"),
+    ):
         Note.objects.create(text="x")
     assert not Note.objects.exists()
 

@@ -1,5 +1,6 @@
 """Every way of writing is recorded or refused (attacks A03, A04, A05, A09, A10)."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -103,7 +104,7 @@ def test_A04_every_way_of_writing_inside_an_action_is_recorded(seeded: Cast) -> 
 
     for name, act, rows in WAYS:
         _notes, history_before, entries_before = state()
-        with pytest.raises(Rollback), recorded_action(actor=seeded.risk, reason=name) as action:  # noqa: PT012
+        with pytest.raises(Rollback), recorded_action(actor=seeded.risk, reason=name) as action:
             act()
             written = list(history_model(Note)._default_manager.order_by("-history_id")[:rows])
             assert history_model(Note)._default_manager.count() == history_before + rows, name
@@ -256,4 +257,4 @@ def test_history_dates_of_one_record_strictly_increase_within_a_transaction(seed
             Note.objects.filter(pk=note.pk).update(text=f"n{number}")
     dates = list(Note.history.filter(id=note.pk).order_by("history_id").values_list("history_date", flat=True))
     assert len(dates) == 51
-    assert all(earlier < later for earlier, later in zip(dates, dates[1:], strict=False))
+    assert all(earlier < later for earlier, later in itertools.pairwise(dates))
