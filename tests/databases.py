@@ -117,9 +117,7 @@ def _exists(owner: "psycopg.Connection[tuple[object, ...]]", name: str) -> bool:
 
 
 def _drop_stale(owner: "psycopg.Connection[tuple[object, ...]]") -> None:
-    rows = owner.execute(
-        "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [_prefix()]
-    ).fetchall()
+    rows = owner.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [_prefix()]).fetchall()
     for (stale,) in rows:
         drop(str(stale))
 
