@@ -41,6 +41,8 @@ _READ_WHOLE: Final = ("manifest.json", "checkpoint.txt", "consistency.json")
 _UNSOUND: Final = (
     zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, LookupError, RuntimeError,
 )  # fmt: skip
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SIGNATURE_LINE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
 
@@ -245,9 +247,12 @@ LEAF_KEYS: Final[dict[str, type]] = {
 }  # fmt: skip
 
 
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical_json(value: Any) -> str:
     """RFC 8785 for what a leaf may hold: text with ASCII keys, and integers below 2**53."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def parse_leaf(text: str) -> dict[str, Any]:
@@ -262,11 +267,11 @@ def parse_leaf(text: str) -> dict[str, Any]:
         raise ValueError("the leaf is not canonical JSON")
     if leaf["v"] != 1 or leaf["op"] not in ("+", "~"):
         raise ValueError("the leaf is of an unknown version or operation")
-    if not re.fullmatch(r"[0-9a-f]{64}", leaf["digest"]) or not _UUID.fullmatch(leaf["action"]):
+    if not _DIGEST.fullmatch(leaf["digest"]) or not _UUID.fullmatch(leaf["action"]):
         raise ValueError("the leaf's digest or action is malformed")
-    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", leaf["time"]):
+    if not _TIME.fullmatch(leaf["time"]):
         raise ValueError("the leaf's time is malformed")
-    datetime.fromisoformat(leaf["time"].replace("Z", "+00:00"))
+    datetime.fromisoformat(leaf["time"])  # a ValueError for the 31st of February
     return leaf
 
 

@@ -10,30 +10,14 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
-from psycopg.conninfo import conninfo_to_dict
 
 from governance.accounts.models import Namespace, Principal
 from governance.ledger import keys, sealer
 from governance.unit_of_work import recorded_action
-from tests import databases
 from tests.cast import Cast
+from tests.databases import as_login
 
 Raw = Callable[[str], "psycopg.Connection[Any]"]
-
-
-@contextmanager
-def as_login(login: str) -> Iterator[None]:
-    """Django's connection under another login of the same database."""
-    parts = conninfo_to_dict(databases.url(login, connection.settings_dict["NAME"]))
-    former = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD")}
-    connection.close()
-    connection.settings_dict.update(USER=parts["user"], PASSWORD=parts.get("password", ""))
-    try:
-        yield
-    finally:
-        connection.close()
-        connection.settings_dict.update(former)
 
 
 class Log:

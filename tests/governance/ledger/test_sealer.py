@@ -16,7 +16,8 @@ from governance.ledger import merkle, sealer, store
 from governance.ledger.sealer import LOCK, SealingRefused
 from governance.ledger.verifier import open_checkpoint
 from tests import databases
-from tests.governance.ledger.conftest import Log, Raw, as_login
+from tests.databases import as_login
+from tests.governance.ledger.conftest import Log, Raw
 
 STAMP = (
     "SELECT set_config('muniment.actor', %s, true), set_config('muniment.reason', 'race', true),"

@@ -8,7 +8,8 @@ import pytest
 
 from governance.celery import app
 from governance.ledger import tasks
-from tests.governance.ledger.conftest import Log, as_login
+from tests.databases import as_login
+from tests.governance.ledger.conftest import Log
 
 
 def test_the_task_seals_under_the_sealers_login(log: Log) -> None:
