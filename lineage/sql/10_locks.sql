@@ -83,26 +83,3 @@ BEGIN
     NOT exclusive);
   PERFORM muniment.lock_rows(kinds, ids, exclusive);
 END $$;
-
--- What a promotion shares: the model, the version, and every dataset and run upstream (with the models of model versions
--- upstream), re-read until locking finds nothing new. Each statement has a snapshot of its own, taken after the lock before.
-CREATE OR REPLACE FUNCTION muniment.lock_closure(model_version bigint) RETURNS void LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  v_kinds text[];
-  v_ids bigint[];
-  v_locked integer := -1;
-BEGIN
-  PERFORM muniment.require_read_committed();
-  LOOP
-    SELECT array_agg(r.kind ORDER BY r.kind, r.id), array_agg(r.id ORDER BY r.kind, r.id) INTO v_kinds, v_ids
-      FROM muniment.roots_of_model_version(model_version) r;
-    EXIT WHEN v_kinds IS NULL OR cardinality(v_kinds) = v_locked;
-    IF v_locked = -1 THEN  -- the queue once: it is for fairness, and a second turn would queue out of order
-      PERFORM muniment.queue(
-        ARRAY(SELECT muniment.stripe(r.kind, r.id) FROM unnest(v_kinds, v_ids) AS r (kind, id)), true);
-    END IF;
-    PERFORM muniment.lock_rows(v_kinds, v_ids, false);
-    v_locked := cardinality(v_kinds);
-  END LOOP;
-END $$;

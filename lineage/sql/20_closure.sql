@@ -42,7 +42,8 @@ BEGIN
   END IF;
 END $$;
 
--- The roots to lock before deciding on a model version: models and versions, datasets and runs of its closure.
+-- The roots to share before deciding on a model version: models and versions, datasets and runs of its closure. A
+-- promotion reads them again after locking, in a statement of its own, until there are no more than it holds.
 CREATE OR REPLACE FUNCTION muniment.roots_of_model_version(model_version bigint)
 RETURNS TABLE (kind text, id bigint) LANGUAGE sql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
   WITH closure AS MATERIALIZED (SELECT c.kind, c.id FROM muniment.closure_of_model_version(model_version) c)

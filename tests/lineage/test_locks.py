@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from governance import errors
 from governance.unit_of_work import recorded_action
@@ -16,6 +16,10 @@ from lineage.actions import Link
 from lineage.models import CollectionTerms, SensitivityFlag
 from tests.cast import Cast
 from tests.lineage.conftest import WHY, Facts
+
+SHARE = """SELECT muniment.lock_roots(array_agg(r.kind), array_agg(r.id), false)
+    FROM muniment.roots_of_model_version(%s) r"""
+"""What a promotion does before it asks the gate."""
 
 Raw = Callable[[str], "psycopg.Connection[Any]"]
 
@@ -87,7 +91,7 @@ def test_promotions_share_and_do_not_wait_for_each_other(own_database: str, fact
     for promotion in (raw("app"), raw("app")):
         promotion.execute("SET statement_timeout = '2s'")
         promotion.execute("BEGIN")
-        promotion.execute("SELECT muniment.lock_closure(%s)", [version.pk])
+        promotion.execute(SHARE, [version.pk])
 
 
 def test_a_fact_does_not_starve_behind_a_stream_of_promotions(
@@ -101,7 +105,7 @@ def test_a_fact_does_not_starve_behind_a_stream_of_promotions(
     def promote(app: "psycopg.Connection[Any]") -> None:
         while not stop.is_set():
             with app.transaction():
-                app.execute("SELECT muniment.lock_closure(%s)", [version.pk])
+                app.execute(SHARE, [version.pk])
                 time.sleep(0.02)
 
     threads = [threading.Thread(target=promote, args=(raw("app"),)) for _each in range(6)]
@@ -117,30 +121,20 @@ def test_a_fact_does_not_starve_behind_a_stream_of_promotions(
     assert took < 1.5, f"{took:.2f} s"
 
 
-def test_a_late_answer_on_a_flag_is_tried_again_and_ends_in_force(
+def test_an_answer_whose_id_was_overtaken_while_it_waited_is_tried_again(
     own_database: str, facts: Facts, raw: Raw, cast: Cast
 ) -> None:
-    """Both drew an id, then the one with the greater id got the lock first: the later one must still be the newest."""
+    """In force is the greatest id: one drawn before the wait and written after it would be overlooked for ever."""
     data = facts.version()
-    holder = raw("app")
-    holder.execute("BEGIN")
-    holder.execute("SELECT muniment.lock_rows(ARRAY['dataset'], ARRAY[%s]::bigint[], true)", [data.dataset_id])
-
-    def answer(column_present: str) -> SensitivityFlag:
-        with recorded_action(actor=cast.pipeline, reason=WHY):
-            return SensitivityFlag.objects.create(
-                dataset_version=data, category="pd:Age", present=column_present, assessment="declared"
-            )
-
-    threads = []
-    for present in ("unknown", "yes"):
-        threads.append(in_thread(lambda present=present: answer(present)))  # type: ignore[misc]  # bound at once
-        time.sleep(0.3)
-    holder.execute("COMMIT")
-    for thread, _out in threads:
-        thread.join(20)
-    written = list(SensitivityFlag.objects.order_by("recorded_at").values_list("id", flat=True))
-    assert written == sorted(written), "in force by id is in force by time"
+    owner = raw("owner")
+    owner.execute("SELECT setval('lineage_sensitivityflag_id_seq', 100)")
+    flag = {"dataset_version": data, "category": "pd:Age", "assessment": "declared"}
+    with recorded_action(actor=cast.pipeline, reason=WHY):
+        SensitivityFlag.objects.create(present="unknown", **flag)
+    owner.execute("SELECT setval('lineage_sensitivityflag_id_seq', 50)")  # as if drawn before the other
+    with pytest.raises(OperationalError) as caught, recorded_action(actor=cast.pipeline, reason=WHY):
+        SensitivityFlag.objects.create(present="yes", **flag)
+    assert getattr(caught.value.__cause__, "sqlstate", None) == "40001", "what `action` tries again"
 
 
 @pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
