@@ -37,7 +37,6 @@ INSTALLED_APPS = [
     "approvals.apps.ApprovalsConfig",
     "simple_history",
     "rest_framework",
-    "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "allauth",

@@ -10,6 +10,7 @@ from governance import errors
 from governance.accounts.models import Principal
 from governance.accounts.permissions import require
 from governance.accounts.roles import Role
+from governance.ledger.tasks import request_seal
 from governance.outbox.messages import enqueue
 from governance.unit_of_work import action
 
@@ -23,7 +24,7 @@ def ask_for_promotion(*, actor: Principal, reason: str, release: Release) -> Pro
         errors.Forbidden: the actor promotes nothing there.
     """
     try:
-        return promote(actor=actor, reason=reason, release=release)
+        promotion = promote(actor=actor, reason=reason, release=release)
     except errors.GateClosed as closed:
         record_refused_attempt(actor=actor, reason=reason, release=release, requirements=closed.requirements)
         verdict = from_rows(closed.requirements)
@@ -32,6 +33,8 @@ def ask_for_promotion(*, actor: Principal, reason: str, release: Release) -> Pro
             requirements=[r.as_dict() for r in verdict.requirements],
             params={"release": release.pk},
         ) from closed
+    request_seal()  # what went live should be provable soon; the answer does not wait for it
+    return promotion
 
 
 @action

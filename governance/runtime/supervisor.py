@@ -20,6 +20,7 @@ import sys
 import time
 from pathlib import Path
 
+from governance.ledger.keys import KeyUnusable, log_key
 from governance.runtime import environment, process
 from governance.runtime.children import Child, child_environment, roles
 from governance.runtime.home import PROJECT, Home, RuntimeProblem, last_lines, said_plainly, write_private
@@ -122,6 +123,7 @@ class Supervisor:
             missing = environment.missing_services()
             lease = stack.enter_context(Lease(self.home, services=missing)) if missing else None
             stack.callback(self._stop_children)
+            self._make_log_key()
             if not self._migrate():
                 return 0
             self._require_fitness()
@@ -162,6 +164,13 @@ class Supervisor:
             ) from None
         state = {"pid": os.getpid(), "port": self.port, "url": self.url}
         write_private(self.home.run / "supervisor.json", json.dumps(state) + "\n")
+
+    def _make_log_key(self) -> None:
+        """The log's key, whose public half those who check the log need before anything is sealed."""
+        try:
+            log_key(self.home.path)
+        except KeyUnusable as problem:
+            raise RuntimeProblem(str(problem)) from problem
 
     def _migrate(self) -> bool:
         """Bring the database's schema up to date as its owner; False when we are told to stop meanwhile."""

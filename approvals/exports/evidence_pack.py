@@ -1,0 +1,148 @@
+"""The evidence pack of a release: every entry it rests on, with proofs, in one file that anyone can verify offline.
+
+Which records belong to a release stands here; how a pack is made and checked, in `governance.ledger.pack` and
+`governance.ledger.verifier`.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.db import connection
+
+from approvals.gate.gate import ask
+from approvals.models import (
+    Evidence,
+    EvidenceValue,
+    GateDecision,
+    Plan,
+    PlanCriterion,
+    Promotion,
+    PromotionEnd,
+    RefusedAttempt,
+    Release,
+    ReleaseClosure,
+    SignOff,
+    SignOffWithdrawal,
+)
+from governance.history.models import GovernedModel, history_model
+from governance.ledger.pack import Packed, write_pack
+from lineage.models import (
+    CollectionTerms,
+    DatasetVersion,
+    Model,
+    ModelVersion,
+    Run,
+    RunInput,
+    RunOutput,
+    SensitivityFlag,
+    TermsWithdrawal,
+)
+
+Ids = list[int]
+
+
+def write_evidence_pack(release: Release, file: Path) -> Packed:
+    """Write a release's pack.
+
+    Args:
+        release: any release, decided or not. file: where to; replaced only when the pack is whole.
+
+    Raises:
+        governance.ledger.pack.NotSealed: some entries are too young; seal, then ask again.
+        OSError: the file cannot be written.
+    """
+    entries = sorted({entry for model, ids in records_of(release) for entry in _entries(model, ids)})
+    half_made = file.with_name(file.name + ".part")
+    try:
+        packed = write_pack(half_made, entries, about=_about(release), attachments={"summary.json": _summary(release)})
+        half_made.replace(file)
+    finally:
+        half_made.unlink(missing_ok=True)
+    return packed
+
+
+def records_of(release: Release) -> Iterator[tuple[type[GovernedModel], Ids]]:
+    """The governed records a release rests on: what was judged, what it was made from, what was said, what followed."""
+    version = release.model_version
+    closure = _closure(version)
+    datasets = list(DatasetVersion.objects.filter(pk__in=closure["dataset_version"]).values_list("dataset_id", flat=True))
+    terms = _ids(CollectionTerms.objects.filter(dataset_id__in=datasets))
+    plans = _ids(Plan.objects.filter(model=version.model))
+    evidence = _ids(Evidence.objects.filter(model_version=version)) + _ids(
+        Evidence.objects.filter(dataset_version_id__in=closure["dataset_version"])
+    )
+    votes = _ids(SignOff.objects.filter(release=release))
+    promotions = _ids(Promotion.objects.filter(release=release))
+    yield Release, [release.pk]
+    yield ReleaseClosure, _ids(ReleaseClosure.objects.filter(release=release))
+    yield Model, [version.model_id]
+    yield ModelVersion, [version.pk, *closure["model_version"]]
+    yield Run, closure["run"]
+    yield RunInput, _ids(RunInput.objects.filter(run_id__in=closure["run"]))
+    yield RunOutput, _ids(RunOutput.objects.filter(run_id__in=closure["run"]))
+    yield DatasetVersion, closure["dataset_version"]
+    yield CollectionTerms, terms
+    yield TermsWithdrawal, _ids(TermsWithdrawal.objects.filter(terms_id__in=terms))
+    yield SensitivityFlag, _ids(SensitivityFlag.objects.filter(dataset_version_id__in=closure["dataset_version"]))
+    yield Plan, plans
+    yield PlanCriterion, _ids(PlanCriterion.objects.filter(plan_id__in=plans))
+    yield Evidence, evidence
+    yield EvidenceValue, _ids(EvidenceValue.objects.filter(evidence_id__in=evidence))
+    yield SignOff, votes
+    yield SignOffWithdrawal, _ids(SignOffWithdrawal.objects.filter(sign_off_id__in=votes))
+    yield RefusedAttempt, _ids(RefusedAttempt.objects.filter(release=release))
+    yield Promotion, promotions
+    yield GateDecision, _ids(GateDecision.objects.filter(promotion_id__in=promotions))
+    yield PromotionEnd, _ids(PromotionEnd.objects.filter(promotion_id__in=promotions))
+
+
+def _ids(rows: Any) -> Ids:
+    return list(rows.values_list("pk", flat=True))
+
+
+def _closure(version: ModelVersion) -> dict[str, Ids]:
+    found: dict[str, Ids] = {"dataset_version": [], "model_version": [], "run": []}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT kind, id FROM muniment.closure_of_model_version(%s)", [version.pk])
+        for kind, number in cursor.fetchall():
+            found.setdefault(kind, []).append(number)
+    return found
+
+
+def _entries(model: type[GovernedModel], ids: Ids) -> Ids:
+    """The ledger entries of every recorded state of the given rows."""
+    return list(history_model(model)._default_manager.filter(id__in=ids).values_list("ledger_entry_id", flat=True))
+
+
+def _about(release: Release) -> dict[str, Any]:
+    version = release.model_version
+    return {
+        "release": release.pk,
+        "namespace": version.model.namespace.name,
+        "model": version.model.name,
+        "version": version.number,
+        "digest": f"{version.digest_algorithm}:{version.digest_value}",
+        "environment": release.environment.name,
+        "slot": release.slot,
+    }
+
+
+def _summary(release: Release) -> bytes:
+    """The gate's answer today and the votes, for reading; what proves them are the entries."""
+    verdict = ask(release)
+    votes = [
+        {
+            "requirement": vote.requirement.key,
+            "vote": vote.vote,
+            "printed_name": vote.printed_name,
+            "signed_at": vote.signed_at.isoformat(),
+            "meaning": vote.meaning,
+            "statement": vote.statement,
+            "statement_digest": vote.statement_digest,
+        }
+        for vote in SignOff.objects.filter(release=release).select_related("requirement").order_by("id")
+    ]
+    body = {**_about(release), "gate": [one.as_dict() for one in verdict.requirements], "sign_offs": votes}
+    return json.dumps(body, indent=1, ensure_ascii=False, default=str).encode()
