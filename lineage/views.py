@@ -62,6 +62,7 @@ def dataset_page(request: HttpRequest, id: str, judgements: Judgements) -> HttpR
     terms = facts.terms_of(dataset)
     newest = versions[0] if versions else None
     readable = set(readable_namespaces(reader).values_list("pk", flat=True))
+    in_force = next((t for t in terms if t.pk == dataset.terms_in_force), None)  # type: ignore[attr-defined]  # annotated
     return render(
         request,
         "lineage/dataset.html",
@@ -70,7 +71,8 @@ def dataset_page(request: HttpRequest, id: str, judgements: Judgements) -> HttpR
             "versions": versions,
             "newest": newest,
             "terms": terms,
-            "in_force": next((t for t in terms if t.pk == dataset.terms_in_force), None),  # type: ignore[attr-defined]
+            "in_force": in_force,
+            "terms_shown": in_force or next(iter(terms), None),
             "withdrawn": [t for t in terms if hasattr(t, "withdrawal")],
             "personal": facts.personal_data(newest),
             "unreviewed": [a for a in getattr(newest, "answers", []) if a["assessment"] != "reviewed"],

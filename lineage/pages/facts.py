@@ -189,8 +189,7 @@ def run_data(versions: Collection[ModelVersion]) -> list[dict[str, Any]]:
     )
     found: dict[tuple[int, int, str], dict[str, Any]] = {}
     order = {"training": 0, "validation": 1, "test": 2, "baseline": 3}
-    row: dict[str, Any]
-    for row in map(dict, rows):
+    for row in map(dict[str, Any], rows):
         of = row.pop("outputs__model_version") or runs.get(row["id"])
         role = row.pop("inputs__role")
         if of in numbers:
