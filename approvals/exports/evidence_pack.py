@@ -67,7 +67,9 @@ def records_of(release: Release) -> Iterator[tuple[type[GovernedModel], Ids]]:
     """The governed records a release rests on: what was judged, what it was made from, what was said, what followed."""
     version = release.model_version
     closure = _closure(version)
-    datasets = list(DatasetVersion.objects.filter(pk__in=closure["dataset_version"]).values_list("dataset_id", flat=True))
+    datasets = list(
+        DatasetVersion.objects.filter(pk__in=closure["dataset_version"]).values_list("dataset_id", flat=True)
+    )
     terms = _ids(CollectionTerms.objects.filter(dataset_id__in=datasets))
     plans = _ids(Plan.objects.filter(model=version.model))
     evidence = _ids(Evidence.objects.filter(model_version=version)) + _ids(
