@@ -20,6 +20,7 @@ from approvals.models import (
     RequirementKind,
     SignOff,
     Slot,
+    Vote,
 )
 from governance.accounts.models import Principal
 from governance.accounts.permissions import grants_in_force, readable_namespaces
@@ -91,30 +92,26 @@ def involved_persons(model_version: ModelVersion) -> set[int]:
 
 
 def awaiting(person: Principal) -> list[tuple[Release, list[Requirement]]]:
-    """A person's review queue: open releases, each with the requirements they could sign; oldest first."""
+    """A person's review queue: open releases, each with the requirements they could sign; oldest first.
+
+    A vote of theirs that counts no more, because what it was given on has changed, is asked for again.
+    """
     roles: dict[str, set[int | None]] = {}
     for grant in grants_in_force(person):
         roles.setdefault(grant.role, set()).add(grant.namespace_id)
     queue = []
     for release in open_releases(person):
         namespace = release.model_version.model.namespace_id
-        mine = [
-            r
-            for r in Requirement.objects.filter(
-                policy_version=active_policy_version(release), kind=RequirementKind.SIGNOFF
-            ).order_by("position")
-            if roles.get(r.params["role"], set()) & {None, namespace}
-        ]
+        asked = Requirement.objects.filter(policy_version=active_policy_version(release), kind=RequirementKind.SIGNOFF)
+        mine = [r for r in asked.order_by("position") if roles.get(r.params["role"], set()) & {None, namespace}]
         if not mine or person.pk in involved_persons(release.model_version):
             continue
-        voted = set(
-            SignOff.objects.filter(release=release, recorded_by=person, withdrawal__isnull=True).values_list(
-                "requirement__key", flat=True
-            )
+        missing = ask(release).missing
+        stands = SignOff.objects.filter(release=release, recorded_by=person, withdrawal__isnull=True).exclude(
+            pk__in=[vote["sign_off"] for row in missing for vote in row.params.get("ignored", ())], vote=Vote.APPROVE
         )
-        short = {r.key for r in ask(release).missing}
-        wanted = [r for r in mine if r.key in short - voted]
-        if wanted:
+        open_keys = {row.key for row in missing} - set(stands.values_list("requirement__key", flat=True))
+        if wanted := [r for r in mine if r.key in open_keys]:
             queue.append((release, wanted))
     return queue
 

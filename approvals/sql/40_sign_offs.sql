@@ -36,13 +36,11 @@ BEGIN
     PERFORM muniment.refuse('MU006', 'own-work', format('Nobody judges their own work: %s.', v_why),
       'Ask someone with the role who had no hand in this version.');
   END IF;
+  -- A vote that counts no more (stale, or its role lost) bars nobody from giving a new one; a rejection stands till taken back.
   IF EXISTS (
-       SELECT 1 FROM public.approvals_signoff s
-       JOIN public.approvals_requirement o ON o.id = s.requirement_id
-       JOIN public.governance_rolegrant og ON og.id = s.role_grant_id
-       WHERE s.release_id = NEW.release_id AND o.key = q.key
-         AND ARRAY[muniment.person_of(s.recorded_by_id), og.on_behalf_of_id] && ARRAY[v_person, v_for]
-         AND NOT EXISTS (SELECT 1 FROM public.approvals_signoffwithdrawal w WHERE w.sign_off_id = s.id)) THEN
+       SELECT 1 FROM jsonb_array_elements(muniment.live_votes(c)) v
+       WHERE v ->> 'key' = q.key AND (v ->> 'why' IS NULL OR v ->> 'vote' = 'reject')
+         AND ARRAY[(v ->> 'person')::bigint, (v ->> 'same')::bigint] && ARRAY[v_person, v_for]) THEN
     PERFORM muniment.refuse('MU008', 'already-voted', 'You have voted on this requirement already.',
       'Withdraw that vote first to give another.');
   ELSIF NEW.reauthenticated_at < v_now - interval '5 minutes' OR NEW.reauthenticated_at > v_now + interval '5 seconds' THEN

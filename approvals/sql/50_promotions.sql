@@ -95,7 +95,8 @@ BEGIN
   INSERT INTO public.approvals_liveslot AS l (model_id, environment_id, slot, promotion_id)
     VALUES (NEW.model_id, NEW.environment_id, NEW.slot, NEW.id)
     ON CONFLICT (model_id, environment_id, slot) DO UPDATE SET promotion_id = excluded.promotion_id
-      WHERE l.promotion_id = NEW.replaces_id;
+      WHERE l.promotion_id = NEW.replaces_id  -- lock: arbiter
+    ;
   IF NOT FOUND THEN
     PERFORM muniment.refuse('MU008', 'another-went-live', 'Another promotion went live there meanwhile.',
       'Look at what is live now, and promote again if it is still right.');

@@ -6,6 +6,7 @@ import pytest
 
 from approvals.actions.sign_offs import withdraw_sign_off
 from approvals.models import Vote
+from approvals.queries import awaiting
 from governance.accounts.actions.grants import approve_grant, end_grant, grant_role
 from governance.accounts.actions.principals import deactivate_principal
 from governance.accounts.models import Principal, RoleGrant
@@ -153,6 +154,20 @@ def test_a_vote_is_stale_exactly_where_what_it_binds_to_changed(w: World, change
     assert found == stale
     for aspect in stale:
         assert rows[aspect].params["ignored"][0]["aspects"] == [aspect]
+
+
+def test_who_signed_before_a_change_is_asked_again_and_signs_again(w: World) -> None:
+    plan = w.plan()
+    w.evidence(plan)
+    w.policy(signature("risk", "risk_manager", binds=["evidence"]))
+    w.vote("risk", w.cast.risk)
+    assert awaiting(w.cast.risk) == []
+    w.evidence(plan)
+    assert ignored(w) == ["vote-stale"]
+    assert [r.key for _, asked in awaiting(w.cast.risk) for r in asked] == ["risk"]
+    w.vote("risk", w.cast.risk)
+    row = w.ask()["risk"]
+    assert (row.passes, row.params["have"]) == (True, 1)
 
 
 def test_terms_that_run_out_void_no_vote(w: World) -> None:
