@@ -1,5 +1,145 @@
-"""The records of `approvals` in the auditors' admin: all of them, read-only, each with its history."""
+"""Judgements in the auditors' admin, to read: nothing here signs, promotes or ends anything. Writes are actions."""
 
-from governance.history.admin import register_all
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from approvals.models import (
+    Environment,
+    Evidence,
+    EvidenceAnswer,
+    EvidenceValue,
+    Finding,
+    FindingEvent,
+    GateDecision,
+    Plan,
+    PlanCriterion,
+    PolicyPublication,
+    PolicyVersion,
+    Promotion,
+    PromotionEnd,
+    RefusedAttempt,
+    Release,
+    ReleaseClosure,
+    Requirement,
+    SignOff,
+    SignOffWithdrawal,
+)
+from governance.history.admin import GovernedAdmin, register_all
+
+STAMP = ("recorded_by", "recorded_at")
+
+
+class Part(admin.TabularInline):  # type: ignore[type-arg]  # takes no type arguments at run time
+    """Rows that came with their record, shown beneath it and changed by nobody."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_staff)
+
+
+def part(model: type[Any], *fields: str) -> type[Part]:
+    """An inline of a model's rows, in their order of recording."""
+    return type(f"{model.__name__}Part", (Part,), {"model": model, "fields": fields, "readonly_fields": fields})
+
+
+@admin.register(Environment)
+class EnvironmentAdmin(GovernedAdmin):
+    """Environments, in their order."""
+
+    list_display = ("name", "order", "live_traffic", "observe_only_until", *STAMP)
+
+
+@admin.register(PolicyVersion)
+class PolicyVersionAdmin(GovernedAdmin):
+    """Policy versions with what they ask."""
+
+    list_display = ("policy", "number", "publication", *STAMP)
+    inlines: ClassVar[Any] = [part(Requirement, "position", "key", "kind", "title", "params", "binds")]
+
+    def get_list_select_related(self, request: HttpRequest) -> Sequence[str]:
+        """A policy's name is made of its namespace and environment."""
+        return ("policy__namespace", "policy__environment", "publication", "recorded_by")
+
+
+@admin.register(PolicyPublication)
+class PolicyPublicationAdmin(GovernedAdmin):
+    """What went in force when, and by whom."""
+
+    list_display = ("policy_version", *STAMP)
+
+
+@admin.register(Plan)
+class PlanAdmin(GovernedAdmin):
+    """Plans with their criteria."""
+
+    list_display = ("title", "kind", "model", "dataset", "owner", "locked_at", "recorded_by")
+    search_fields = ("title",)
+    inlines: ClassVar[Any] = [part(PlanCriterion, "metric", "comparator", "threshold", "slice", "dataset_role")]
+
+
+@admin.register(Evidence)
+class EvidenceAdmin(GovernedAdmin):
+    """Evidence with its values; what it is worth is the gate's to say."""
+
+    list_display = ("plan", "model_version", "dataset_version", "promotion", "claim", "run_started_at", *STAMP)
+    inlines: ClassVar[Any] = [
+        part(EvidenceValue, "metric", "value", "slice", "dataset_role", "ci_low", "ci_high", "unit"),
+        part(EvidenceAnswer, "item", "answer", "comment"),
+    ]
+
+
+@admin.register(Release)
+class ReleaseAdmin(GovernedAdmin):
+    """Releases with their votes, refusals and end."""
+
+    list_display = ("id", "model_version", "environment", "slot", "purpose", *STAMP)
+    inlines: ClassVar[Any] = [
+        part(SignOff, "requirement", "vote", "printed_name", "signed_at", "meaning", "comment"),
+        part(RefusedAttempt, "recorded_at", "recorded_by"),
+        part(ReleaseClosure, "kind", "reason", "recorded_at", "recorded_by"),
+    ]
+
+
+@admin.register(SignOff)
+class SignOffAdmin(GovernedAdmin):
+    """Votes, each with its statement word for word."""
+
+    list_display = ("printed_name", "vote", "requirement", "release", "role_grant", "signed_at")
+    inlines: ClassVar[Any] = [part(SignOffWithdrawal, "reason", "recorded_at", "recorded_by")]
+
+
+@admin.register(Promotion)
+class PromotionAdmin(GovernedAdmin):
+    """Promotions with their decision and end."""
+
+    list_display = ("id", "model", "environment", "slot", "release", "replaces", "started_at", "recorded_by")
+    inlines: ClassVar[Any] = [
+        part(GateDecision, "policy_version", "would_have_refused", "decided_at", "snapshot", "requirements"),
+        part(PromotionEnd, "kind", "reason", "ended_at", "recorded_by"),
+    ]
+
+
+@admin.register(Finding)
+class FindingAdmin(GovernedAdmin):
+    """Findings with what became of them."""
+
+    list_display = ("id", "kind", "severity", "blocks", "due", "owner", *STAMP)
+    inlines: ClassVar[Any] = [part(FindingEvent, "kind", "text", "recorded_at", "recorded_by")]
+
 
 register_all("approvals")
