@@ -57,6 +57,11 @@ class PageJudgements:
         return {
             "evidence": found,
             "last_shown": next((e for e in found if e.verdict == "good"), None),
+            # A later failure outweighs an earlier success; that of an older version says nothing of this one.
+            "quality_failed": any(e.verdict == "bad" and not e.superseded for e in found),
+            "shown_for_newest": any(
+                e.verdict == "good" and e.subject == ("dataset_version", v.pk) for e in found for v in versions[:1]
+            ),
             "findings": findings(Q(dataset=dataset)),
             "live_downstream": shown,
             "live_elsewhere": len(downstream) - len(shown),

@@ -58,6 +58,17 @@ def test_evidence_on_quality_shows_values_against_their_bounds(w: World, signed_
     assert "outside the bound" in page
 
 
+def test_a_later_failure_outweighs_an_earlier_success(w: World, signed_in: Browser) -> None:
+    source, address = w.versions["source"], f"/datasets/{w.datasets['source'].pk}"
+    plan = w.plan(PlanKind.DATA_QUALITY, subject=w.datasets["source"])
+    w.evidence(plan, "0.95", subject=source)
+    assert "Shown to be" in text_of(signed_in("steward").get(address))
+    w.evidence(plan, "0.5", subject=source)
+    page = text_of(signed_in("steward").get(address))
+    assert "A check failed" in page
+    assert "Shown to be" not in page
+
+
 def test_withdrawn_terms_are_told_with_what_is_live_downstream(w: World, signed_in: Browser) -> None:
     w.policy(ARTIFACT)
     promote(actor=w.cast.owner, release=w.release(), **WHY)
