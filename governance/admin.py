@@ -47,13 +47,7 @@ class LedgerAdmin(ModelAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Readers of everything: entries of all namespaces stand in one log."""
-        from governance.accounts.permissions import grants_in_force
-
-        return bool(
-            request.user.is_authenticated
-            and request.user.is_staff
-            and grants_in_force(request.user.principal).filter(namespace__isnull=True).exists()
-        )
+        return bool(request.user.is_authenticated and request.user.is_staff and request.user.reads_everything)
 
     has_module_permission = has_view_permission
 

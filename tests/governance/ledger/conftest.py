@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,16 @@ class Log:
         return made
 
     def seal(self, *, batch: int = sealer.BATCH, kept: bool = True) -> sealer.Sealed:
-        """Seal as the sealer's login."""
+        """Seal as the sealer's login, once the transactions of other tests' databases no longer hold sealing up.
+
+        What is sealable is decided by the oldest transaction of the whole cluster, and other test processes share it.
+        """
+        newest = self.one("SELECT coalesce(max(xid), 0) FROM governance_ledgerentry")
+        until = time.monotonic() + 60
+        while self.one(f"""SELECT count(*) FROM pg_stat_activity WHERE datname <> current_database()
+                           AND backend_xid::text::bigint <= {newest}"""):
+            assert time.monotonic() < until, "another test's database holds a transaction open for a minute"
+            time.sleep(0.02)
         with as_login("sealer"):
             return sealer.seal(self.key, self.kept if kept else None, batch)
 
