@@ -71,7 +71,7 @@ def _dataset() -> DatasetVersion:
             dataset=dataset, label="1", digest_algorithm="sha256", digest_value=_sha(f"dataset {number}"),
             source="Core banking", origin="Branches", origin_geography="DE", date=datetime.date(2026, 1, 31),
             generation_period_start=datetime.date(2025, 1, 1), generation_period_end=datetime.date(2025, 12, 31),
-            generation_method="Measured", schema={"income": "float", "age": "int"},
+            generation_method="Measured", schema=[{"name": "income", "type": "float"}, {"name": "age", "type": "int"}],
         )  # fmt: skip
     with recorded_action(actor=person("steward"), **WHY):
         CollectionTerms.objects.create(
