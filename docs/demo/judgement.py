@@ -192,12 +192,27 @@ def tell_supersession(scene: Scene, third: Candidate) -> None:
     tell.right(
         f"One version per slot. Promotion {before['id']} ended as {before['end']['kind']} in the same transaction."
     )
+    _left_for_you(scene)
 
 
-def open_release(scene: Scene, name: str) -> int:
+def _left_for_you(scene: Scene) -> None:
+    tell = scene.tell
+    tell.step("Version 2 is asked for once more, as challenger, and waits")
+    release = open_release(scene, "v2", slot="challenger")
+    gate = scene.pipeline.get("/api/v1/gate", **gate_question(scene, 2), slot="challenger")
+    waiting = [one["key"] for one in gate["requirements"] if one["status"] != "SATISFIED"]
+    tell.must({one for _key, one in REVIEWERS} == set(waiting), f"Signatures alone must be missing, and {waiting} is.")
+    tell.asked("POST /api/v1/releases with slot challenger; GET /api/v1/gate?…&slot=challenger")
+    tell.answered(f"201, release {release}; 200, not allowed, missing: {', '.join(waiting)}", refused=True)
+    tell.right("The evidence still stands. The signatures were for another place, and are asked for anew. This one is "
+               "left for you to sign.")  # fmt: skip
+
+
+def open_release(scene: Scene, name: str, slot: str = "champion") -> int:
     """Ask for the promotion of a version; the release's id."""
-    body = {"model_version": scene.ids[name], "environment": ENVIRONMENT, "purpose": PURPOSE}
-    return int(scene.keep(f"release {name}", scene.pipeline.post("/api/v1/releases", body))["id"])
+    body = {"model_version": scene.ids[name], "environment": ENVIRONMENT, "purpose": PURPOSE, "slot": slot}
+    answer = scene.pipeline.post("/api/v1/releases", body)
+    return int(scene.keep(f"release {name}" if slot == "champion" else slot, answer)["id"])
 
 
 MEASURES: dict[str, Callable[[Candidate, Data], list[Value]]] = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from audit import tell_audit
 from client import PROJECT, Service, last_words, manage, read_variables
 from facts import tell_facts
-from judgement import tell_evidence, tell_refusal, tell_supersession
+from judgement import REVIEWERS, tell_evidence, tell_refusal, tell_supersession
 from scene import Scene
 from science import load, train_regression, train_trees, warm_up
 from signing import tell_signatures, tell_ways_around
@@ -72,12 +72,12 @@ def closing(scene: Scene) -> None:
     tell, home = scene.tell, scene.folder.parents[1]
     tell.plain()
     tell.plain(f"All {tell.steps} steps went as they must, in {tell.seconds():.0f} seconds.")
-    tell.plain("The records stay. Look at them:")
-    tell.plain("  make run, then open " + scene.variables["MUNIMENT_URL"])
-    tell.plain(
-        f"  sign in as {scene.variables['RISK_USER']} (reviews), {scene.variables['AUDITOR_USER']} (reads all), or"
-    )
-    tell.plain(f"  any other …_USER; passwords and API keys stand in {home / 'demo.env'}")
+    url, users = scene.variables["MUNIMENT_URL"], [scene.variables[f"{key}_USER"] for key, _ in REVIEWERS]
+    tell.plain("The records stay. Look at them by hand (make run, if it does not run):")
+    tell.plain(f"  {url}/releases/{scene.ids['challenger']}  waits for six signatures")
+    tell.plain(f"  sign in as {', '.join(users[:3])},")
+    tell.plain(f"  {', '.join(users[3:])}; or to read all, {scene.variables['AUDITOR_USER']}")
+    tell.plain(f"  passwords and API keys: {home / 'demo.env'}")
 
 
 def main() -> int:
@@ -87,6 +87,11 @@ def main() -> int:
         tell_story(tell)
     except StoryBroken as broken:
         print(f"\nStopped at {tell.doing}: {broken}", file=sys.stderr)
+        return 1
+    except (LookupError, TypeError, StopIteration) as unexpected:
+        print(
+            f"\nStopped at {tell.doing}: an answer is not of the form it must have ({unexpected!r}).", file=sys.stderr
+        )
         return 1
     return 0
 
