@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import IntegrityError, connection, transaction
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from governance import errors
@@ -73,7 +74,7 @@ def refuse_difference(record: GovernedModel, content: Mapping[str, Any]) -> None
     if different:
         raise errors.AlreadyDifferent(
             _("%(what)s is registered already with other content. Register what differs under another name or digest.")
-            % {"what": record._meta.verbose_name},
+            % {"what": capfirst(record._meta.verbose_name)},
             errors={name: [_("Registered otherwise: this field never changes.")] for name in different},
             params={"id": record.pk, "fields": different},
         )
