@@ -62,6 +62,11 @@ BEGIN
     PERFORM muniment.refuse('MU009', 'run-in-future', 'The run cannot begin after its evidence is recorded.',
       'Give the moment measuring began.');
   END IF;
+  -- The gate looks into them, and evidence that makes it stumble would stay for good.
+  IF jsonb_typeof(NEW.attachments) <> 'array'
+     OR jsonb_path_exists(NEW.attachments, 'strict $[*] ? (@.type() != "object")') THEN
+    PERFORM muniment.refuse('MU009', 'attachments', 'Attachments are a list of objects {uri, digest}.', 'Correct the list.');
+  END IF;
   NEW.written_in := muniment.this_transaction();
   RETURN NEW;
 END $$;

@@ -21,6 +21,9 @@ ALTER TABLE public.approvals_release ENABLE ALWAYS TRIGGER r_release;
 CREATE OR REPLACE FUNCTION muniment.check_closure() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  IF NOT EXISTS (SELECT 1 FROM public.approvals_release WHERE id = NEW.release_id) THEN
+    PERFORM muniment.refuse('MU009', 'no-such-release', 'There is no such release.', 'Open one.');
+  END IF;
   IF NEW.kind = 'promoted' THEN  -- inside the promotion, which holds the release already
     IF NOT EXISTS (SELECT 1 FROM public.approvals_promotion WHERE release_id = NEW.release_id) THEN
       PERFORM muniment.refuse('MU008', 'not-promoted', 'A release is closed as promoted by its promotion alone.',

@@ -129,6 +129,10 @@ CREATE OR REPLACE FUNCTION muniment.check_promotion_end() RETURNS trigger LANGUA
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM muniment.actor_id();
+  -- Foreign keys are looked at when the transaction ends: an end written first would spend the promotion's only one.
+  IF NOT EXISTS (SELECT 1 FROM public.approvals_promotion p WHERE p.id = NEW.promotion_id) THEN
+    PERFORM muniment.refuse('MU009', 'no-such-promotion', 'There is no such promotion.', 'Look at what is live now.');
+  END IF;
   IF NEW.kind = 'superseded' THEN  -- inside the promotion that follows, which holds this one already
     IF NOT EXISTS (SELECT 1 FROM public.approvals_promotion p WHERE p.replaces_id = NEW.promotion_id) THEN
       PERFORM muniment.refuse('MU008', 'not-superseded', 'A promotion is superseded by another promotion alone.',

@@ -29,7 +29,15 @@ DECLARE
   v_open boolean;
 BEGIN
   SELECT * INTO f FROM public.approvals_finding WHERE id = NEW.finding_id;
+  IF NOT FOUND THEN
+    PERFORM muniment.refuse('MU009', 'no-such-finding', 'There is no such finding.', 'Raise it first.');
+  END IF;
   PERFORM muniment.lock_subject(f.model_id, f.model_version_id, f.dataset_id, f.promotion_id);
+  -- The id was drawn before the wait for the lock, and the newest id is the one that counts (as for flags).
+  IF EXISTS (SELECT 1 FROM public.approvals_findingevent e WHERE e.finding_id = f.id AND e.id > NEW.id) THEN
+    PERFORM muniment.refuse('40001', 'finding-overtaken', 'Something else was recorded on this finding meanwhile.',
+      'Try again.');
+  END IF;
   v_open := coalesce((SELECT e.kind FROM public.approvals_findingevent e
                       WHERE e.finding_id = f.id AND e.kind IN ('closed', 'reopened') ORDER BY e.id DESC LIMIT 1),
                      'reopened') = 'reopened';

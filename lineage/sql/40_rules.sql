@@ -138,7 +138,8 @@ BEGIN
       JOIN public.lineage_model m ON m.id = v.model_id WHERE v.id = NEW.model_version_id;
   END IF;
   SELECT r.namespace_id INTO v_run_home FROM public.lineage_run r WHERE r.id = NEW.run_id;
-  IF v_home <> v_run_home THEN
+  -- Not yet there is not at home either: foreign keys are looked at when the transaction ends.
+  IF v_home IS NULL OR v_run_home IS NULL OR v_home <> v_run_home THEN
     RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'output-elsewhere', TABLE = TG_TABLE_NAME,
       MESSAGE = 'A run writes only into its own namespace.', HINT = 'Register the output in the namespace of the run.';
   END IF;
@@ -195,8 +196,9 @@ BEGIN
       TABLE = TG_TABLE_NAME, COLUMN = v_field, MESSAGE = format('%s does not have the form of a record.', v_field),
       HINT = 'Metrics are finite numbers by name; parameters text, finite numbers, true, false or null by name; features stand once.';
   END IF;
-  IF EXISTS (SELECT 1 FROM public.lineage_run r JOIN public.lineage_model m ON m.id = NEW.model_id
-             WHERE r.id = NEW.source_run_id AND r.namespace_id <> m.namespace_id) THEN
+  IF NEW.source_run_id IS NOT NULL AND NOT EXISTS (
+       SELECT 1 FROM public.lineage_run r JOIN public.lineage_model m ON m.id = NEW.model_id
+       WHERE r.id = NEW.source_run_id AND r.namespace_id = m.namespace_id) THEN
     RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'run-elsewhere', TABLE = TG_TABLE_NAME, COLUMN = 'source_run_id',
       MESSAGE = 'The source run belongs to another namespace.', HINT = 'Register the run in the namespace of the model.';
   END IF;

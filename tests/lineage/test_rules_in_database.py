@@ -306,6 +306,22 @@ def test_a_run_writes_only_at_home(facts: Facts, cast: Cast, attack: Attack) -> 
     assert caught.value.params["code"] == "output-elsewhere"
 
 
+def test_what_does_not_exist_yet_is_not_at_home(facts: Facts, cast: Cast, attack: Attack) -> None:
+    """Foreign keys are looked at when the transaction ends: the link could come first, then the run of another place."""
+    run, model = facts.run(), facts.model()
+    for table, columns, code in (
+        ("runoutput", {"run_id": run.pk, "dataset_version_id": 10**9}, "output-elsewhere"),
+        ("runoutput", {"run_id": 10**9, "dataset_version_id": facts.version().pk}, "output-elsewhere"),
+        ("runoutput", {"run_id": 10**9, "dataset_version_id": 10**9}, "output-elsewhere"),
+        ("modelversion", {"source_run_id": 10**9}, "run-elsewhere"),
+    ):
+        whole = model_version_row(model.pk) if table == "modelversion" else {"role": "output", "link_method": "declared"}
+        statement, values = insert(table, **whole, **columns)
+        with pytest.raises(errors.Invalid) as caught, attack(cast.pipeline) as sql:
+            sql(statement, *values)
+        assert caught.value.params["code"] == code
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -338,7 +354,7 @@ def test_models(facts: Facts, cast: Cast, attack: Attack, answers: str) -> None:
     model = facts.model()
     with pytest.raises(errors.Invalid), attack(cast.owner) as sql:
         sql("UPDATE lineage_model SET risk_answers = %s::jsonb WHERE id = %s", answers, model.pk)
-    for change in ("risk_tier = 'none'", "deployment_geography = '{Germany}'", "intended_purpose = 'x'"):
+    for change in ("deployment_geography = '{Germany}'", "intended_purpose = 'x'"):
         with pytest.raises(errors.Invalid), attack(cast.owner) as sql:
             sql(f"UPDATE lineage_model SET {change} WHERE id = %s", model.pk)
 

@@ -28,6 +28,12 @@ BEGIN
   END IF;
   -- Grants are serialised per holder: two half-approved grants must not pass each other.
   SELECT * INTO v_holder FROM public.governance_principal WHERE id = NEW.principal_id FOR NO KEY UPDATE;
+  -- Foreign keys are looked at when the transaction ends: of a holder who comes later nothing could be asked.
+  IF NOT FOUND OR (NEW.on_behalf_of_id IS NOT NULL AND NOT EXISTS (
+       SELECT 1 FROM public.governance_principal WHERE id = NEW.on_behalf_of_id AND kind = 'person')) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', MESSAGE = 'A grant has a holder, and is exercised for a person.',
+      DETAIL = 'no-such-principal', HINT = 'Register the principal first; name a person to delegate for.';
+  END IF;
   IF NOT muniment.is_operator()
      AND NOT muniment.holds_role(v_actor, ARRAY['administrator'], NEW.namespace_id, v_now) THEN
     RAISE EXCEPTION USING ERRCODE = 'MU006', MESSAGE = 'Only an administrator of that namespace grants, approves and ends roles.',
@@ -109,6 +115,12 @@ BEGIN
                    AND muniment.grant_in_force(g.id, clock_timestamp())) THEN
     RAISE EXCEPTION USING ERRCODE = 'MU006', MESSAGE = 'Only an administrator makes and changes principals.',
       DETAIL = 'not-an-administrator', HINT = 'Ask an administrator.';
+  END IF;
+  -- Who is active, and who answers for an account, decides on votes everywhere.
+  IF TG_OP = 'UPDATE'
+     AND NOT muniment.holds_role(v_actor, ARRAY['administrator'], NULL, clock_timestamp()) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU006', MESSAGE = 'Only an administrator of everything changes principals.',
+      DETAIL = 'not-an-administrator', HINT = 'Ask an administrator of everything.';
   END IF;
   IF NEW.kind = 'service' THEN
     SELECT kind INTO v_kind FROM public.governance_principal WHERE id = NEW.responsible_id;
