@@ -34,7 +34,9 @@ def test_database_and_python_agree_on_every_answer() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("answers", [{}, [], None, "no", {**ALL_NO, "safety_component": "false"}, {**ALL_NO, "safety_component": 0}])
+@pytest.mark.parametrize(
+    "answers", [{}, [], None, "no", {**ALL_NO, "safety_component": "false"}, {**ALL_NO, "safety_component": 0}]
+)
 def test_what_is_no_plain_no_counts_as_yes(answers: Any) -> None:
     assert tier_in_database(answers) == RiskTier.HIGH
 
