@@ -4,12 +4,12 @@ Run once as the owner (two administrators) and once as the app (everyone else), 
 """
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from governance.accounts.models import Namespace, Principal
 
-WHY = {"reason": "Set up to be measured"}
+WHY: dict[str, Any] = {"reason": "Set up to be measured"}
 NAMESPACE = "bench"
 PERSONS = {
     "engineer": "viewer",

@@ -91,7 +91,10 @@ def _history(table: str, per: str, record: int, named: Mapping[str, str]) -> Cop
 
 def _facts(template: Promotion) -> list[Copy]:
     version = template.release.model_version
-    run, data = version.source_run_id, f"(SELECT max(dataset_version_id) FROM public.lineage_runinput WHERE run_id = {version.source_run_id})"
+    run, data = (
+        version.source_run_id,
+        f"(SELECT max(dataset_version_id) FROM public.lineage_runinput WHERE run_id = {version.source_run_id})",
+    )
     dataset = f"(SELECT dataset_id FROM public.lineage_datasetversion WHERE id = {data})"
     model_name = {"name": "'seeded-' || u"}
     run_key = {"run_key": "'seeded-' || u"}
@@ -127,8 +130,8 @@ def _judgements(template: Promotion) -> list[Copy]:
         Copy("approvals_release", "version", f"id = {release.pk}", {"id": _id("u"), "model_version_id": _id("u")}),
         # A short statement: what was signed is read by people, never by the gate.
         Copy("approvals_signoff", "version", f"release_id = {release.pk}",
-             {"id": _id("n"), "release_id": _id("u"), "statement": "'Signed as read'", "statement_digest": _sha("vote")},
-             VOTES),
+             {"id": _id("n"), "release_id": _id("u"), "statement": "'Signed as read'",
+              "statement_digest": _sha("vote")}, VOTES),
         Copy("approvals_promotion", "model", f"id = {template.pk}",
              {"id": _id("u"), "release_id": _id(f"u * {PER_MODEL}"), "model_id": _id("u")}),
         Copy("approvals_liveslot", "model", f"promotion_id = {template.pk}",

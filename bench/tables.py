@@ -1,4 +1,4 @@
-"""Three tables with the same columns: recorded by this project, plain, and recorded by django-simple-history's signal."""
+"""Three tables with the same columns: recorded by this project, plain, recorded by django-simple-history's signal."""
 
 from typing import Any
 
@@ -91,7 +91,7 @@ def values(number: int, namespace_id: int) -> dict[str, Any]:
 
 
 def make_tables() -> None:
-    """Create them in the database that Django is at, as the owner, with the guards and privileges of governed tables."""
+    """Create them in the database that Django is at, as the owner, with the guards of governed tables."""
     signalled = Signalled.history.model
     with django_as("owner"):
         with connection.schema_editor() as editor:
