@@ -66,40 +66,51 @@ END $$;
 
 -- The version in force: the newest publication, of the namespace's own policy if it has published one.
 CREATE OR REPLACE FUNCTION muniment.active_policy_version(environment bigint, tier text, namespace bigint)
-RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT pp.policy_version_id
-  FROM public.approvals_policy p
-  JOIN public.approvals_policyversion pv ON pv.policy_id = p.id
-  JOIN public.approvals_policypublication pp ON pp.policy_version_id = pv.id
-  WHERE p.environment_id = environment AND p.risk_tier = tier
-    AND (p.namespace_id = namespace OR p.namespace_id IS NULL)
-  ORDER BY (p.namespace_id IS NOT NULL) DESC, pp.id DESC LIMIT 1
-$$;
+RETURNS bigint LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT pp.policy_version_id
+    FROM public.approvals_policy p
+    JOIN public.approvals_policyversion pv ON pv.policy_id = p.id
+    JOIN public.approvals_policypublication pp ON pp.policy_version_id = pv.id
+    WHERE p.environment_id = environment AND p.risk_tier = tier
+      AND (p.namespace_id = namespace OR p.namespace_id IS NULL)
+    ORDER BY (p.namespace_id IS NOT NULL) DESC, pp.id DESC LIMIT 1);
+END $$;
 
--- Persons who may not judge a version: who made it, and who reported evidence on it or on its promotions.
+-- Persons who reported evidence on a version or on its promotions.
+CREATE OR REPLACE FUNCTION muniment.reporters_on(model_version bigint) RETURNS bigint[] LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN ARRAY(
+    SELECT DISTINCT unnest(muniment.persons_behind(p.id)) FROM public.governance_principal p WHERE p.id IN (
+      SELECT e.recorded_by_id FROM public.approvals_evidence e WHERE e.model_version_id = model_version
+      UNION
+      SELECT e.recorded_by_id FROM public.approvals_release r
+        JOIN public.approvals_promotion x ON x.release_id = r.id
+        JOIN public.approvals_evidence e ON e.promotion_id = x.id
+        WHERE r.model_version_id = model_version));
+END $$;
+
+-- Persons who may not judge a version: who made it, and who reported evidence on it.
 CREATE OR REPLACE FUNCTION muniment.involved(model_version bigint) RETURNS TABLE (person_id bigint, why text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT c.person_id, c.why FROM muniment.contributors(model_version) c
-  UNION
-  SELECT muniment.person_of(e.recorded_by_id), 'reported evidence' FROM public.approvals_evidence e
-    WHERE e.model_version_id = model_version
-  UNION
-  SELECT muniment.person_of(e.recorded_by_id), 'reported evidence'
-    FROM public.approvals_release r
-    JOIN public.approvals_promotion p ON p.release_id = r.id
-    JOIN public.approvals_evidence e ON e.promotion_id = p.id
-    WHERE r.model_version_id = model_version
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY SELECT c.person_id, c.why FROM muniment.contributors(model_version) c;
+  RETURN QUERY SELECT r.id, 'reported evidence'::text FROM unnest(muniment.reporters_on(model_version)) AS r (id);
+END $$;
 
 -- Dataset versions that a model version was trained on: inputs of the runs it came out of.
-CREATE OR REPLACE FUNCTION muniment.training_of(model_version bigint) RETURNS bigint[] LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION muniment.training_of(model_version bigint) RETURNS bigint[] LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(array_agg(DISTINCT i.dataset_version_id ORDER BY i.dataset_version_id), '{}')
-  FROM (SELECT source_run_id AS run_id FROM public.lineage_modelversion WHERE id = model_version
-        UNION SELECT run_id FROM public.lineage_runoutput WHERE model_version_id = model_version) runs
-  JOIN public.lineage_runinput i ON i.run_id = runs.run_id
-  WHERE i.role = 'training' AND i.dataset_version_id IS NOT NULL
-$$;
+BEGIN
+  RETURN (
+    SELECT coalesce(array_agg(DISTINCT i.dataset_version_id ORDER BY i.dataset_version_id), '{}')
+    FROM (SELECT source_run_id AS run_id FROM public.lineage_modelversion WHERE id = model_version
+          UNION SELECT run_id FROM public.lineage_runoutput WHERE model_version_id = model_version) runs
+    JOIN public.lineage_runinput i ON i.run_id = runs.run_id
+    WHERE i.role = 'training' AND i.dataset_version_id IS NOT NULL);
+END $$;
 
 CREATE OR REPLACE FUNCTION muniment.gate_context_of(release bigint, policy_version bigint, p_at timestamptz)
 RETURNS muniment.gate_context LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -129,7 +140,7 @@ BEGIN
   SELECT coalesce(array_agg(DISTINCT dataset_id ORDER BY dataset_id), '{}') INTO c.datasets
     FROM public.lineage_datasetversion WHERE id = ANY (c.closure);
   SELECT coalesce(array_agg(DISTINCT x.person_id), '{}') INTO c.makers FROM muniment.contributors(c.model_version_id) x;
-  SELECT coalesce(array_agg(DISTINCT x.person_id), '{}') INTO c.involved FROM muniment.involved(c.model_version_id) x;
+  c.involved := c.makers || muniment.reporters_on(c.model_version_id);
   c.votes := '[]';
   c.filled := '{}';
   RETURN c;

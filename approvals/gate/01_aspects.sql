@@ -26,7 +26,7 @@ BEGIN
     LEFT JOIN public.lineage_termswithdrawal w ON w.terms_id = t.id;
   SELECT coalesce(jsonb_agg(jsonb_build_array(f.dataset_version_id, f."column", f.category, f.present, f.special_category,
            f.treatment, f.excluded_from_training) ORDER BY f.dataset_version_id, f."column", f.category), '[]')
-    INTO v_flags FROM unnest(c.closure) AS dv (id), LATERAL muniment.flags_in_force(dv.id) f;
+    INTO v_flags FROM muniment.flags_standing(c.closure) f;
   RETURN jsonb_build_object(
     'subject', muniment.digest_of(v_subject),
     'data', muniment.digest_of(v_data),
@@ -34,28 +34,34 @@ BEGIN
     'use', muniment.digest_of(jsonb_build_array(c.purpose, c.risk_tier, c.environment_id, c.slot, c.geographies)));
 END $$;
 
-CREATE OR REPLACE FUNCTION muniment.requirement_digest(requirement bigint) RETURNS text LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION muniment.requirement_digest(requirement bigint) RETURNS text LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT muniment.digest_of(jsonb_build_array(key, kind, title, params, binds))
-  FROM public.approvals_requirement WHERE id = requirement
-$$;
+BEGIN
+  RETURN (
+    SELECT muniment.digest_of(jsonb_build_array(key, kind, title, params, binds))
+    FROM public.approvals_requirement WHERE id = requirement);
+END $$;
 
-CREATE OR REPLACE FUNCTION muniment.grant_digest(grant_id bigint) RETURNS text LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION muniment.grant_digest(grant_id bigint) RETURNS text LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT muniment.digest_of(jsonb_build_array(id, principal_id, role, namespace_id, on_behalf_of_id))
-  FROM public.governance_rolegrant WHERE id = grant_id
-$$;
+BEGIN
+  RETURN (
+    SELECT muniment.digest_of(jsonb_build_array(id, principal_id, role, namespace_id, on_behalf_of_id))
+    FROM public.governance_rolegrant WHERE id = grant_id);
+END $$;
 
 -- The evidence cited: a later item under the same plan on the same subject changes it.
-CREATE OR REPLACE FUNCTION muniment.evidence_digest(cited bigint[]) RETURNS text LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION muniment.evidence_digest(cited bigint[]) RETURNS text LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT muniment.digest_of(coalesce(jsonb_agg(jsonb_build_array(e.id, muniment.evidence_verdict(e.id), EXISTS (
-           SELECT 1 FROM public.approvals_evidence n WHERE n.plan_id = e.plan_id AND n.id > e.id
-             AND n.model_version_id IS NOT DISTINCT FROM e.model_version_id
-             AND n.dataset_version_id IS NOT DISTINCT FROM e.dataset_version_id
-             AND n.promotion_id IS NOT DISTINCT FROM e.promotion_id)) ORDER BY e.id), '[]'))
-  FROM public.approvals_evidence e WHERE e.id = ANY (cited)
-$$;
+BEGIN
+  RETURN (
+    SELECT muniment.digest_of(coalesce(jsonb_agg(jsonb_build_array(e.id, muniment.evidence_verdict(e.id), EXISTS (
+             SELECT 1 FROM public.approvals_evidence n WHERE n.plan_id = e.plan_id AND n.id > e.id
+               AND n.model_version_id IS NOT DISTINCT FROM e.model_version_id
+               AND n.dataset_version_id IS NOT DISTINCT FROM e.dataset_version_id
+               AND n.promotion_id IS NOT DISTINCT FROM e.promotion_id)) ORDER BY e.id), '[]'))
+    FROM public.approvals_evidence e WHERE e.id = ANY (cited));
+END $$;
 
 -- Everything a vote given now would bind to. The statement a person signs carries the digest of this.
 CREATE OR REPLACE FUNCTION muniment.vote_binding(release bigint, requirement bigint, cited bigint[], grant_id bigint)

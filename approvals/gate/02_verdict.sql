@@ -1,10 +1,11 @@
 -- The verdict on an item of evidence, worked out from its plan's criteria and its measured values. Nobody states it.
 CREATE OR REPLACE FUNCTION muniment.holds_against(value numeric, comparator text, threshold numeric) RETURNS boolean
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE comparator WHEN 'ge' THEN value >= threshold WHEN 'gt' THEN value > threshold
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN CASE comparator WHEN 'ge' THEN value >= threshold WHEN 'gt' THEN value > threshold
                          WHEN 'le' THEN value <= threshold WHEN 'lt' THEN value < threshold
-                         WHEN 'eq' THEN value = threshold END
-$$;
+                         WHEN 'eq' THEN value = threshold END;
+END $$;
 
 -- What an item lacks against one criterion: NULL where it holds. A value that is not there lacks.
 CREATE OR REPLACE FUNCTION muniment.shortfall(evidence bigint, p_metric text, p_slice text, p_role text, p_comparator text,
@@ -31,20 +32,22 @@ BEGIN
 END $$;
 
 -- Every criterion and checklist item of its plan that an item of evidence does not meet.
-CREATE OR REPLACE FUNCTION muniment.evidence_shortfalls(evidence bigint) RETURNS jsonb LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION muniment.evidence_shortfalls(evidence bigint) RETURNS jsonb LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(jsonb_agg(s.lack ORDER BY s.n, s.id), '[]') FROM (
-    SELECT 1 AS n, c.id,
-           muniment.shortfall(e.id, c.metric, c.slice, c.dataset_role, c.comparator, c.threshold) AS lack
-      FROM public.approvals_evidence e JOIN public.approvals_plancriterion c ON c.plan_id = e.plan_id WHERE e.id = evidence
-    UNION ALL
-    SELECT 2, i.n, jsonb_build_object('item', i.n, 'statement', i.statement, 'answer', a.answer)
-      FROM public.approvals_evidence e JOIN public.approvals_plan p ON p.id = e.plan_id,
-           unnest(p.checklist) WITH ORDINALITY AS i (statement, n)
-           LEFT JOIN public.approvals_evidenceanswer a ON a.evidence_id = evidence AND a.item = i.n
-      WHERE e.id = evidence AND (a.answer IS NULL OR a.answer = 'no')
-  ) s WHERE s.lack IS NOT NULL
-$$;
+BEGIN
+  RETURN (
+    SELECT coalesce(jsonb_agg(s.lack ORDER BY s.n, s.id), '[]') FROM (
+      SELECT 1 AS n, c.id,
+             muniment.shortfall(e.id, c.metric, c.slice, c.dataset_role, c.comparator, c.threshold) AS lack
+        FROM public.approvals_evidence e JOIN public.approvals_plancriterion c ON c.plan_id = e.plan_id WHERE e.id = evidence
+      UNION ALL
+      SELECT 2, i.n, jsonb_build_object('item', i.n, 'statement', i.statement, 'answer', a.answer)
+        FROM public.approvals_evidence e JOIN public.approvals_plan p ON p.id = e.plan_id,
+             unnest(p.checklist) WITH ORDINALITY AS i (statement, n)
+             LEFT JOIN public.approvals_evidenceanswer a ON a.evidence_id = evidence AND a.item = i.n
+        WHERE e.id = evidence AND (a.answer IS NULL OR a.answer = 'no')
+    ) s WHERE s.lack IS NOT NULL);
+END $$;
 
 CREATE OR REPLACE FUNCTION muniment.evidence_verdict(evidence bigint) RETURNS text LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$

@@ -22,8 +22,8 @@ BEGIN
          coalesce(jsonb_agg(jsonb_build_object('kind', 'dataset_version', 'id', v.id,
              'digest', v.digest_algorithm || ':' || v.digest_value) ORDER BY v.id), '[]')
     INTO v_gaps, v_rests
-    FROM public.lineage_datasetversion v JOIN public.lineage_dataset d ON d.id = v.dataset_id,
-         LATERAL (SELECT muniment.provenance_missing(v.id) AS missing) x
+    FROM public.lineage_datasetversion v JOIN public.lineage_dataset d ON d.id = v.dataset_id
+    LEFT JOIN muniment.provenance_gaps(c.closure, c.ancestors || c.model_version_id) x ON x.id = v.id
     WHERE v.id = ANY (c.closure);
   RETURN muniment.answered('provenance-met', jsonb_build_object('versions', cardinality(c.closure)),
     v_problems || v_gaps, v_rests);

@@ -3,20 +3,32 @@
 -- reporter, or an independent one, measures again under the same plan and it is good.
 
 -- What an item lacks against the policy's own criteria, whatever its plan asked.
-CREATE OR REPLACE FUNCTION muniment.policy_shortfalls(evidence bigint, criteria jsonb) RETURNS jsonb LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION muniment.policy_shortfalls(evidence bigint, criteria jsonb) RETURNS jsonb LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(jsonb_agg(s.lack), '[]') FROM (
-    SELECT muniment.shortfall(evidence, k ->> 'metric', coalesce(k ->> 'slice', ''), coalesce(k ->> 'dataset_role', ''),
-                              k ->> 'comparator', (k ->> 'threshold')::numeric) AS lack
-    FROM jsonb_array_elements(coalesce(criteria, '[]')) k) s
-  WHERE s.lack IS NOT NULL
-$$;
+BEGIN
+  RETURN (
+    SELECT coalesce(jsonb_agg(s.lack), '[]') FROM (
+      SELECT muniment.shortfall(evidence, k ->> 'metric', coalesce(k ->> 'slice', ''), coalesce(k ->> 'dataset_role', ''),
+                                k ->> 'comparator', (k ->> 'threshold')::numeric) AS lack
+      FROM jsonb_array_elements(coalesce(criteria, '[]')) k) s
+    WHERE s.lack IS NOT NULL);
+END $$;
 
 -- Items of evidence of a kind on one subject, newest first, each with the first thing that keeps it from counting.
 CREATE OR REPLACE FUNCTION muniment.weighed_evidence(c muniment.gate_context, p_params jsonb, p_subject text, p_id bigint,
                                                      p_digest text)
-RETURNS TABLE (id bigint, plan_id bigint, reporter bigint, independent boolean, verdict text, why text, params jsonb)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+RETURNS TABLE (id bigint, plan_id bigint, reporter bigint[], independent boolean, verdict text, why text, params jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  v_items bigint[];
+BEGIN
+  CASE p_subject  -- each by its own index
+    WHEN 'model' THEN v_items := ARRAY(SELECT e.id FROM public.approvals_evidence e WHERE e.model_version_id = p_id);
+    WHEN 'data' THEN v_items := ARRAY(SELECT e.id FROM public.approvals_evidence e WHERE e.dataset_version_id = p_id);
+    WHEN 'promotion' THEN v_items := ARRAY(SELECT e.id FROM public.approvals_evidence e WHERE e.promotion_id = p_id);
+  END CASE;
+  RETURN QUERY
   SELECT i.id, i.plan_id, i.reporter, i.independent, i.verdict,
     CASE
       WHEN i.subject_digest IS DISTINCT FROM p_digest OR p_digest = '' THEN 'evidence-other-digest'
@@ -34,8 +46,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
               WHEN jsonb_array_length(i.below) > 0 THEN jsonb_build_object('shortfalls', i.below) ELSE '{}' END
   FROM (
     SELECT e.id, e.plan_id, e.subject_digest, e.claim, e.run_started_at, e.valid_until, p.locked_at, p.title,
-           muniment.person_of(e.recorded_by_id) AS reporter,
-           NOT muniment.person_of(e.recorded_by_id) = ANY (c.makers) AS independent,
+           muniment.persons_behind(b.id) AS reporter,
+           NOT muniment.persons_behind(b.id) && c.makers AS independent,
            b.name AS reporter_name, b.display_name AS reporter_shown,
            muniment.evidence_verdict(e.id) AS verdict,
            muniment.policy_shortfalls(e.id, p_params -> 'criteria') AS below
@@ -43,11 +55,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     JOIN public.approvals_plan p ON p.id = e.plan_id
     JOIN public.governance_principal b ON b.id = e.recorded_by_id
     WHERE p.kind = p_params ->> 'plan_kind'
-      AND ((p_subject = 'model' AND e.model_version_id = p_id)
-        OR (p_subject = 'data' AND e.dataset_version_id = p_id)
-        OR (p_subject = 'promotion' AND e.promotion_id = p_id))
-  ) i ORDER BY i.id DESC
-$$;
+      AND e.id = ANY (v_items)
+  ) i ORDER BY i.id DESC;
+END $$;
 
 -- The gaps of one subject, and the evidence its answer rests on: {problems, rests_on}.
 CREATE OR REPLACE FUNCTION muniment.evidence_on(c muniment.gate_context, p_params jsonb, p_subject text, p_id bigint,
@@ -70,9 +80,9 @@ BEGIN
       v_first := muniment.problem(w.why, p_base || w.params);
     END IF;
     IF w.verdict = 'good' AND w.why IS DISTINCT FROM 'evidence-other-digest' THEN
-      v_good := v_good || jsonb_build_object('plan', w.plan_id, 'reporter', w.reporter, 'independent', w.independent);
+      v_good := v_good || jsonb_build_object('plan', w.plan_id, 'reporter', w.reporter::text, 'independent', w.independent);
     ELSIF w.why = 'evidence-failed' AND NOT v_good @> jsonb_build_array(jsonb_build_object(
-                'plan', w.plan_id, 'reporter', w.reporter))
+                'plan', w.plan_id, 'reporter', w.reporter::text))
           AND NOT v_good @> jsonb_build_array(jsonb_build_object('plan', w.plan_id, 'independent', true)) THEN
       v_failed := v_failed || muniment.problem('evidence-failed', p_base || w.params);
     END IF;
@@ -104,7 +114,8 @@ BEGIN
            EXISTS (SELECT 1 FROM public.approvals_plan p WHERE p.model_id = c.model_id AND p.kind = v_kind) AS plans
       WHERE v_subject = 'model'
     UNION ALL
-    SELECT v.id, v.digest_algorithm || ':' || v.digest_value, jsonb_build_object('subject', d.name, 'version', v.label),
+    SELECT v.id, CASE WHEN v.digest_value = '' THEN '' ELSE v.digest_algorithm || ':' || v.digest_value END,
+           jsonb_build_object('subject', d.name, 'version', v.label),
            EXISTS (SELECT 1 FROM public.approvals_plan p WHERE p.dataset_id = d.id AND p.kind = v_kind)
       FROM public.lineage_datasetversion v JOIN public.lineage_dataset d ON d.id = v.dataset_id
       WHERE v_subject = 'data' AND v.id = ANY (c.training)

@@ -14,6 +14,24 @@ BEGIN
   END IF;
   v_now := muniment.release_aspects(c);
   RETURN (
+    WITH given AS MATERIALIZED (
+      SELECT x.*, coalesce(p.responsible_id, p.id) AS person, g.principal_id AS granted_to, g.role,
+             coalesce(g.on_behalf_of_id, p.responsible_id, p.id) AS same,
+             p.is_active AND p.kind = 'person' AS active, o.key
+      FROM public.approvals_signoff x
+      JOIN public.approvals_requirement o ON o.id = x.requirement_id
+      JOIN public.governance_rolegrant g ON g.id = x.role_grant_id
+      JOIN public.governance_principal p ON p.id = x.recorded_by_id
+      WHERE x.release_id = c.release_id
+        AND NOT EXISTS (SELECT 1 FROM public.approvals_signoffwithdrawal w WHERE w.sign_off_id = x.id)
+    ), asked AS MATERIALIZED (
+      SELECT r.id, r.key, r.params, r.binds::text[] || ARRAY['requirement'] AS binds,
+             muniment.requirement_digest(r.id) AS digest
+      FROM public.approvals_requirement r
+      WHERE r.policy_version_id = c.policy_version_id AND r.kind = 'signoff'
+    ), seen AS MATERIALIZED (  -- reviewers mostly looked at the same evidence: each set is digested once
+      SELECT e.cited, muniment.evidence_digest(e.cited) AS digest FROM (SELECT DISTINCT evidence_seen AS cited FROM given) e
+    )
     SELECT coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'requirement', q.id, 'key', q.key, 'vote', s.vote,
              'person', s.person, 'same', s.same, 'name', s.printed_name, 'aspects', to_jsonb(a.changed),
              'why', CASE
@@ -22,28 +40,15 @@ BEGIN
                  OR NOT muniment.grant_in_force(s.role_grant_id, c.at) THEN 'grant-ended'
                WHEN ARRAY[s.person, s.same] && c.involved THEN 'voter-contributed'
                WHEN cardinality(a.changed) > 0 THEN 'vote-stale' END) ORDER BY s.id), '[]')
-    FROM (
-      SELECT x.*, muniment.person_of(x.recorded_by_id) AS person, g.principal_id AS granted_to, g.role,
-             coalesce(g.on_behalf_of_id, muniment.person_of(x.recorded_by_id)) AS same,
-             p.is_active AND p.kind = 'person' AS active
-      FROM public.approvals_signoff x
-      JOIN public.governance_rolegrant g ON g.id = x.role_grant_id
-      JOIN public.governance_principal p ON p.id = x.recorded_by_id
-      WHERE x.release_id = c.release_id
-        AND NOT EXISTS (SELECT 1 FROM public.approvals_signoffwithdrawal w WHERE w.sign_off_id = x.id)
-    ) s
-    JOIN public.approvals_requirement o ON o.id = s.requirement_id
-    JOIN public.approvals_requirement q ON q.policy_version_id = c.policy_version_id AND q.key = o.key
+    FROM given s JOIN asked q ON q.key = s.key JOIN seen e ON e.cited = s.evidence_seen
     CROSS JOIN LATERAL (
-      SELECT coalesce(array_agg(b.aspect ORDER BY b.aspect), '{}') AS changed
-      FROM unnest(q.binds || ARRAY['requirement']) AS b (aspect)
+      SELECT coalesce(array_agg(DISTINCT b.aspect), '{}') AS changed FROM unnest(q.binds) AS b (aspect)
       WHERE s.bound ->> b.aspect IS DISTINCT FROM CASE b.aspect
-        WHEN 'requirement' THEN muniment.requirement_digest(q.id)
-        WHEN 'evidence' THEN muniment.evidence_digest(s.evidence_seen)
+        WHEN 'requirement' THEN q.digest
+        WHEN 'evidence' THEN e.digest
         WHEN 'role' THEN muniment.grant_digest(s.role_grant_id)
         ELSE v_now ->> b.aspect END
-    ) a
-    WHERE q.kind = 'signoff');
+    ) a);
 END $$;
 
 -- Persons filling places, one person one place, as many places as possible (augmenting paths, breadth first): a greedy

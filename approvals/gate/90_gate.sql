@@ -5,7 +5,10 @@
 CREATE OR REPLACE FUNCTION muniment.gate(release_id bigint, policy_version_id bigint DEFAULT NULL,
                                          at timestamptz DEFAULT NULL)
 RETURNS TABLE (key text, kind text, status text, reason text, params jsonb, rests_on jsonb)
-LANGUAGE plpgsql STABLE ROWS 12 SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE ROWS 12 SET search_path = pg_catalog, pg_temp
+SET "TimeZone" = 'UTC'  -- a session's own zone may put its clocks back by a fortnight: 90 days would last 104
+SET jit = off  -- compiling a plan takes longer than the whole answer
+AS $$
 #variable_conflict use_column
 DECLARE
   c muniment.gate_context;
