@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -99,8 +100,18 @@ if MUNIMENT_LOGIN not in LOGIN_URLS:
 
 
 def connection_parts(url: str) -> dict[str, str]:
-    """The parts of a PostgreSQL URL or conninfo string, by libpq's own parser (socket folders included)."""
-    return {key: str(value) for key, value in conninfo_to_dict(url).items()}
+    """The parts of a PostgreSQL URL or conninfo string, by libpq's own parser (socket folders included).
+
+    Raises:
+        ImproperlyConfigured: libpq cannot read it; the sentence leaves out the password it may hold.
+    """
+    try:
+        return {key: str(value) for key, value in conninfo_to_dict(url).items()}
+    except ProgrammingError:
+        raise ImproperlyConfigured(
+            "A DATABASE_…URL cannot be read. Write it as postgresql://user:password@host:5432/database, with special"
+            " characters in the password percent-encoded."
+        ) from None
 
 
 # Role names of the four logins, for the guards that grant to them. Unset: the name the embedded server uses.

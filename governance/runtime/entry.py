@@ -88,9 +88,13 @@ def main(argv: Sequence[str]) -> int:
     """Run a management command; problems of the machine are one sentence and exit status 2."""
     try:
         with prepared(argv):
+            from django.core.exceptions import ImproperlyConfigured
             from django.core.management import execute_from_command_line
 
-            execute_from_command_line(list(argv))
+            try:
+                execute_from_command_line(list(argv))
+            except ImproperlyConfigured as problem:
+                raise RuntimeProblem(str(problem)) from problem
     except RuntimeProblem as problem:
         print(problem, file=sys.stderr)
         return 2

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from governance.runtime import entry, environment
-from governance.runtime.home import Home, RuntimeProblem
+from governance.runtime.home import PROJECT, Home, RuntimeProblem
 from governance.runtime.lease import keeper_lives
 from tests.governance.runtime.stand_in import lone_environment, make_project
 
@@ -115,3 +115,17 @@ def test_an_unusable_home_is_one_sentence_and_status_2(tmp_path: Path) -> None:
     assert found.returncode == 2
     assert found.stderr.count("\n") == 1
     assert "set MUNIMENT_HOME to another folder." in found.stderr
+
+
+def test_an_address_that_cannot_be_read_is_a_sentence_without_the_password() -> None:
+    found = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        env={**os.environ, "DATABASE_URL": "postgresql://someone:geheim%zz@host/muniment"},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 2
+    assert "postgresql://user:password@host" in found.stderr
+    assert "Traceback" not in found.stderr
+    assert "geheim" not in found.stderr
