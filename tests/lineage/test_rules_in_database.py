@@ -315,7 +315,9 @@ def test_what_does_not_exist_yet_is_not_at_home(facts: Facts, cast: Cast, attack
         ("runoutput", {"run_id": 10**9, "dataset_version_id": 10**9}, "output-elsewhere"),
         ("modelversion", {"source_run_id": 10**9}, "run-elsewhere"),
     ):
-        whole = model_version_row(model.pk) if table == "modelversion" else {"role": "output", "link_method": "declared"}
+        whole = (
+            model_version_row(model.pk) if table == "modelversion" else {"role": "output", "link_method": "declared"}
+        )
         statement, values = insert(table, **whole, **columns)
         with pytest.raises(errors.Invalid) as caught, attack(cast.pipeline) as sql:
             sql(statement, *values)
