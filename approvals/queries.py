@@ -16,6 +16,7 @@ from approvals.models import (
     PolicyVersion,
     Promotion,
     Release,
+    ReleaseClosure,
     Requirement,
     RequirementKind,
     SignOff,
@@ -55,11 +56,25 @@ def release_of(model_version: ModelVersion, environment: Environment, slot: str 
 
 
 def may_be_promoted(model_version: ModelVersion, environment: Environment, slot: str = Slot.CHAMPION) -> Verdict:
-    """The gate's answer for a version, whether or not a release is open."""
+    """The gate's answer for a version whose release is open or live.
+
+    A release that was rejected or withdrawn, or whose promotion has ended, permits nothing any more, however many votes
+    it once had.
+    """
     release = release_of(model_version, environment, slot)
+    nothing = no_release(model_version.model.name, model_version.number, environment.name)
     if release is None:
-        return no_release(model_version.model.name, model_version.number, environment.name)
+        return nothing
+    if ReleaseClosure.objects.filter(release=release).exists() and not is_live(model_version, environment, slot):
+        return Verdict([*nothing.requirements, *ask(release).requirements])
     return ask(release)
+
+
+def is_live(model_version: ModelVersion, environment: Environment, slot: str = Slot.CHAMPION) -> bool:
+    """Whether a version serves there now."""
+    return LiveSlot.objects.filter(
+        environment=environment, slot=slot, promotion__release__model_version=model_version
+    ).exists()
 
 
 def active_policy_version(release: Release) -> PolicyVersion | None:

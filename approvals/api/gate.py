@@ -11,8 +11,8 @@ from rest_framework.response import Response
 from approvals.api.policies import environment_named
 from approvals.api.serializers_promotions import GateAnswerSerializer, GateQuery, LiveAnswerSerializer, LiveQuery
 from approvals.gate.gate import ask
-from approvals.models import LiveSlot, Promotion, RequirementKind
-from approvals.queries import live, may_be_promoted, release_of, versions_with_digest
+from approvals.models import Promotion, RequirementKind
+from approvals.queries import is_live, live, may_be_promoted, release_of, versions_with_digest
 from governance.api.principals import namespace_of
 from governance.api.views import ApiView, readable
 from governance.errors import Conflict, GateClosed, Missing
@@ -40,18 +40,15 @@ class GateView(ApiView):
         environment, slot = environment_named(asked["environment"]), asked["slot"]
         release = release_of(version, environment, slot)
         verdict = may_be_promoted(version, environment, slot)
-        serving = LiveSlot.objects.filter(
-            environment=environment, slot=slot, promotion__release__model_version=version
-        ).exists()
         requirements = [r.as_dict() for r in verdict.requirements]
-        if asked["enforce"] and not verdict.allowed and not serving:
+        if asked["enforce"] and not verdict.allowed:
             raise GateClosed(
                 _("The gate is closed. Missing: %(keys)s.") % {"keys": ", ".join(r.key for r in verdict.missing)},
                 requirements=requirements, params={"release": release.pk if release else None},
             )  # fmt: skip
         answer = {
             "allowed": verdict.allowed,
-            "live": serving,
+            "live": is_live(version, environment, slot),
             "namespace": version.model.namespace.name,
             "model": version.model.name,
             "version": version.number,

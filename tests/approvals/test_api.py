@@ -7,6 +7,8 @@ import pytest
 from django.utils import timezone
 
 from approvals.models import Finding, Promotion, SignOff
+from governance.unit_of_work import recorded_action
+from lineage.models import TermsWithdrawal
 from tests.approvals.world import PURPOSE, World, signature
 from tests.cast import PASSWORD
 
@@ -76,6 +78,37 @@ def test_the_gate_answers_before_anyone_asked_and_enforces_on_demand(w: World, a
     assert {r["key"] for r in closed.json()["requirements"]} == set(rows)
     by_digest = api("pipeline").get(f"/api/v1/gate?digest=sha256:{w.version.digest_value}&environment=production")
     assert by_digest.data["release"] == answer.data["release"] or by_digest.data["version"] == w.version.number
+
+
+def test_a_release_that_is_over_permits_nothing(w: World, api: Api, signed_in: Api) -> None:
+    """What was rejected, or suspended after its promotion, must not pass a pipeline's step on the votes it once had."""
+    w.policy(OPEN)
+    question = f"/api/v1/gate?model={w.model.name}&version={w.version.number}&environment=production&enforce=true"
+
+    def answer() -> tuple[int, list[str]]:
+        given = api("pipeline").get(question)
+        return given.status_code, [r["reason"] for r in given.json()["requirements"]]
+
+    release = w.release()
+    assert answer() == (200, ["artifact-met"])
+    risk = signed_in("risk")
+    assert post(risk, f"releases/{release.pk}/close", {"kind": "rejected", "reason": "No"}).status_code == 201
+    assert answer() == (409, ["no-release", "artifact-met"])
+    promotion = sent(api("pipeline"), "promotions", {"release": w.release().pk}).data["id"]
+    assert answer() == (200, ["artifact-met"])
+    assert post(risk, f"promotions/{promotion}/end", {"kind": "suspended", "reason": "No"}).status_code == 201
+    assert answer() == (409, ["no-release", "artifact-met"])
+
+
+def test_enforcing_asks_the_facts_anew_while_a_version_is_live(w: World, api: Api, signed_in: Api) -> None:
+    w.policy({"key": "terms", "kind": "terms"})
+    sent(api("pipeline"), "promotions", {"release": w.release().pk})
+    question = f"/api/v1/gate?model={w.model.name}&version={w.version.number}&environment=production"
+    assert api("pipeline").get(f"{question}&enforce=true").status_code == 200
+    with recorded_action(actor=w.cast.steward, reason="Consent withdrawn"):
+        TermsWithdrawal.objects.create(terms=w.terms["source"], reason="Consent withdrawn")
+    assert api("pipeline").get(question).data["live"]
+    assert api("pipeline").get(f"{question}&enforce=true").status_code == 409
 
 
 def test_a_release_is_opened_once(w: World, api: Api) -> None:
