@@ -52,7 +52,9 @@ def test_the_story_goes_as_it_must(home: Home) -> None:
     assert demo.returncode == 0, said
     assert re.search(r"^All \d+ steps went as they must", said, re.MULTILINE), said
     assert "\x1b[" not in said, "colours are for a person who watches"
-    assert all(len(line) <= 100 for line in said.splitlines() if str(home.path) not in line)
+    # The story's own lines are indented; what the supervisor says beside them may hold a path of any length.
+    too_long = [line for line in said.splitlines() if line.startswith("  ") and len(line) > 100]
+    assert [line for line in too_long if str(home.path) not in line] == []
     written = home.path / "demo.env"
     assert stat.S_IMODE(written.stat().st_mode) == 0o600
     lines = written.read_text(encoding="utf-8").splitlines()

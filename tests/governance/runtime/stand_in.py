@@ -81,6 +81,10 @@ STAND_IN = {
 def make_project(folder: Path) -> Path:
     """Write the stand-in project into a folder that is not there yet."""
     shutil.copytree(PROJECT / "governance" / "runtime", folder / "governance" / "runtime")
+    # The supervisor makes the log's key; these modules are what it takes, and they import no Django.
+    (folder / "governance" / "ledger").mkdir()
+    for name in ("__init__.py", "keys.py", "note.py", "verifier.py"):
+        shutil.copy(PROJECT / "governance" / "ledger" / name, folder / "governance" / "ledger" / name)
     for name, text in STAND_IN.items():
         (folder / name).write_text(textwrap.dedent(text), encoding="utf-8")
     return folder
