@@ -9,6 +9,13 @@ END $$;
 CREATE OR REPLACE FUNCTION muniment.this_transaction() RETURNS bigint LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$ SELECT pg_current_xact_id()::text::bigint $$;
 
+-- Whether a row was written by this very transaction. Transaction ids begin anew in another cluster: after a restore one
+-- could be waited for, so the row must also be no older than the transaction.
+CREATE OR REPLACE FUNCTION muniment.written_here(written_in bigint, recorded_at timestamptz) RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT written_in = muniment.this_transaction() AND recorded_at >= transaction_timestamp()
+$$;
+
 -- Queue at a release and lock its row, as everyone does who records something about it.
 CREATE OR REPLACE FUNCTION muniment.lock_release(release bigint) RETURNS void LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp AS $$

@@ -21,7 +21,7 @@ CREATE OR REPLACE FUNCTION muniment.check_criterion() RETURNS trigger LANGUAGE p
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF NOT EXISTS (SELECT 1 FROM public.approvals_plan
-                 WHERE id = NEW.plan_id AND written_in = muniment.this_transaction()) THEN
+                 WHERE id = NEW.plan_id AND muniment.written_here(written_in, recorded_at)) THEN
     PERFORM muniment.refuse('MU003', 'plan-locked', 'This plan is locked: its criteria came with it.',
       'Record a new plan; evidence measured after it can count.');
   END IF;
@@ -82,7 +82,7 @@ DECLARE
   v_namespace bigint;
 BEGIN
   SELECT namespace_id INTO v_namespace FROM public.approvals_evidence
-    WHERE id = NEW.evidence_id AND written_in = muniment.this_transaction();
+    WHERE id = NEW.evidence_id AND muniment.written_here(written_in, recorded_at);
   IF NOT FOUND THEN
     PERFORM muniment.refuse('MU003', 'evidence-recorded', 'This evidence is recorded: its values came with it.',
       'Report a new item of evidence.');

@@ -55,7 +55,7 @@ CREATE OR REPLACE FUNCTION muniment.check_requirement() RETURNS trigger LANGUAGE
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF NOT EXISTS (SELECT 1 FROM public.approvals_policyversion
-                 WHERE id = NEW.policy_version_id AND written_in = muniment.this_transaction()) THEN
+                 WHERE id = NEW.policy_version_id AND muniment.written_here(written_in, recorded_at)) THEN
     PERFORM muniment.refuse('MU003', 'policy-version-final', 'A policy version is final: its requirements came with it.',
       'Write a new version.');
   END IF;

@@ -120,3 +120,31 @@ def test_A42_a_plan_takes_no_criterion_and_evidence_no_value_once_recorded(w: Wo
             " VALUES (%s, 9, 'more', 'artifact', '', '{}', '{}')",
             [policy.pk],
         )
+
+
+def test_A93_after_a_restore_a_transaction_of_the_same_number_adds_nothing(w: World, raw: Raw) -> None:
+    """Another cluster counts transactions anew: one could be waited for whose number a plan was written under."""
+    plan, version = w.plan(), w.policy(OPEN)
+    owner, app = raw("superuser"), raw("app")
+    with app.transaction():
+        row = app.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()
+        assert row is not None
+        for table, what in (("plan", plan), ("policyversion", version)):
+            owner.execute(f"ALTER TABLE approvals_{table} DISABLE TRIGGER USER")  # type: ignore[arg-type]
+            owner.execute(
+                f"UPDATE approvals_{table} SET written_in = %s WHERE id = %s",  # type: ignore[arg-type]
+                [row[0], what.pk],
+            )
+            owner.execute(f"ALTER TABLE approvals_{table} ENABLE TRIGGER USER")  # type: ignore[arg-type]
+        with refuses("MU003", "plan-locked"), acting(app, w.cast.validator):
+            app.execute(
+                "INSERT INTO approvals_plancriterion (plan_id, metric, comparator, threshold, slice, dataset_role)"
+                " VALUES (%s, 'x', 'ge', 0, '', '')",
+                [plan.pk],
+            )
+        with refuses("MU003", "policy-version-final"), acting(app, w.cast.policy):
+            app.execute(
+                "INSERT INTO approvals_requirement (policy_version_id, position, key, kind, title, params, binds)"
+                " VALUES (%s, 9, 'x', 'artifact', '', '{}', '{}')",
+                [version.pk],
+            )
