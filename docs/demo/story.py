@@ -76,7 +76,8 @@ def closing(scene: Scene) -> None:
     tell.plain("The records stay. Look at them by hand (make run, if it does not run):")
     tell.plain(f"  {url}/releases/{scene.ids['challenger']}  waits for six signatures")
     tell.plain(f"  sign in as {', '.join(users[:3])},")
-    tell.plain(f"  {', '.join(users[3:])}; or to read all, {scene.variables['AUDITOR_USER']}")
+    tell.plain(f"  {', '.join(users[3:])}; or, to read all,")
+    tell.plain(f"  {scene.variables['AUDITOR_USER']}")
     tell.plain(f"  passwords and API keys: {home / 'demo.env'}")
 
 
