@@ -55,6 +55,13 @@ def test_A20_a_promotion_is_not_ended_before_it_begins(w: World, app: Connection
         app.execute(
             "INSERT INTO approvals_promotionend (promotion_id, kind, reason) VALUES (%s, 'retired', 'x')", [guess]
         )
+    with refuses("MU009", "no-such-promotion"), acting(app, w.cast.pipeline):  # the end is written first here as well
+        app.execute(
+            "WITH made AS (INSERT INTO approvals_promotion (release_id, model_id, environment_id, slot)"
+            " VALUES (%s, %s, %s, 'champion'))"
+            " INSERT INTO approvals_promotionend (promotion_id, kind, reason) VALUES (%s, 'retired', 'x')",
+            [release.pk, w.model.pk, release.environment_id, guess],
+        )
 
 
 def test_a_release_is_not_closed_before_it_is_opened(w: World, app: Connection) -> None:
