@@ -8,6 +8,7 @@ RETURNS TABLE (key text, kind text, status text, reason text, params jsonb, rest
 LANGUAGE plpgsql STABLE ROWS 12 SET search_path = pg_catalog, pg_temp
 SET "TimeZone" = 'UTC'  -- a session's own zone may put its clocks back by a fortnight: 90 days would last 104
 SET jit = off  -- compiling a plan takes longer than the whole answer
+SET plan_cache_mode = force_generic_plan  -- planning anew for each parameter costs more than the answer
 AS $$
 #variable_conflict use_column
 DECLARE
