@@ -22,9 +22,6 @@ CREATE TYPE muniment.gate_context AS (
   closure bigint[],        -- dataset versions, training and everything above
   ancestors bigint[],      -- model versions above, without itself
   datasets bigint[],       -- datasets of the closure
-  terms bigint[],          -- beside them: the newest terms begun, NULL where there are none
-  terms_in_force boolean[],
-  terms_withdrawn boolean[],
   makers bigint[],         -- persons who made the version
   involved bigint[],       -- makers, and persons who reported evidence on it
   votes jsonb,             -- live votes: [{id, requirement, key, person, vote, name, why, aspects}]
@@ -35,9 +32,9 @@ CREATE TYPE muniment.gate_context AS (
 CREATE OR REPLACE FUNCTION muniment.closure_limit() RETURNS integer LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$ SELECT 5000 $$;
 
--- Names qualified instead of a pinned path, so that the planner puts it in place: it is asked twenty times an answer.
-CREATE OR REPLACE FUNCTION muniment.digest_of(content jsonb) RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(content::pg_catalog.text, 'UTF8')), 'hex')
+CREATE OR REPLACE FUNCTION muniment.digest_of(content jsonb) RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT encode(sha256(convert_to(content::text, 'UTF8')), 'hex')
 $$;
 
 -- One gap, in a stable code with what Python needs to say it (approvals/gate/messages.py).
@@ -142,11 +139,6 @@ BEGIN
   c.training := muniment.training_of(c.model_version_id);
   SELECT coalesce(array_agg(DISTINCT dataset_id ORDER BY dataset_id), '{}') INTO c.datasets
     FROM public.lineage_datasetversion WHERE id = ANY (c.closure);
-  SELECT coalesce(array_agg(s.terms_id ORDER BY d.n), '{}'), coalesce(array_agg(s.in_force ORDER BY d.n), '{}'),
-         coalesce(array_agg(s.withdrawn ORDER BY d.n), '{}')
-    INTO c.terms, c.terms_in_force, c.terms_withdrawn
-    FROM unnest(c.datasets) WITH ORDINALITY AS d (id, n)
-    LEFT JOIN muniment.terms_standing(c.datasets, c.at) s ON s.dataset_id = d.id;
   SELECT coalesce(array_agg(DISTINCT x.person_id), '{}') INTO c.makers FROM muniment.contributors(c.model_version_id) x;
   c.involved := c.makers || muniment.reporters_on(c.model_version_id);
   c.votes := '[]';

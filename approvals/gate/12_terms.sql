@@ -96,16 +96,16 @@ BEGIN
     v_problems := v_problems || muniment.problem('training-data-missing', jsonb_build_object('model', c.model_name));
   END IF;
   FOR d IN
-    SELECT x.id, s.name, t.id AS terms, t.number, t.document_digest, t AS found, x.in_force, x.withdrawn,
+    SELECT s.id, s.name, t.id AS terms, t.number, t.document_digest, t AS found, x.in_force, x.withdrawn,
            -- Most terms permit the use plainly; only the others are gone through one by one.
            c.purpose = ANY (t.permitted_purposes) AND NOT c.purpose = ANY (t.forbidden_purposes)
              AND cardinality(t.forbidden_geographies) = 0
              AND (cardinality(t.permitted_geographies) = 0 OR t.permitted_geographies::text[] && v_over)
              AND t.legal_basis <> 'eu-gdpr:A6-1-a' AND t.storage_duration_days IS NULL AS plain
-    FROM unnest(c.datasets, c.terms, c.terms_in_force, c.terms_withdrawn) AS x (id, terms_id, in_force, withdrawn)
-    JOIN public.lineage_dataset s ON s.id = x.id
+    FROM public.lineage_dataset s
+    LEFT JOIN muniment.terms_standing(c.datasets, c.at) x ON x.dataset_id = s.id
     LEFT JOIN public.lineage_collectionterms t ON t.id = x.terms_id
-    ORDER BY x.id
+    WHERE s.id = ANY (c.datasets) ORDER BY s.id
   LOOP
     -- A withdrawal counts whatever its clock says: a clock set back must not hide it.
     IF d.in_force AND NOT d.withdrawn THEN

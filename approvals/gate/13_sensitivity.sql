@@ -17,8 +17,7 @@ BEGIN
   FOR v IN
     SELECT x.id, x.label, d.name, t.legal_basis, t.special_condition, a.id AS flag_id, a AS flag
     FROM public.lineage_datasetversion x JOIN public.lineage_dataset d ON d.id = x.dataset_id
-    LEFT JOIN unnest(c.datasets, c.terms, c.terms_in_force) AS s (dataset_id, terms_id, in_force)
-      ON s.dataset_id = d.id AND s.in_force
+    LEFT JOIN muniment.terms_standing(c.datasets, c.at) s ON s.dataset_id = d.id AND s.in_force
     LEFT JOIN public.lineage_collectionterms t ON t.id = s.terms_id
     LEFT JOIN muniment.flags_standing(c.closure) a ON a.dataset_version_id = x.id
     WHERE x.id = ANY (c.closure) ORDER BY x.id, a."column", a.category

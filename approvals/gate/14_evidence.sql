@@ -56,7 +56,6 @@ BEGIN
     JOIN public.governance_principal b ON b.id = e.recorded_by_id
     WHERE p.kind = p_params ->> 'plan_kind'
       AND e.id = ANY (v_items)
-    OFFSET 0  -- once an item: pulled up, the verdict would be worked out wherever it is named above
   ) i ORDER BY i.id DESC;
 END $$;
 

@@ -17,7 +17,7 @@ BEGIN
     WITH given AS MATERIALIZED (
       SELECT x.*, coalesce(p.responsible_id, p.id) AS person, g.principal_id AS granted_to, g.role,
              coalesce(g.on_behalf_of_id, p.responsible_id, p.id) AS same,
-             p.is_active AND p.kind = 'person' AS active, o.key, muniment.grant_digest(g) AS grant_digest
+             p.is_active AND p.kind = 'person' AS active, o.key
       FROM public.approvals_signoff x
       JOIN public.approvals_requirement o ON o.id = x.requirement_id
       JOIN public.governance_rolegrant g ON g.id = x.role_grant_id
@@ -26,7 +26,7 @@ BEGIN
         AND NOT EXISTS (SELECT 1 FROM public.approvals_signoffwithdrawal w WHERE w.sign_off_id = x.id)
     ), asked AS MATERIALIZED (
       SELECT r.id, r.key, r.params, r.binds::text[] || ARRAY['requirement'] AS binds,
-             muniment.requirement_digest(r) AS digest
+             muniment.requirement_digest(r.id) AS digest
       FROM public.approvals_requirement r
       WHERE r.policy_version_id = c.policy_version_id AND r.kind = 'signoff'
     ), seen AS MATERIALIZED (  -- reviewers mostly looked at the same evidence: each set is digested once
@@ -46,7 +46,7 @@ BEGIN
       WHERE s.bound ->> b.aspect IS DISTINCT FROM CASE b.aspect
         WHEN 'requirement' THEN q.digest
         WHEN 'evidence' THEN e.digest
-        WHEN 'role' THEN s.grant_digest
+        WHEN 'role' THEN muniment.grant_digest(s.role_grant_id)
         ELSE v_now ->> b.aspect END
     ) a);
 END $$;
