@@ -8,6 +8,7 @@ from typing import Any
 
 from approvals.actions.policies import check_requirements, write_version
 from approvals.models import Environment, Policy, PolicyPublication, PolicyVersion
+from approvals.responses import checked_responses
 from governance.accounts.models import Principal
 from governance.unit_of_work import action
 from lineage.models import RiskTier
@@ -82,6 +83,38 @@ EVIDENCE: dict[RiskTier, list[dict[str, Any]]] = {
 }
 
 
+def _response(fallback: str, hours: int = 0, confirm: str | None = None) -> dict[str, Any]:
+    return {"notice_hours": hours, "confirm": confirm, "fallback": fallback}
+
+
+#: What is done when a fact changes under what is live. The more a model decides about people, the sooner it stops. What
+#: decides about nobody (staging) keeps serving, flagged.
+RESPONSES: dict[RiskTier, dict[str, Any]] = {
+    RiskTier.HIGH: {
+        "terms_withdrawn": _response("last_good"),
+        "terms_narrowed": _response("last_good", 24, "compliance_officer"),
+        "flag_raised": _response("last_good", 72, "compliance_officer"),
+        "source_recalled": _response("last_good"),
+        "evidence_failed": _response("last_good", 72, "risk_manager"),
+        "finding_raised": _response("last_good", 24, "risk_manager"),
+        "review_overdue": _response("stop", 168, "risk_manager"),
+    },
+    RiskTier.MEDIUM: {
+        "terms_withdrawn": _response("last_good", 24, "compliance_officer"),
+        "terms_narrowed": _response("last_good", 72, "compliance_officer"),
+        "flag_raised": _response("last_good", 168, "data_steward"),
+        "source_recalled": _response("last_good"),
+        "evidence_failed": _response("last_good", 168, "risk_manager"),
+        "finding_raised": _response("last_good", 72, "risk_manager"),
+        "review_overdue": _response("stop", 336, "risk_manager"),
+    },
+    RiskTier.LOW: {
+        "terms_withdrawn": _response("last_good", 72, "compliance_officer"),
+        "source_recalled": _response("last_good", 24, "risk_manager"),
+    },
+}
+
+
 @action
 def load_default_policies(*, actor: Principal, reason: str) -> list[PolicyVersion]:
     """Make the default environments and publish the default policies, where absent. Under the owner's login.
@@ -98,7 +131,7 @@ def load_default_policies(*, actor: Principal, reason: str) -> list[PolicyVersio
             signatures = SIGNATURES[tier] if environment.live_traffic else []
             version = write_version(
                 environment, tier, None, check_requirements([*_facts(), *EVIDENCE[tier], *signatures]),
-                "Default of a first start",
+                "Default of a first start", checked_responses(RESPONSES[tier] if environment.live_traffic else {}),
             )  # fmt: skip
             PolicyPublication.objects.create(policy_version=version)
             made.append(version)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from approvals.models import Environment, Policy, PolicyPublication, PolicyVersion, Requirement, RequirementKind
 from approvals.policies import checked_binds, checked_params, contradicting
+from approvals.responses import checked_responses
 from governance import errors
 from governance.accounts.models import Namespace, Principal
 from governance.accounts.permissions import require
@@ -29,18 +30,21 @@ def write_policy_version(
     requirements: Sequence[Mapping[str, Any]],
     namespace: Namespace | None = None,
     summary: str = "",
+    responses: Mapping[str, Any] | None = None,
 ) -> PolicyVersion:
     """Write a version of the policy of a place; it is in force once another policy owner publishes it.
 
     Args:
         requirements: in order, each {key, kind, title, params, binds}; see `approvals/policies.py`.
         namespace: whose policy; None: everyone's without one of their own.
+        responses: what is done when a fact changes under a live model, per cause; see `approvals/responses.py`.
 
     Raises:
         errors.Forbidden: the actor is no policy owner there. errors.Invalid: naming the requirement that is wrong.
     """
     require(actor, Role.POLICY_OWNER, namespace=namespace)
-    return write_version(environment, risk_tier, namespace, check_requirements(requirements), summary)
+    asked, answers = check_requirements(requirements), checked_responses(responses or {})
+    return write_version(environment, risk_tier, namespace, asked, summary, answers)
 
 
 @action
@@ -107,9 +111,10 @@ def write_version(
     namespace: Namespace | None,
     requirements: Sequence[Mapping[str, Any]],
     summary: str,
+    responses: Mapping[str, Any],
 ) -> PolicyVersion:
     """Record a policy version with its checked requirements; the running action is whose act it is."""
     policy, _created = Policy.objects.get_or_create(environment=environment, risk_tier=risk_tier, namespace=namespace)
-    version = PolicyVersion.objects.create(policy=policy, summary=summary)
+    version = PolicyVersion.objects.create(policy=policy, summary=summary, responses=dict(responses))
     Requirement.objects.bulk_create(Requirement(policy_version=version, **one) for one in requirements)
     return version

@@ -61,8 +61,8 @@ class PolicySerializer(StrictModelSerializer):
     class Meta:
         model = PolicyVersion
         fields = (
-            *("id", "namespace", "environment", "risk_tier", "number", "summary", "requirements", "published_at"),
-            *("recorded_at", "recorded_by"),
+            *("id", "namespace", "environment", "risk_tier", "number", "summary", "requirements", "responses"),
+            *("published_at", "recorded_at", "recorded_by"),
         )
         read_only_fields = fields
 
@@ -80,6 +80,10 @@ class PolicyWriteSerializer(WriteSerializer):
     environment = NameField()
     risk_tier = serializers.ChoiceField(choices=RiskTier.choices)
     summary = TextField(required=False, default="", allow_blank=True)
+    responses = ExactJSONField(
+        kind=dict, required=False, default=dict,
+        help_text=_("What is done when a fact changes under a live model: cause -> {notice_hours, confirm, fallback}."),
+    )  # fmt: skip
     requirements = RequirementWriteSerializer(many=True, min_length=1, max_length=100)  # type: ignore[call-arg]  # passed on to the list's serializer
 
 

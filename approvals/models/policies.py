@@ -79,6 +79,12 @@ class PolicyVersion(BornFinalModel):
     )
     number = NumberedField(_("number"), blank=True, editable=False, help_text=_("1, 2, 3… per policy."))
     summary = models.TextField(_("summary"), blank=True, help_text=_("What it asks and why, for people."))
+    responses = models.JSONField(
+        _("responses"),
+        default=dict,
+        blank=True,
+        help_text=_("What is done when a fact changes under a live model: cause -> {notice_hours, confirm, fallback}."),
+    )
     written_in = TransactionField(_("transaction"), blank=True, editable=False)
 
     class Meta:
