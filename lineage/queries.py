@@ -1,5 +1,6 @@
 """Reading facts: what an actor may see, and how records hang together. The gate asks the same SQL functions."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
@@ -14,6 +15,21 @@ from lineage.digests import Digest
 from lineage.models import CollectionTerms, Dataset, DatasetVersion, Model, ModelVersion, Run, SensitivityFlag
 
 R = TypeVar("R", bound=GovernedModel)
+
+
+class Problem(NamedTuple):
+    """What stands against a use: a stable reason code of the gate's, and what it takes to say it."""
+
+    reason: str
+    params: dict[str, Any]
+
+
+class Use(NamedTuple):
+    """Whether data may be used. `until`: from when on it is known not to be; None: no such moment is on record."""
+
+    allowed: bool
+    until: datetime | None
+    problems: list[Problem]
 
 
 class Node(NamedTuple):
@@ -96,6 +112,35 @@ def terms_in_force(of: Dataset, at: datetime | None = None) -> CollectionTerms |
     """The terms in force at a moment, now when left out."""
     rows = _rows("SELECT muniment.terms_in_force(%s, coalesce(%s, clock_timestamp()))", [of.pk, at])
     return CollectionTerms.objects.filter(pk=rows[0][0]).first() if rows[0][0] else None
+
+
+def newest_version(of: Dataset, label: str | None = None) -> DatasetVersion | None:
+    """The newest version of a dataset, or of those with a label."""
+    versions = DatasetVersion.objects.filter(dataset=of, **({} if label is None else {"label": label}))
+    return versions.order_by("-pk").first()
+
+
+def use(of: Dataset, version: DatasetVersion | None, *, purpose: str, places: Sequence[str]) -> Use:
+    """Whether terms permit using a dataset, and everything a version of it was made from, for a purpose.
+
+    Args:
+        version: whose sources count too; None: the dataset has none yet.
+        purpose: dpv:Name. places: ISO 3166 codes or blocs where the model is to decide.
+
+    Raises:
+        errors.Invalid: more than 50,000 records upstream.
+    """
+    rows = _rows(
+        "SELECT p.problems, CASE WHEN p.problems = '[]' THEN muniment.use_until(d.ids, a.purpose, a.places, a.at) END"
+        " FROM (SELECT %s::bigint AS dataset, %s::bigint AS version, %s::text AS purpose, %s::text[] AS places,"
+        "       clock_timestamp() AS at) a"
+        " CROSS JOIN LATERAL (SELECT ARRAY[a.dataset] || coalesce(muniment.datasets_above(a.version), '{}') AS ids) d"
+        " CROSS JOIN LATERAL (SELECT muniment.use_problems(d.ids, a.purpose, a.places, a.at) AS problems) p",
+        [of.pk, version.pk if version else None, purpose, list(places)],
+    )
+    problems, until = rows[0]
+    found = json.loads(problems)
+    return Use(allowed=found == [], until=until, problems=[Problem(p["reason"], p["params"]) for p in found])
 
 
 def flags_in_force(version: DatasetVersion) -> list[SensitivityFlag]:

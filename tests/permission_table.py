@@ -91,6 +91,7 @@ GET: dict[str, Row] = {
         query=lambda things: {"model": "scoring", "version": "1", "environment": "production", "namespace": "retail"},
     ),
     "api/v1/live": Row(READERS, NOBODY, query=lambda things: {"model": "scoring", "environment": "production"}),
+    "api/v1/use": Row(READERS, _HIDDEN, query=lambda _things: {"dataset": "raw", "purpose": "dpv:CreditChecking"}),
 }
 
 POST: dict[str, Row] = {

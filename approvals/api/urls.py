@@ -7,6 +7,7 @@ from approvals.api.findings import FindingViewSet
 from approvals.api.gate import GateView, LiveView
 from approvals.api.policies import EnvironmentViewSet, PolicyViewSet
 from approvals.api.releases import PromotionViewSet, ReleaseViewSet, SignOffViewSet
+from approvals.api.use import UseView
 from governance.api.routers import collection_urls
 
 urlpatterns = [
@@ -22,4 +23,5 @@ urlpatterns = [
     ),
     path("gate", GateView.as_view(), name="gate"),
     path("live", LiveView.as_view(), name="live"),
+    path("use", UseView.as_view(), name="use"),
 ]

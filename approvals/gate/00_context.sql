@@ -37,12 +37,6 @@ SET search_path = pg_catalog, pg_temp AS $$
   SELECT encode(sha256(convert_to(content::text, 'UTF8')), 'hex')
 $$;
 
--- One gap, in a stable code with what Python needs to say it (approvals/gate/messages.py).
-CREATE OR REPLACE FUNCTION muniment.problem(reason text, params jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp AS $$
-  SELECT jsonb_build_object('reason', reason, 'params', params)
-$$;
-
 -- The answer to a requirement: met, or its first gap with the others beside it. NULL where a list is NULL: an ERROR.
 CREATE OR REPLACE FUNCTION muniment.answered(met text, met_params jsonb, problems jsonb, rests_on jsonb)
 RETURNS muniment.gate_answer LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

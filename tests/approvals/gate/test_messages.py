@@ -10,7 +10,8 @@ from approvals.gate import messages
 from approvals.gate.messages import VOTE_WORDINGS, WORDINGS, message, roles_that_can
 from governance.accounts.roles import Role
 
-SQL = sorted(Path(messages.__file__).parent.glob("*.sql"))
+GATE = Path(messages.__file__).parent
+SQL = [*sorted(GATE.glob("*.sql")), GATE.parents[1] / "lineage" / "sql" / "32_use.sql"]
 LITERAL = re.compile(r"'([a-z]+(?:-[a-z]+)+)'")
 #: Hyphenated literals of the gate's SQL that are no reasons: codes of raised errors, and why a vote does not count.
 NOT_REASONS = {"closure-too-large", "threshold-not-finite", *VOTE_WORDINGS}
