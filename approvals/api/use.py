@@ -41,21 +41,20 @@ class UseQuery(FilterSerializer):
 
     def validate_purpose(self, given: str) -> str:
         """A term, by itself or its full IRI."""
-        return self._read(vocabularies.token, given, field="purpose", known=vocabularies.PURPOSES)
+        try:
+            return vocabularies.token(given, field="purpose", known=vocabularies.PURPOSES)
+        except errors.Invalid as refusal:
+            raise serializers.ValidationError(refusal.errors["purpose"]) from None
 
     def validate_place(self, given: str) -> list[str]:
         """Codes."""
         codes = given.split(",")
         if len(codes) > PLACES:
             raise serializers.ValidationError(_now("Give %(most)d places at most.") % {"most": PLACES})
-        return self._read(vocabularies.geographies, codes, field="place")
-
-    @staticmethod
-    def _read(reader: Any, given: Any, *, field: str, **more: Any) -> Any:
         try:
-            return reader(given, field=field, **more)
+            return vocabularies.geographies(codes, field="place")
         except errors.Invalid as refusal:
-            raise serializers.ValidationError(refusal.errors[field]) from None
+            raise serializers.ValidationError(refusal.errors["place"]) from None
 
 
 class UseProblemSerializer(serializers.Serializer[Any]):
@@ -119,7 +118,7 @@ class UseView(ApiView):
         elif self.principal.home_namespace_id is not None:
             home = named.filter(namespace=self.principal.home_namespace_id)
             named = home if home.exists() else named
-        found = list(named[:2])
+        found: list[Dataset] = list(named[:2])
         if not found:
             raise errors.Missing(_now("No such dataset, or none that you may read."))
         if len(found) > 1:
