@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     DateTimeField = models.DateTimeField[Any, Any]
     ForeignKey = models.ForeignKey[Any, Any]
     PositiveIntegerField = models.PositiveIntegerField[Any, Any]
+    BooleanField = models.BooleanField[Any, Any]
 else:
-    DateTimeField, ForeignKey, PositiveIntegerField = (
+    BooleanField, DateTimeField, ForeignKey, PositiveIntegerField = (
+        models.BooleanField,
         models.DateTimeField,
         models.ForeignKey,
         models.PositiveIntegerField,
@@ -34,5 +36,11 @@ class RecordedByField(ForeignKey):
 
 class NumberedField(PositiveIntegerField):
     """A number that a trigger gives, one by one under its root (terms of a dataset, versions of a model)."""
+
+    db_returning = True
+
+
+class DeterminedField(BooleanField):
+    """A yes or no that a trigger works out from the row and the rows before it."""
 
     db_returning = True

@@ -111,6 +111,8 @@ class CollectionTermsSerializer(StrictModelSerializer):
             "storage_duration_days",
             "effective_from",
             "effective_to",
+            "narrows",
+            "epoch",
             "withdrawal",
             *RECORDED,
         )
@@ -143,6 +145,8 @@ class SensitivityFlagSerializer(StrictModelSerializer):
             "assessment",
             "supersedes",
             "propagated_from",
+            "raises",
+            "epoch",
             *RECORDED,
         )
 

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from governance.history.fields import DeterminedField, NumberedField
 from governance.history.models import BornFinalModel
 from lineage.models.datasets import DatasetVersion
 from lineage.models.fields import TOKEN_PATTERN
@@ -145,6 +146,22 @@ class SensitivityFlag(BornFinalModel):
         blank=True,
         verbose_name=_("propagated from"),
         help_text=_("The flag upstream that this one follows from [OL columnLineage]."),
+    )
+    raises = DeterminedField(
+        _("raises"),
+        blank=True,
+        editable=False,
+        default=False,
+        help_text=_("Whether it says more or worse than the answer before, worked out by the database."),
+    )
+    epoch = NumberedField(
+        _("epoch"),
+        blank=True,
+        editable=False,
+        default=0,
+        help_text=_(
+            "How many answers on this version raised something so far; votes bound to privacy hold within one."
+        ),
     )
 
     class Meta:

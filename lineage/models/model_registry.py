@@ -96,6 +96,13 @@ class Model(GovernedModel):
         blank=True,
         help_text=_("ISO 3166 codes or blocs where it decides [D&TA processing geography]."),
     )
+    use_epoch = NumberedField(
+        _("epoch of use"),
+        blank=True,
+        editable=False,
+        default=1,
+        help_text=_("Grows by one when purpose, tier or places change; votes bound to use hold within one."),
+    )
 
     class Meta:
         verbose_name = _("model")

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from governance.history.fields import NumberedField
+from governance.history.fields import DeterminedField, NumberedField
 from governance.history.models import BornFinalModel
 from lineage.models.datasets import Dataset
 from lineage.models.fields import TOKEN_PATTERN
@@ -149,6 +149,20 @@ class CollectionTerms(BornFinalModel):
     effective_from = models.DateTimeField(_("in force from"), help_text=_("First moment they hold."))
     effective_to = models.DateTimeField(
         _("in force until"), null=True, blank=True, help_text=_("First moment they hold no more; blank: no end.")
+    )
+    narrows = DeterminedField(
+        _("narrows"),
+        blank=True,
+        editable=False,
+        default=False,
+        help_text=_("Whether they permit less than the terms before, worked out by the database."),
+    )
+    epoch = NumberedField(
+        _("epoch"),
+        blank=True,
+        editable=False,
+        default=1,
+        help_text=_("Grows by one with terms that narrow and never shrinks; votes bound to privacy hold within one."),
     )
 
     class Meta:

@@ -24,11 +24,15 @@ CREATE OR REPLACE FUNCTION muniment.terms_rules() RETURNS trigger LANGUAGE plpgs
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_field text;
+  v_before public.lineage_collectionterms%ROWTYPE;
 BEGIN
   PERFORM muniment.lock_roots(ARRAY['dataset'], ARRAY[NEW.dataset_id], true);
   NEW.recorded_at := clock_timestamp();
-  NEW.number := 1 + coalesce(
-    (SELECT max(t.number) FROM public.lineage_collectionterms t WHERE t.dataset_id = NEW.dataset_id), 0);
+  SELECT t.* INTO v_before FROM public.lineage_collectionterms t WHERE t.dataset_id = NEW.dataset_id
+    ORDER BY t.number DESC LIMIT 1;
+  NEW.number := 1 + coalesce(v_before.number, 0);
+  NEW.narrows := v_before.id IS NOT NULL AND muniment.terms_narrow(v_before, NEW);
+  NEW.epoch := coalesce(v_before.epoch, 1) + NEW.narrows::integer;
   -- Only the first terms come with the data: else the next run of a pipeline would bring back what a steward withdrew.
   IF NEW.number > 1 AND NOT (muniment.is_person(muniment.actor_id()) AND muniment.holds_role(
       muniment.actor_id(), ARRAY['data_steward', 'compliance_officer'],
@@ -71,6 +75,23 @@ BEGIN
   RETURN NEW;
 END $$;
 
+-- Whether an answer says more or worse than the one before it (NULL: there was none). Nobody is told anything new by
+-- the same answer again, by a milder one, or by who assessed it.
+CREATE OR REPLACE FUNCTION muniment.flag_raises(old public.lineage_sensitivityflag, new public.lineage_sensitivityflag)
+RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_treatments text[] := '{none,masked,pseudonymised}';  -- dropped and anonymised data is no personal data any more
+BEGIN
+  IF new.present = 'no' THEN
+    RETURN false;
+  END IF;
+  RETURN old.id IS NULL OR old.present <> new.present
+    OR (new.special_category AND NOT old.special_category)
+    OR (new.excluded_from_training AND NOT old.excluded_from_training)
+    OR NOT new.regulation_sets <@ old.regulation_sets OR NOT new.data_subjects <@ old.data_subjects
+    OR coalesce(array_position(v_treatments, new.treatment::text), 4) < coalesce(array_position(v_treatments, old.treatment::text), 4);
+END $$;
+
 -- A machine may raise a flag; only a data steward makes one milder.
 CREATE OR REPLACE FUNCTION muniment.flag_rules() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -94,6 +115,9 @@ BEGIN
       DETAIL = 'flag-overtaken', TABLE = TG_TABLE_NAME, HINT = 'Try again.';
   END IF;
   NEW.supersedes_id := v_before.id;
+  NEW.raises := muniment.flag_raises(v_before, NEW);
+  NEW.epoch := NEW.raises::integer + coalesce(
+    (SELECT max(f.epoch) FROM public.lineage_sensitivityflag f WHERE f.dataset_version_id = NEW.dataset_version_id), 0);
   IF NOT muniment.all_match(NEW.data_subjects, muniment.token_pattern())
      OR NOT muniment.all_match(NEW.regulation_sets, '.') OR jsonb_typeof(NEW.treatment_parameters) <> 'object' THEN
     RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'flag-lists', TABLE = TG_TABLE_NAME,
@@ -171,6 +195,11 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'model-lists', TABLE = TG_TABLE_NAME,
       MESSAGE = 'Geographies are ISO 3166 codes, each once; risk answers are an object.', HINT = 'Correct them.';
   END IF;
+  -- The tier stands by now: triggers fire in order of their names.
+  NEW.use_epoch := CASE WHEN TG_OP = 'INSERT' THEN 1 ELSE OLD.use_epoch
+    + (NEW.intended_purpose <> OLD.intended_purpose OR NEW.risk_tier <> OLD.risk_tier
+       OR NOT (NEW.deployment_geography <@ OLD.deployment_geography
+               AND OLD.deployment_geography <@ NEW.deployment_geography))::integer END;
   RETURN NEW;
 END $$;
 
