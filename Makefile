@@ -4,7 +4,8 @@
 SHELL := /bin/sh
 VENV := .venv
 PYTHON := $(VENV)/bin/python
-READY := $(VENV)/.ready
+# The command for pipelines; the installation writes it last.
+READY := $(VENV)/bin/muniment
 SOURCES := manage.py governance lineage approvals tests $(wildcard bench docs/demo)
 TEST_PROCESSES ?= 2
 
@@ -58,7 +59,7 @@ clean: ## remove the virtual environment and caches; never the records in MUNIME
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find governance lineage approvals tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamp comes last, so that an interrupted installation is done again.
+# The command comes last, so that an interrupted installation is done again.
 $(READY): requirements.txt requirements-dev.txt
 	@found=; for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 		if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$name; break; fi; done; \
@@ -72,4 +73,5 @@ $(READY): requirements.txt requirements-dev.txt
 	@env -u PIP_USER -u PIP_TARGET -u PYTHONPATH $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input \
 		--require-hashes -r requirements.txt -r requirements-dev.txt
 	@$(PYTHON) -c 'import pathlib, site; pathlib.Path(site.getsitepackages()[0], "muniment.pth").write_text("$(CURDIR)\n")'
-	@touch $@
+	@printf '#!/bin/sh\nexec "%s" -I "%s" "$$@"\n' "$(CURDIR)/$(PYTHON)" "$(CURDIR)/governance/client/muniment.py" > $@
+	@chmod +x $@

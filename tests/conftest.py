@@ -88,6 +88,15 @@ def api(cast: Cast) -> Callable[[str], Any]:
 
 
 @pytest.fixture
+def served(own_database: str, cast: Cast) -> Iterator[str]:
+    """The address of the product, on the test's own database."""
+    from tests.serving import product, serving
+
+    with serving(product()) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
 def signed_in(cast: Cast) -> Callable[[str], Any]:
     """A browser of a member of the cast, signed in: signed_in("risk").get("/")."""
     from django.test import Client

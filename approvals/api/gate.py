@@ -1,8 +1,13 @@
 """The two questions: may it be promoted, and what serves."""
 
+import hashlib
+import json
 from typing import Any
 
+from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.cache import get_conditional_response
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -31,7 +36,7 @@ class GateView(ApiView):
     collection = "gate"
 
     @extend_schema(parameters=[GateQuery], responses={200: GateAnswerSerializer})
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """The gate's answer for a version, requirement by requirement. `enforce=true` answers 409 when closed."""
         query = GateQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
@@ -57,7 +62,7 @@ class GateView(ApiView):
             "release": release.pk if release else None,
             "requirements": requirements,
         }
-        return Response(GateAnswerSerializer(answer).data)
+        return _unless_known(request, Response(GateAnswerSerializer(answer).data))
 
     def _version(self, asked: dict[str, Any]) -> ModelVersion:
         """The version meant. Raises Missing where there is none to read, Conflict where several are meant."""
@@ -77,6 +82,14 @@ class GateView(ApiView):
         if len(found) > 1:
             raise Conflict(_("Several versions are meant. Name the namespace, or model and version."))
         return found[0]
+
+
+def _unless_known(request: Request, response: Response) -> HttpResponseBase:
+    """The answer with its ETag; 304 for whoever has it already, as `muniment wait` has, which asks on and on."""
+    shown = json.dumps(response.data, sort_keys=True, default=str) + (get_language() or "")
+    etag = f'"{hashlib.sha256(shown.encode()).hexdigest()[:32]}"'
+    response["ETag"] = etag
+    return get_conditional_response(request._request, etag=etag, response=response) or response
 
 
 class LiveView(ApiView):
