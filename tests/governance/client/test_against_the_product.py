@@ -154,8 +154,8 @@ def test_a_refusal_stops_the_manifest_and_names_record_and_field(w: World, pipel
 def test_options_register_the_common_case_with_receipts_as_json(w: World, pipeline: Pipeline, tmp_path: Path) -> None:
     (tmp_path / "loans.csv").write_text("1,1\n", encoding="utf-8")
     (tmp_path / "model.bin").write_bytes(b"weights")
-    options = ("--dataset", "loans", "--label", "2025", "--data", "loans.csv", "--run", "r-1", "--job", "train")
-    options += ("--model", "scoring", "--artifact", "model.bin", "--release-to", "production", "--namespace", "retail")
+    options = ["--dataset", "loans", "--label", "2025", "--data", "loans.csv", "--run", "r-1", "--job", "train"]
+    options += ["--model", "scoring", "--artifact", "model.bin", "--release-to", "production", "--namespace", "retail"]
     done = pipeline.run("register", *options, "--json")
     assert done.returncode == 0, done.stderr
     made = {one["kind"]: one for one in json.loads(done.stdout)["registered"]}
