@@ -22,9 +22,9 @@ BEGIN
          OR cardinality(old.permitted_storage_geographies) > 0
             AND muniment.lie_within(old.permitted_storage_geographies, new.permitted_storage_geographies))
     AND muniment.lie_within(new.forbidden_storage_geographies, old.forbidden_storage_geographies)
-    AND (new.storage_duration_days IS NULL
-         OR new.effective_from + make_interval(days => new.storage_duration_days)
-            >= old.effective_from + make_interval(days => old.storage_duration_days)) IS TRUE
+    AND (muniment.kept_until(new.effective_from, new.storage_duration_days) IS NULL
+         OR muniment.kept_until(new.effective_from, new.storage_duration_days)
+            >= muniment.kept_until(old.effective_from, old.storage_duration_days)) IS TRUE
     AND coalesce(new.effective_to, 'infinity') >= coalesce(old.effective_to, 'infinity')
     AND new.licence = old.licence AND new.controller = old.controller
     AND new.legal_basis = old.legal_basis AND new.special_condition = old.special_condition
