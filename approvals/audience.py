@@ -6,9 +6,10 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.fields.json import KT
 
-from approvals.models import Promotion, Release, Requirement, RequirementKind
+from approvals.models import Policy, Promotion, Release, Requirement, RequirementKind
 from governance.accounts.models import Principal, RoleGrant
 from governance.accounts.permissions import in_force
+from governance.accounts.roles import Role
 from lineage.models import Dataset
 
 
@@ -19,8 +20,8 @@ def may_sign(release: Release) -> QuerySet[Principal]:
     """
     model = release.model_version.model
     active = _ids(
-        "SELECT muniment.active_policy_version(%s, %s, %s)",
-        [release.environment_id, model.risk_tier, model.namespace_id],
+        "SELECT muniment.active_policy_version(%s, %s, %s, %s)",
+        [release.environment_id, model.risk_tier, model.namespace_id, release.slot],
     )
     asked = Requirement.objects.filter(policy_version__in=active, kind=RequirementKind.SIGNOFF)
     involved = _ids("SELECT person_id FROM muniment.involved(%s)", [release.model_version_id])
@@ -31,6 +32,16 @@ def may_sign(release: Release) -> QuerySet[Principal]:
     )
     people = Principal.objects.filter(kind=Principal.Kind.PERSON, grants__in=grants).exclude(pk__in=involved)
     return people.distinct()
+
+
+def policy_owners(policy: Policy) -> QuerySet[Principal]:
+    """Who may write and publish the policy of a place."""
+    held = RoleGrant.objects.filter(in_force(), Q(namespace=policy.namespace_id) | Q(namespace=None))
+    if policy.namespace_id is None:
+        held = RoleGrant.objects.filter(in_force(), namespace=None)
+    return Principal.objects.filter(
+        kind=Principal.Kind.PERSON, pk__in=held.filter(role=Role.POLICY_OWNER).values("principal")
+    )
 
 
 def live_downstream(dataset: Dataset) -> QuerySet[Promotion]:

@@ -83,8 +83,8 @@ def active_policy_version(release: Release) -> PolicyVersion | None:
     with connection.cursor() as cursor:
         # Read the tier anew: the caller's instance may be older than the last change of it.
         cursor.execute(
-            "SELECT muniment.active_policy_version(%s, risk_tier, namespace_id) FROM lineage_model WHERE id = %s",
-            [release.environment_id, model.pk],
+            "SELECT muniment.active_policy_version(%s, risk_tier, namespace_id, %s) FROM lineage_model WHERE id = %s",
+            [release.environment_id, release.slot, model.pk],
         )
         row = cursor.fetchone()
     return PolicyVersion.objects.select_related("policy").filter(pk=row[0]).first() if row else None

@@ -7,6 +7,8 @@
 | promotion.live | {"promotion": id} | the model's owners, and who signed |
 | promotion.ended | {"promotion": id} | the model's owners, unless superseded |
 | terms.withdrawn | {"terms": id} | the dataset's steward and owner, the owners of what is live downstream |
+| policy.margin | {"publication": id, "namespace": id} | the policy's owners: too few are left; from `margins` |
+| policy.lapsed | {"id": id} | the policy's owners, who wrote it, who published it |
 | grant.expired, evidence.expired, terms.expired, finding.overdue | {"id": id} | whom it concerns; from `expiry` |
 
 A topic without a handler would be tried again and again and hold up its subject: enqueue only what is listed here.
@@ -19,10 +21,22 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
-from approvals.audience import live_downstream, may_sign, owners
+from approvals.audience import live_downstream, may_sign, owners, policy_owners
 from approvals.expiry import announce_expired
-from approvals.models import Evidence, Finding, Promotion, PromotionEnd, Release, ReleaseClosure, SignOff
+from approvals.margins import all_margins, announce_margins
+from approvals.models import (
+    Evidence,
+    Finding,
+    Policy,
+    PolicyLapse,
+    Promotion,
+    PromotionEnd,
+    Release,
+    ReleaseClosure,
+    SignOff,
+)
 from approvals.wording import register
 from governance.accounts.models import Principal, RoleGrant
 from governance.celery import app
@@ -44,8 +58,9 @@ register()
 
 @app.task(name="approvals.expire")
 def expire() -> None:
-    """Announce what ran out by time."""
+    """Announce what ran out by time, and policies that run short of people."""
     announce_expired()
+    announce_margins()
 
 
 @handles("release.opened")
@@ -136,6 +151,39 @@ def tell_of_an_overdue_finding(message: Message) -> None:
     finding = Finding.objects.select_related("owner", "recorded_by").get(pk=message.payload["id"])
     people = [person for person in (finding.owner, finding.recorded_by) if person is not None]
     notify(people, "finding-overdue", {"finding": finding.text[:200]}, "", message)
+
+
+@handles("policy.margin")
+def tell_of_too_few(message: Message) -> None:
+    """The policy's owners, unless enough people are there again."""
+    place = (message.payload["publication"], message.payload["namespace"])
+    found = [one for one in all_margins() if (one.publication, one.namespace) == place and one.is_short]
+    for one in found:
+        policy = Policy.objects.select_related("namespace", "environment").get(pk=one.policy)
+        params = {
+            "policy": str(policy), "namespace": one.namespace_name, "asked": one.asked, "holders": one.holders,
+            "roles": ", ".join(role.replace("_", " ") for role in one.roles),
+            "consequence": gettext("Nobody can satisfy it.") if (one.margin or 0) < 0 else gettext(
+                "One more absence, and nobody can satisfy it."),
+        }  # fmt: skip
+        notify(policy_owners(policy), "policy-margin", params, f"/policies/{policy.pk}", message)
+
+
+@handles("policy.lapsed")
+def tell_of_a_lapse(message: Message) -> None:
+    """The policy's owners, and who wrote and published what has lapsed."""
+    lapse = PolicyLapse.objects.select_related(
+        "recorded_by", "publication__recorded_by", "publication__policy_version__recorded_by",
+        "publication__policy_version__policy__namespace", "publication__policy_version__policy__environment",
+        "cause__policy_version__policy__namespace", "cause__policy_version__policy__environment",
+    ).get(pk=message.payload["id"])  # fmt: skip
+    version = lapse.publication.policy_version
+    params = {
+        "policy": str(version.policy), "above": str(lapse.cause.policy_version), "by": lapse.recorded_by.display_name,
+        "loosened": ", ".join(f"{one['key']} {one['field']}".strip() for one in lapse.loosened),
+    }  # fmt: skip
+    people = [*policy_owners(version.policy), version.recorded_by, lapse.publication.recorded_by]
+    notify(people, "policy-lapsed", params, f"/policies/{version.policy_id}", message)
 
 
 def _tell_of_terms(message: Message, terms_id: int, kind: str) -> None:

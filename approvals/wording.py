@@ -89,6 +89,24 @@ def register() -> None:
         link=_("Open the model"),
     )
     register_kind(
+        "policy-margin",
+        title=_("Too few people for the policy %(policy)s in %(namespace)s"),
+        body=_(
+            "It asks for %(asked)s signatures as %(roles)s, and %(holders)s persons could give them. %(consequence)s"
+            " Ask an administrator to grant the role to more persons, or write a version that asks for fewer."
+        ),
+        link=_("Open the policy"),
+    )
+    register_kind(
+        "policy-lapsed",
+        title=_("Lapsed: the policy %(policy)s"),
+        body=_(
+            "%(by)s published %(above)s, which asks more. What is above holds here until a new version is published."
+            " Asked less: %(loosened)s."
+        ),
+        link=_("Open the policy"),
+    )
+    register_kind(
         "finding-overdue",
         title=_("A finding is overdue"),
         body=_("A finding should have been answered by now: %(finding)s"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from approvals.actions._common import call
 from approvals.models import Environment, Policy, PolicyPublication, PolicyVersion, Requirement, RequirementKind
 from approvals.policies import checked_binds, checked_params, contradicting
 from approvals.responses import checked_responses
@@ -13,10 +14,13 @@ from governance import errors
 from governance.accounts.models import Namespace, Principal
 from governance.accounts.permissions import require
 from governance.accounts.roles import Role
+from governance.outbox.messages import enqueue
 from governance.unit_of_work import action
 from lineage.models import RiskTier
 
 MAX_REQUIREMENTS = 100
+
+
 REQUIREMENT = {"key", "kind", "title", "params", "binds"}
 
 
@@ -29,6 +33,7 @@ def write_policy_version(
     risk_tier: RiskTier,
     requirements: Sequence[Mapping[str, Any]],
     namespace: Namespace | None = None,
+    slot: str = "",
     summary: str = "",
     responses: Mapping[str, Any] | None = None,
 ) -> PolicyVersion:
@@ -37,6 +42,7 @@ def write_policy_version(
     Args:
         requirements: in order, each {key, kind, title, params, binds}; see `approvals/policies.py`.
         namespace: whose policy; None: everyone's without one of their own.
+        slot: which slot's; "": every slot's without one of its own.
         responses: what is done when a fact changes under a live model, per cause; see `approvals/responses.py`.
 
     Raises:
@@ -44,19 +50,48 @@ def write_policy_version(
     """
     require(actor, Role.POLICY_OWNER, namespace=namespace)
     asked, answers = check_requirements(requirements), checked_responses(responses or {})
-    return write_version(environment, risk_tier, namespace, asked, summary, answers)
+    return write_version(environment, risk_tier, namespace, asked, summary, answers, slot)
 
 
 @action
-def publish_policy(*, actor: Principal, reason: str, policy_version: PolicyVersion) -> PolicyPublication:
+def publish_policy(
+    *, actor: Principal, reason: str, policy_version: PolicyVersion, seen: int | None = None
+) -> PolicyPublication:
     """Put a policy version in force; open releases are judged by it from now on.
+
+    Policies of more particular places that ask less lapse, and their people are told.
+
+    Args:
+        seen: id of the version the actor saw published last at that place, 0 for none; None: whichever it is.
 
     Raises:
         errors.Forbidden, errors.SeparationOfDuties: the actor is no policy owner there, or wrote it.
-        errors.Conflict: it was published before.
+        errors.Conflict: it was published before, or another version is in force than the actor saw.
+        errors.Invalid: nobody could satisfy it, its bounds contradict, or it asks less than what is above it.
     """
-    require(actor, Role.POLICY_OWNER, namespace=policy_version.policy.namespace)
-    return PolicyPublication.objects.create(policy_version=policy_version)
+    policy = policy_version.policy
+    require(actor, Role.POLICY_OWNER, namespace=policy.namespace)
+    call("lock_environment", policy.environment_id)
+    if seen is not None and newest_published(policy) != seen:
+        raise errors.Conflict(
+            _("Another version was published there since you looked. Read again what this one changes."),
+            params={"code": "publication-overtaken"},
+        )
+    publication = PolicyPublication.objects.create(policy_version=policy_version)
+    for lapse in publication.lapses_caused.all():
+        enqueue(
+            "policy.lapsed",
+            {"id": lapse.pk},
+            subject=f"policy.lapsed:{lapse.pk}",
+            dedup_key=f"policy.lapsed:{lapse.pk}",
+        )
+    return publication
+
+
+def newest_published(policy: Policy) -> int:
+    """Id of the version of a place published last; 0: none ever was."""
+    found = PolicyPublication.objects.filter(policy_version__policy=policy).order_by("-id")
+    return found.values_list("policy_version_id", flat=True).first() or 0
 
 
 @action
@@ -112,9 +147,12 @@ def write_version(
     requirements: Sequence[Mapping[str, Any]],
     summary: str,
     responses: Mapping[str, Any],
+    slot: str = "",
 ) -> PolicyVersion:
     """Record a policy version with its checked requirements; the running action is whose act it is."""
-    policy, _created = Policy.objects.get_or_create(environment=environment, risk_tier=risk_tier, namespace=namespace)
+    policy, _created = Policy.objects.get_or_create(
+        environment=environment, risk_tier=risk_tier, namespace=namespace, slot=slot
+    )
     version = PolicyVersion.objects.create(policy=policy, summary=summary, responses=dict(responses))
     Requirement.objects.bulk_create(Requirement(policy_version=version, **one) for one in requirements)
     return version

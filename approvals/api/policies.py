@@ -58,7 +58,7 @@ class PolicyViewSet(RecordViewSet):
     serializer_class = PolicySerializer
     create_serializer_class = PolicyWriteSerializer
     filter_class = PolicyFilters
-    related = ("policy__namespace", "policy__environment", "publication")
+    related = ("policy__namespace", "policy__environment", "publication__lapse")
 
     def queryset_for(self, principal: Principal) -> QuerySet[PolicyVersion]:
         """Everyone's policies, and those of readable namespaces."""

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from approvals.models import Aspect, Environment, PolicyPublication, PolicyVersion, Requirement, RequirementKind
+from approvals.models import Aspect, Environment, PolicyPublication, PolicyVersion, Requirement, RequirementKind, Slot
 from governance.api.fields import ExactJSONField, MomentField, NameField, TextField
 from governance.api.serializers import FilterSerializer, StrictModelSerializer, StrictSerializer, WriteSerializer
 from lineage.models import RiskTier
@@ -55,13 +55,14 @@ class PolicySerializer(StrictModelSerializer):
     namespace = serializers.CharField(source="policy.namespace.name", default=None, read_only=True, allow_null=True)
     environment = serializers.CharField(source="policy.environment.name", read_only=True)
     risk_tier = serializers.CharField(source="policy.risk_tier", read_only=True)
+    slot = serializers.CharField(source="policy.slot", read_only=True, help_text=_("Blank: every slot."))
     requirements = serializers.SerializerMethodField()
     published_at = serializers.DateTimeField(source="publication.recorded_at", default=None, read_only=True)
 
     class Meta:
         model = PolicyVersion
         fields = (
-            *("id", "namespace", "environment", "risk_tier", "number", "summary", "requirements", "responses"),
+            *("id", "namespace", "environment", "risk_tier", "slot", "number", "summary", "requirements", "responses"),
             *("published_at", "recorded_at", "recorded_by"),
         )
         read_only_fields = fields
@@ -79,6 +80,9 @@ class PolicyWriteSerializer(WriteSerializer):
     namespace = NameField(required=False, allow_null=True, default=None, help_text=_("null: everywhere."))
     environment = NameField()
     risk_tier = serializers.ChoiceField(choices=RiskTier.choices)
+    slot = serializers.ChoiceField(
+        choices=Slot.choices, required=False, default="", allow_blank=True, help_text=_("Blank: every slot.")
+    )
     summary = TextField(required=False, default="", allow_blank=True)
     responses = ExactJSONField(
         kind=dict, required=False, default=dict,
@@ -101,3 +105,4 @@ class PolicyFilters(FilterSerializer):
 
     environment = serializers.CharField(required=False, source="policy__environment__name")
     risk_tier = serializers.ChoiceField(choices=RiskTier.choices, required=False, source="policy__risk_tier")
+    slot = serializers.ChoiceField(choices=Slot.choices, required=False, source="policy__slot")

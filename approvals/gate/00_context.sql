@@ -58,18 +58,27 @@ BEGIN
     rests_on)::muniment.gate_answer;
 END $$;
 
--- The version in force: the newest publication, of the namespace's own policy if it has published one.
-CREATE OR REPLACE FUNCTION muniment.active_policy_version(environment bigint, tier text, namespace bigint)
+-- The version in force: that of the most particular place with a policy in force. A namespace's place goes before
+-- everyone's, a slot's before that of every slot. In force is a place's newest publication, unless it has lapsed: then
+-- the place has none, and an older version of it does not come back.
+DROP FUNCTION IF EXISTS muniment.active_policy_version(bigint, text, bigint);
+CREATE OR REPLACE FUNCTION muniment.active_policy_version(environment bigint, tier text, namespace bigint,
+                                                          slot text DEFAULT '')
 RETURNS bigint LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN (
-    SELECT pp.policy_version_id
+    SELECT n.policy_version_id
     FROM public.approvals_policy p
-    JOIN public.approvals_policyversion pv ON pv.policy_id = p.id
-    JOIN public.approvals_policypublication pp ON pp.policy_version_id = pv.id
+    CROSS JOIN LATERAL (
+      SELECT pp.id, pp.policy_version_id
+      FROM public.approvals_policyversion pv
+      JOIN public.approvals_policypublication pp ON pp.policy_version_id = pv.id
+      WHERE pv.policy_id = p.id ORDER BY pp.id DESC LIMIT 1) n
     WHERE p.environment_id = environment AND p.risk_tier = tier
       AND (p.namespace_id = namespace OR p.namespace_id IS NULL)
-    ORDER BY (p.namespace_id IS NOT NULL) DESC, pp.id DESC LIMIT 1);
+      AND (p.slot = '' OR p.slot = active_policy_version.slot)
+      AND NOT EXISTS (SELECT 1 FROM public.approvals_policylapse l WHERE l.publication_id = n.id)
+    ORDER BY (p.namespace_id IS NOT NULL) DESC, (p.slot <> '') DESC LIMIT 1);
 END $$;
 
 -- Persons who reported evidence on a version or on its promotions.
@@ -121,7 +130,7 @@ BEGIN
     WHERE r.id = release;
   c.at := p_at;
   c.policy_version_id := coalesce(policy_version,
-    muniment.active_policy_version(c.environment_id, c.risk_tier, c.namespace_id));
+    muniment.active_policy_version(c.environment_id, c.risk_tier, c.namespace_id, c.slot));
   SELECT coalesce(array_agg(x.id ORDER BY x.id) FILTER (WHERE x.kind = 'dataset_version'), '{}'),
          coalesce(array_agg(x.id ORDER BY x.id)
                   FILTER (WHERE x.kind = 'model_version' AND x.id <> c.model_version_id), '{}')

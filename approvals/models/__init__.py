@@ -4,7 +4,15 @@ from approvals.models.environments import Environment, Slot
 from approvals.models.evidence import Claim, Evidence, EvidenceAnswer, EvidenceValue, Verdict
 from approvals.models.findings import Finding, FindingEvent
 from approvals.models.plans import Comparator, Plan, PlanCriterion, PlanKind
-from approvals.models.policies import Aspect, Policy, PolicyPublication, PolicyVersion, Requirement, RequirementKind
+from approvals.models.policies import (
+    Aspect,
+    Policy,
+    PolicyLapse,
+    PolicyPublication,
+    PolicyVersion,
+    Requirement,
+    RequirementKind,
+)
 from approvals.models.promotions import GateDecision, LiveSlot, Promotion, PromotionEnd, RefusedAttempt
 from approvals.models.releases import ReauthenticationMethod, Release, ReleaseClosure, SignOff, SignOffWithdrawal, Vote
 
@@ -24,6 +32,7 @@ __all__ = [
     "PlanCriterion",
     "PlanKind",
     "Policy",
+    "PolicyLapse",
     "PolicyPublication",
     "PolicyVersion",
     "Promotion",

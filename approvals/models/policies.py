@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from approvals.models.environments import Environment
+from approvals.models.environments import Environment, Slot
 from approvals.models.fields import NumberedField, TransactionField
 from governance.history.models import BornFinalModel
 from lineage.models import RiskTier
@@ -36,7 +36,11 @@ class Aspect(models.TextChoices):
 
 
 class Policy(BornFinalModel):
-    """The place of a policy: for one namespace or everywhere, one environment, one risk tier."""
+    """The place of a policy: one namespace or everywhere, one environment, one risk tier, one slot or every slot.
+
+    The most particular place with a policy in force decides: a namespace's before everyone's, a slot's before that of
+    every slot. It may only tighten what would hold without it (`muniment.looser_than`).
+    """
 
     namespace_path = "namespace"
 
@@ -47,26 +51,38 @@ class Policy(BornFinalModel):
         blank=True,
         related_name="policies",
         verbose_name=_("namespace"),
-        help_text=_("Blank: everywhere a namespace has no published policy of its own."),
+        help_text=_("Blank: everywhere a namespace has no policy of its own in force."),
     )
     environment = models.ForeignKey(
         Environment, on_delete=models.PROTECT, related_name="policies", verbose_name=_("environment")
     )
     risk_tier = models.CharField(_("risk tier"), max_length=8, choices=RiskTier)
+    slot = models.CharField(
+        _("slot"),
+        max_length=10,
+        choices=Slot,
+        blank=True,
+        default="",
+        help_text=_("Blank: every slot without its own."),
+    )
 
     class Meta:
         verbose_name = _("policy")
         verbose_name_plural = _("policies")
         constraints = [
             models.UniqueConstraint(
-                fields=["environment", "risk_tier", "namespace"], nulls_distinct=False, name="policy_place_unique"
+                fields=["environment", "risk_tier", "namespace", "slot"],
+                nulls_distinct=False,
+                name="policy_place_unique",
             ),
             models.CheckConstraint(condition=Q(risk_tier__in=RiskTier.values), name="policy_risk_tier_known"),
+            models.CheckConstraint(condition=Q(slot="") | Q(slot__in=Slot.values), name="policy_slot_known"),
         ]
 
     def __str__(self) -> str:
         where = self.namespace.name if self.namespace else _("everywhere")
-        return f"{where} · {self.environment} · {self.get_risk_tier_display()}"
+        place = f"{where} · {self.environment} · {self.get_risk_tier_display()}"
+        return f"{place} · {self.get_slot_display()}" if self.slot else place
 
 
 class PolicyVersion(BornFinalModel):
@@ -146,7 +162,7 @@ class Requirement(BornFinalModel):
 class PolicyPublication(BornFinalModel):
     """A policy version goes into force: published by a second policy owner (its writer is the first).
 
-    The newest publication of a policy names its active version.
+    The newest publication of a policy names its active version, unless it has lapsed.
     """
 
     namespace_path = "policy_version__policy__namespace"
@@ -161,3 +177,34 @@ class PolicyPublication(BornFinalModel):
 
     def __str__(self) -> str:
         return str(self.policy_version)
+
+
+class PolicyLapse(BornFinalModel):
+    """A policy loses its force: one above it was published that asks more. Written by that publication alone.
+
+    What is above holds there until a new version of this policy is published.
+    """
+
+    namespace_path = "publication__policy_version__policy__namespace"
+    written_by_database = True
+
+    publication = models.OneToOneField(
+        PolicyPublication, on_delete=models.PROTECT, related_name="lapse", verbose_name=_("publication")
+    )
+    cause = models.ForeignKey(
+        PolicyPublication,
+        on_delete=models.PROTECT,
+        related_name="lapses_caused",
+        verbose_name=_("cause"),
+        help_text=_("The publication that asks more."),
+    )
+    loosened = models.JSONField(
+        _("loosened"), help_text=_("In what it asks less: [{key, field, parent, child}], as at publishing.")
+    )
+
+    class Meta:
+        verbose_name = _("lapse of a policy")
+        verbose_name_plural = _("lapses of policies")
+
+    def __str__(self) -> str:
+        return str(self.publication)

@@ -96,7 +96,7 @@ def _titles(releases: list[int]) -> dict[int, dict[str, str]]:
             "SELECT r.id, q.key, q.title FROM approvals_release r"
             " JOIN lineage_modelversion v ON v.id = r.model_version_id JOIN lineage_model m ON m.id = v.model_id"
             " JOIN approvals_requirement q ON q.policy_version_id ="
-            " muniment.active_policy_version(r.environment_id, m.risk_tier, m.namespace_id)"
+            " muniment.active_policy_version(r.environment_id, m.risk_tier, m.namespace_id, r.slot)"
             " WHERE r.id = ANY (%s)",
             [releases],
         )

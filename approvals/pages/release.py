@@ -151,7 +151,7 @@ class ReleasePage:
 
 
 class ActivePolicyVersion(Func):
-    """Id of the policy version in force for an environment, risk tier and namespace."""
+    """Id of the policy version in force for an environment, risk tier, namespace and slot."""
 
     function = "muniment.active_policy_version"
     output_field = IntegerField(null=True)
@@ -167,7 +167,7 @@ def find(reader: Principal, pk: int) -> Release | None:
         )
         .annotate(
             policy_version=ActivePolicyVersion(
-                F("environment"), F("model_version__model__risk_tier"), F("model_version__model__namespace")
+                F("environment"), F("model_version__model__risk_tier"), F("model_version__model__namespace"), F("slot")
             )
         )
         .filter(pk=pk)

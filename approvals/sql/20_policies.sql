@@ -67,21 +67,25 @@ CREATE TRIGGER r_requirement BEFORE INSERT ON public.approvals_requirement
   FOR EACH ROW EXECUTE FUNCTION muniment.check_requirement();
 ALTER TABLE public.approvals_requirement ENABLE ALWAYS TRIGGER r_requirement;
 
+-- Published by a second policy owner, and only what can hold: satisfiable, free of contradictions, no looser than what is
+-- above it (24_policy_obstacles.sql names each thing). The operator's first default comes before anybody who could sign.
 CREATE OR REPLACE FUNCTION muniment.check_publication() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_writer bigint;
+  v_codes text[];
+  v_sentences text;
+  v_hint text;
   p public.approvals_policy%ROWTYPE;
 BEGIN
   SELECT pv.recorded_by_id INTO v_writer FROM public.approvals_policyversion pv WHERE pv.id = NEW.policy_version_id;
   SELECT x.* INTO p FROM public.approvals_policyversion pv JOIN public.approvals_policy x ON x.id = pv.policy_id
     WHERE pv.id = NEW.policy_version_id;
+  IF NOT FOUND THEN
+    PERFORM muniment.refuse('MU009', 'no-such-policy-version', 'There is no such policy version.', 'Write it first.');
+  END IF;
   PERFORM muniment.lock_environment(p.environment_id);
   PERFORM muniment.require_policy_owner(p.namespace_id);
-  IF NOT EXISTS (SELECT 1 FROM public.approvals_requirement WHERE policy_version_id = NEW.policy_version_id) THEN
-    PERFORM muniment.refuse('MU009', 'policy-empty', 'A policy that asks nothing is not published.',
-      'Write a version with requirements.');
-  END IF;
   IF muniment.is_operator() THEN
     IF EXISTS (SELECT 1 FROM public.approvals_policypublication o
                JOIN public.approvals_policyversion v ON v.id = o.policy_version_id WHERE v.policy_id = p.id) THEN
@@ -93,6 +97,19 @@ BEGIN
     PERFORM muniment.refuse('MU006', 'second-policy-owner', 'Two policy owners publish: one writes, another publishes.',
       'Ask another policy owner to publish it.');
   END IF;
+  -- The id was drawn before the wait for the lock, and the newest id is the one in force (as for flags).
+  IF EXISTS (SELECT 1 FROM public.approvals_policypublication o
+             JOIN public.approvals_policyversion v ON v.id = o.policy_version_id WHERE v.policy_id = p.id AND o.id > NEW.id) THEN
+    PERFORM muniment.refuse('40001', 'publication-overtaken', 'Another version was published there meanwhile.', 'Try again.');
+  END IF;
+  IF NOT EXISTS (SELECT 1 FROM public.approvals_policypublication o WHERE o.policy_version_id = NEW.policy_version_id) THEN
+    SELECT array_agg(o.code ORDER BY n), string_agg(o.sentence, ' ' ORDER BY n), (array_agg(o.hint ORDER BY n))[1]
+      INTO v_codes, v_sentences, v_hint
+      FROM muniment.policy_obstacles(NEW.policy_version_id) WITH ORDINALITY AS o (code, sentence, hint, n);
+    IF v_codes IS NOT NULL THEN
+      PERFORM muniment.refuse('MU009', v_codes[1], v_sentences, v_hint);
+    END IF;
+  END IF;
   RETURN NEW;
 END $$;
 
@@ -100,3 +117,26 @@ DROP TRIGGER IF EXISTS r_publication ON public.approvals_policypublication;
 CREATE TRIGGER r_publication BEFORE INSERT ON public.approvals_policypublication
   FOR EACH ROW EXECUTE FUNCTION muniment.check_publication();
 ALTER TABLE public.approvals_policypublication ENABLE ALWAYS TRIGGER r_publication;
+
+-- What asks less than the version just published above it lapses, in the same transaction, and what is above holds there
+-- until a new version of it is published. The environment's lock is held.
+CREATE OR REPLACE FUNCTION muniment.lapse_looser() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  INSERT INTO public.approvals_policylapse (publication_id, cause_id, loosened)
+    SELECT f.publication_id, NEW.id, x.loosened
+    FROM public.approvals_policyversion v
+    JOIN public.approvals_policy p ON p.id = v.policy_id
+    CROSS JOIN LATERAL muniment.policies_in_force(p.environment_id, p.risk_tier::text) f
+    CROSS JOIN LATERAL (SELECT muniment.looser_than(muniment.policy_document(v.id),
+                                                    muniment.policy_document(f.policy_version_id)) AS loosened) x
+    WHERE v.id = NEW.policy_version_id AND muniment.place_above(p.namespace_id, p.slot, f.namespace_id, f.slot)
+      AND x.loosened <> '[]'
+    ORDER BY f.publication_id;
+  RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS r_lapse ON public.approvals_policypublication;
+CREATE TRIGGER r_lapse AFTER INSERT ON public.approvals_policypublication
+  FOR EACH ROW EXECUTE FUNCTION muniment.lapse_looser();
+ALTER TABLE public.approvals_policypublication ENABLE ALWAYS TRIGGER r_lapse;

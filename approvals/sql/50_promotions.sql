@@ -109,7 +109,8 @@ BEGIN
     VALUES (NEW.release_id, 'promoted', format('Promotion %s.', NEW.id));
   INSERT INTO public.approvals_gatedecision (promotion_id, release_id, policy_version_id, would_have_refused,
                                              requirements, snapshot, decided_at)
-    SELECT NEW.id, NEW.release_id, muniment.active_policy_version(NEW.environment_id, m.risk_tier, m.namespace_id),
+    SELECT NEW.id, NEW.release_id,
+           muniment.active_policy_version(NEW.environment_id, m.risk_tier, m.namespace_id, NEW.slot),
            NOT v_open, v_rows, v_snapshot, v_at
     FROM public.lineage_model m WHERE m.id = NEW.model_id;
   RETURN NULL;

@@ -254,7 +254,7 @@ def test_a_vote_is_taken_back_by_its_author(w: World, signed_in: Api) -> None:
 
 def test_policies_are_written_by_one_and_published_by_another(w: World, signed_in: Api) -> None:
     body = {
-        "namespace": "retail", "environment": "production", "risk_tier": "high", "summary": "Ours",
+        "environment": "production", "risk_tier": "high", "summary": "Ours",
         "requirements": [OPEN, signature("risk", "risk_manager")],
     }  # fmt: skip
     written = post(signed_in("policy"), "policies", body)

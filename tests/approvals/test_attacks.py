@@ -384,9 +384,8 @@ def test_one_policy_owner_alone_publishes_nothing(w: World, app: Connection) -> 
     from lineage.models import RiskTier
 
     draft = write_policy_version(
-        actor=w.cast.policy, environment=w.production, risk_tier=RiskTier.HIGH, namespace=w.cast.retail,
-        requirements=[OPEN], **WHY,
-    )  # fmt: skip
+        actor=w.cast.policy, environment=w.production, risk_tier=RiskTier.HIGH, requirements=[OPEN], **WHY
+    )
     with pytest.raises(errors.SeparationOfDuties):
         publish_policy(actor=w.cast.policy, policy_version=draft, **WHY)
     publish = "INSERT INTO approvals_policypublication (policy_version_id) VALUES (%s)"
@@ -402,7 +401,10 @@ def test_one_policy_owner_alone_publishes_nothing(w: World, app: Connection) -> 
 
 def test_a_policy_version_without_requirements_is_not_published(w: World, app: Connection) -> None:
     with acting(app, w.cast.policy):
-        app.execute("INSERT INTO approvals_policyversion (policy_id, summary) SELECT min(id), '' FROM approvals_policy")
+        app.execute(
+            "INSERT INTO approvals_policyversion (policy_id, summary, responses)"
+            " SELECT min(id), '', '{}' FROM approvals_policy"
+        )
     with refuses("MU009", "policy-empty"), acting(app, w.cast.policy2):
         app.execute(
             "INSERT INTO approvals_policypublication (policy_version_id) SELECT max(id) FROM approvals_policyversion"

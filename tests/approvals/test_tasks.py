@@ -15,7 +15,6 @@ from approvals.models import (
     Plan,
     PlanCriterion,
     Policy,
-    PolicyPublication,
     PolicyVersion,
     Promotion,
     PromotionEnd,
@@ -40,6 +39,7 @@ from lineage.models import (
     RunOutput,
     TermsWithdrawal,
 )
+from tests.approvals.world import publish
 from tests.cast import Cast
 
 DIGEST = {"digest_algorithm": "sha256", "digest_value": "ab" * 32}
@@ -60,15 +60,14 @@ def world(cast: Cast) -> World:
         production = Environment.objects.create(
             name="test-production", order=900, live_traffic=True, observe_only_until=timezone.now() + timedelta(days=1)
         )
-        policy = Policy.objects.create(namespace=cast.retail, environment=production, risk_tier="high")
+        policy = Policy.objects.create(environment=production, risk_tier="high")
         text = PolicyVersion.objects.create(policy=policy)
         for position, role in enumerate(("validator", "risk_manager", "data_steward"), start=1):
             Requirement.objects.create(
                 policy_version=text, position=position, key=f"sign-{position}", kind="signoff",
                 params={"role": role, "count": 1, "veto": False}, binds=["subject"],
             )  # fmt: skip
-    with recorded_action(actor=cast.policy2, reason="Test"):
-        PolicyPublication.objects.create(policy_version=text)
+    publish(cast, text)
     with recorded_action(actor=cast.pipeline, reason="Test"):
         now = timezone.now()
         raw, derived = (

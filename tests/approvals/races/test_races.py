@@ -154,7 +154,7 @@ def policy_race(w: World, connections: list[Connection]) -> Round:
     def fact() -> tuple[Release, Act]:
         w.policy({"key": "artifact", "kind": "artifact"})
         strict = write_policy_version(
-            actor=w.cast.policy, environment=w.production, risk_tier=RiskTier.HIGH, namespace=w.cast.retail,
+            actor=w.cast.policy, environment=w.production, risk_tier=RiskTier.HIGH,
             requirements=[signature("risk", "risk_manager")], **WHY,
         )  # fmt: skip
 
