@@ -15,9 +15,12 @@ CREATE TYPE muniment.gate_context AS (
   model_name text,
   namespace_id bigint,
   risk_tier text,
+  use_epoch integer,       -- grows with purpose, tier and places of the model
   geographies text[],
   model_version_id bigint,
   digest text,             -- algorithm:hex; '' while none is recorded
+  code_commit text,
+  source_commit text,      -- of the run; NULL while none is recorded
   training bigint[],       -- dataset versions it was trained on
   closure bigint[],        -- dataset versions, training and everything above
   ancestors bigint[],      -- model versions above, without itself
@@ -120,13 +123,16 @@ RETURNS muniment.gate_context LANGUAGE plpgsql STABLE SET search_path = pg_catal
 DECLARE
   c muniment.gate_context;
 BEGIN
-  SELECT r.id, r.environment_id, r.slot, r.purpose, m.id, m.name, m.namespace_id, m.risk_tier, m.deployment_geography,
-         v.id, CASE WHEN v.digest_value = '' THEN '' ELSE v.digest_algorithm || ':' || v.digest_value END
+  SELECT r.id, r.environment_id, r.slot, r.purpose, m.id, m.name, m.namespace_id, m.risk_tier, m.use_epoch,
+         m.deployment_geography, v.id,
+         CASE WHEN v.digest_value = '' THEN '' ELSE v.digest_algorithm || ':' || v.digest_value END, v.code_commit,
+         u.source_commit
     INTO STRICT c.release_id, c.environment_id, c.slot, c.purpose, c.model_id, c.model_name, c.namespace_id, c.risk_tier,
-         c.geographies, c.model_version_id, c.digest
+         c.use_epoch, c.geographies, c.model_version_id, c.digest, c.code_commit, c.source_commit
     FROM public.approvals_release r
     JOIN public.lineage_modelversion v ON v.id = r.model_version_id
     JOIN public.lineage_model m ON m.id = v.model_id
+    LEFT JOIN public.lineage_run u ON u.id = v.source_run_id
     WHERE r.id = release;
   c.at := p_at;
   c.policy_version_id := coalesce(policy_version,

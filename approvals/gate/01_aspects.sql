@@ -1,37 +1,40 @@
 -- What a vote binds to: each aspect of a release as one digest. A vote keeps the digests of the moment of signing; the
--- gate compares. Digests are of jsonb text, which no session setting changes (no times, no floats in it).
--- Ground for epochs (issue 3): an aspect that changes and changes back will then stay changed.
+-- gate compares. What goes into them only grows (ids of a closure that only grows, epochs that only count up, facts that
+-- are filled in once), so an aspect that changed and changed back stays changed: A, B, A does not revive a vote.
+
+-- What voids what. `binds` is what a requirement's votes are bound to by its policy; what they rest on stands below that:
+-- every judgement is one of the artifact; every judgement but that of the use alone is one of the data it was made from.
+CREATE OR REPLACE FUNCTION muniment.aspects_bound(binds text[]) RETURNS text[] LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT binds || ARRAY['subject', 'requirement']
+         || CASE WHEN binds <@ ARRAY['use', 'subject', 'requirement', 'role'] AND 'use' = ANY (binds)
+              THEN '{}'::text[] ELSE ARRAY['data'] END
+$$;
+
+-- Times only move terms from not begun to begun, so the numbers below never shrink.
+CREATE OR REPLACE FUNCTION muniment.privacy_epochs(c muniment.gate_context) RETURNS bigint LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT coalesce(sum(x.epoch + x.withdrawn), 0) FROM (
+      SELECT max(t.epoch) AS epoch, count(w.id) AS withdrawn FROM public.lineage_collectionterms t
+      LEFT JOIN public.lineage_termswithdrawal w ON w.terms_id = t.id
+      WHERE t.dataset_id = ANY (c.datasets) AND t.effective_from <= c.at GROUP BY t.dataset_id) x
+  ) + (
+    SELECT coalesce(sum(x.epoch), 0) FROM (
+      SELECT max(f.epoch) AS epoch FROM public.lineage_sensitivityflag f
+      WHERE f.dataset_version_id = ANY (c.closure) GROUP BY f.dataset_version_id) x);
+END $$;
+
 CREATE OR REPLACE FUNCTION muniment.release_aspects(c muniment.gate_context) RETURNS jsonb LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  v_subject jsonb;
-  v_data jsonb;
-  v_terms jsonb;
-  v_flags jsonb;
 BEGIN
-  SELECT jsonb_build_array(v.id, v.digest_algorithm, v.digest_value, v.artifact_uri, v.code_commit, v.parameters,
-                           v.features_used, r.source_commit)
-    INTO v_subject FROM public.lineage_modelversion v LEFT JOIN public.lineage_run r ON r.id = v.source_run_id
-    WHERE v.id = c.model_version_id;
-  SELECT coalesce(jsonb_agg(jsonb_build_array(id, digest_algorithm, digest_value) ORDER BY id), '[]') INTO v_data
-    FROM public.lineage_datasetversion WHERE id = ANY (c.closure);
-  -- The newest terms that have begun, even if they have run out: time alone fails `terms` and voids no vote.
-  SELECT coalesce(jsonb_agg(jsonb_build_array(d.id, t.legal_basis, t.special_condition, t.consent_status,
-           t.permitted_purposes, t.forbidden_purposes, t.permitted_geographies, t.forbidden_geographies,
-           t.permitted_storage_geographies, t.forbidden_storage_geographies, t.storage_duration_days, w.id) ORDER BY d.id), '[]')
-    INTO v_terms
-    FROM unnest(c.datasets) AS d (id)
-    LEFT JOIN LATERAL (SELECT * FROM public.lineage_collectionterms t
-                       WHERE t.dataset_id = d.id AND t.effective_from <= c.at ORDER BY t.number DESC LIMIT 1) t ON true
-    LEFT JOIN public.lineage_termswithdrawal w ON w.terms_id = t.id;
-  SELECT coalesce(jsonb_agg(jsonb_build_array(f.dataset_version_id, f."column", f.category, f.present, f.special_category,
-           f.treatment, f.excluded_from_training) ORDER BY f.dataset_version_id, f."column", f.category), '[]')
-    INTO v_flags FROM muniment.flags_standing(c.closure) f;
   RETURN jsonb_build_object(
-    'subject', muniment.digest_of(v_subject),
-    'data', muniment.digest_of(v_data),
-    'privacy', muniment.digest_of(jsonb_build_array(v_data, v_terms, v_flags)),
-    'use', muniment.digest_of(jsonb_build_array(c.purpose, c.risk_tier, c.environment_id, c.slot, c.geographies)));
+    'subject', muniment.digest_of(jsonb_build_array(c.model_version_id, c.digest, c.code_commit, c.source_commit)),
+    'data', muniment.digest_of(to_jsonb(c.closure)),
+    'privacy', muniment.digest_of(to_jsonb(muniment.privacy_epochs(c))),
+    'use', muniment.digest_of(jsonb_build_array(c.use_epoch, c.purpose, c.risk_tier, c.environment_id, c.slot,
+                                                c.geographies)));
 END $$;
 
 CREATE OR REPLACE FUNCTION muniment.requirement_digest(requirement bigint) RETURNS text LANGUAGE plpgsql STABLE
@@ -42,20 +45,13 @@ BEGIN
     FROM public.approvals_requirement WHERE id = requirement);
 END $$;
 
-CREATE OR REPLACE FUNCTION muniment.grant_digest(grant_id bigint) RETURNS text LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  RETURN (
-    SELECT muniment.digest_of(jsonb_build_array(id, principal_id, role, namespace_id, on_behalf_of_id))
-    FROM public.governance_rolegrant WHERE id = grant_id);
-END $$;
-
--- The evidence cited: a later item under the same plan on the same subject changes it.
+-- The evidence cited: a later item under the same plan on the same subject changes it. Verdicts do not: plan and values
+-- of an item are final.
 CREATE OR REPLACE FUNCTION muniment.evidence_digest(cited bigint[]) RETURNS text LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN (
-    SELECT muniment.digest_of(coalesce(jsonb_agg(jsonb_build_array(e.id, muniment.evidence_verdict(e.id), EXISTS (
+    SELECT muniment.digest_of(coalesce(jsonb_agg(jsonb_build_array(e.id, EXISTS (
              SELECT 1 FROM public.approvals_evidence n WHERE n.plan_id = e.plan_id AND n.id > e.id
                AND n.model_version_id IS NOT DISTINCT FROM e.model_version_id
                AND n.dataset_version_id IS NOT DISTINCT FROM e.dataset_version_id
@@ -66,9 +62,50 @@ END $$;
 -- Everything a vote given now would bind to. The statement a person signs carries the digest of this.
 CREATE OR REPLACE FUNCTION muniment.vote_binding(release bigint, requirement bigint, cited bigint[], grant_id bigint)
 RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c muniment.gate_context := muniment.gate_context_of(release, NULL, clock_timestamp());
 BEGIN
-  RETURN muniment.release_aspects(muniment.gate_context_of(release, NULL, clock_timestamp())) || jsonb_build_object(
+  RETURN muniment.release_aspects(c) || jsonb_build_object(
     'evidence', muniment.evidence_digest(cited),
     'requirement', muniment.requirement_digest(requirement),
-    'role', muniment.grant_digest(grant_id));
+    'role', muniment.digest_of(to_jsonb(grant_id)),
+    'policy_version', c.policy_version_id,
+    'use_epoch', c.use_epoch);
+END $$;
+
+-- The policy versions a release was judged by at some time since a vote: in the place of the active policy, in that of the
+-- vote's own, and in those of the tiers its model has had meanwhile; in each the one in force at the vote and all after it.
+CREATE OR REPLACE FUNCTION muniment.versions_since(c muniment.gate_context, vote_version bigint, p_use_epoch integer)
+RETURNS SETOF bigint LANGUAGE plpgsql STABLE ROWS 4 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_since bigint := (SELECT pp.id FROM public.approvals_policypublication pp WHERE pp.policy_version_id = vote_version);
+  v_tiers text[] := ARRAY(
+    SELECT DISTINCT h.risk_tier FROM public.lineage_historicalmodel h
+    WHERE h.id = c.model_id AND h.use_epoch > p_use_epoch AND h.risk_tier <> c.risk_tier);
+BEGIN
+  RETURN QUERY
+    SELECT pv.id FROM public.approvals_policy p
+    JOIN public.approvals_policyversion pv ON pv.policy_id = p.id
+    JOIN public.approvals_policypublication pp ON pp.policy_version_id = pv.id
+    WHERE p.environment_id = c.environment_id AND (p.namespace_id = c.namespace_id OR p.namespace_id IS NULL)
+      AND (p.id IN (SELECT x.policy_id FROM public.approvals_policyversion x WHERE x.id IN (vote_version, c.policy_version_id))
+             AND (pp.id > v_since OR pv.id = c.policy_version_id)
+           OR p.risk_tier = ANY (v_tiers) AND pp.id >= coalesce((
+                SELECT max(o.id) FROM public.approvals_policyversion ov
+                JOIN public.approvals_policypublication o ON o.policy_version_id = ov.id
+                WHERE ov.policy_id = p.id AND o.id <= v_since), 0));
+END $$;
+
+-- Whether a requirement of that key read otherwise, or was not asked, at some time since a vote on it.
+CREATE OR REPLACE FUNCTION muniment.asked_otherwise(c muniment.gate_context, requirement bigint, p_use_epoch integer)
+RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  o public.approvals_requirement%ROWTYPE;
+BEGIN
+  SELECT * INTO STRICT o FROM public.approvals_requirement WHERE id = requirement;
+  RETURN EXISTS (
+    SELECT 1 FROM muniment.versions_since(c, o.policy_version_id, p_use_epoch) AS v (id)
+    WHERE NOT EXISTS (
+      SELECT 1 FROM public.approvals_requirement r WHERE r.policy_version_id = v.id AND r.key = o.key
+        AND (r.kind, r.title, r.params, r.binds) = (o.kind, o.title, o.params, o.binds)));
 END $$;

@@ -29,6 +29,19 @@ BEGIN
     WHEN 'promotion' THEN v_items := ARRAY(SELECT e.id FROM public.approvals_evidence e WHERE e.promotion_id = p_id);
   END CASE;
   RETURN QUERY
+  WITH items AS MATERIALIZED (  -- else the verdict would be worked out at each mention of it
+    SELECT e.id, e.plan_id, e.subject_digest, e.claim, e.run_started_at, e.valid_until, p.locked_at, p.title,
+           muniment.persons_behind(b.id) AS reporter,
+           NOT muniment.persons_behind(b.id) && c.makers AS independent,
+           b.name AS reporter_name, b.display_name AS reporter_shown,
+           muniment.evidence_verdict(e.id) AS verdict,
+           muniment.policy_shortfalls(e.id, p_params -> 'criteria') AS below
+    FROM public.approvals_evidence e
+    JOIN public.approvals_plan p ON p.id = e.plan_id
+    JOIN public.governance_principal b ON b.id = e.recorded_by_id
+    WHERE p.kind = p_params ->> 'plan_kind'
+      AND e.id = ANY (v_items)
+  )
   SELECT i.id, i.plan_id, i.reporter, i.independent, i.verdict,
     CASE
       WHEN i.subject_digest IS DISTINCT FROM p_digest OR p_digest = '' THEN 'evidence-other-digest'
@@ -44,19 +57,7 @@ BEGIN
     jsonb_build_object('evidence', i.id, 'plan', i.plan_id, 'title', i.title, 'reporter', i.reporter_shown)
       || CASE WHEN i.verdict = 'bad' THEN jsonb_build_object('shortfalls', muniment.evidence_shortfalls(i.id))
               WHEN jsonb_array_length(i.below) > 0 THEN jsonb_build_object('shortfalls', i.below) ELSE '{}' END
-  FROM (
-    SELECT e.id, e.plan_id, e.subject_digest, e.claim, e.run_started_at, e.valid_until, p.locked_at, p.title,
-           muniment.persons_behind(b.id) AS reporter,
-           NOT muniment.persons_behind(b.id) && c.makers AS independent,
-           b.name AS reporter_name, b.display_name AS reporter_shown,
-           muniment.evidence_verdict(e.id) AS verdict,
-           muniment.policy_shortfalls(e.id, p_params -> 'criteria') AS below
-    FROM public.approvals_evidence e
-    JOIN public.approvals_plan p ON p.id = e.plan_id
-    JOIN public.governance_principal b ON b.id = e.recorded_by_id
-    WHERE p.kind = p_params ->> 'plan_kind'
-      AND e.id = ANY (v_items)
-  ) i ORDER BY i.id DESC;
+  FROM items i ORDER BY i.id DESC;
 END $$;
 
 -- The gaps of one subject, and the evidence its answer rests on: {problems, rests_on}.

@@ -2,8 +2,9 @@
 -- given on; no veto. One person fills one requirement.
 
 -- The live votes on the requirements of a policy version, each with why it does not count (NULL: it counts). A vote on an
--- earlier policy version counts while the requirement reads the same. `person` is the signer; a delegate and the person
--- they act for are one (`same`).
+-- earlier policy version counts while the requirement has read the same ever since. `person` is the signer; a delegate and
+-- the person they act for are one (`same`). What ended a vote ends it for good: a role given again is another grant, and
+-- who was inactive once since signing stays without a vote.
 CREATE OR REPLACE FUNCTION muniment.live_votes(c muniment.gate_context) RETURNS jsonb LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -17,37 +18,39 @@ BEGIN
     WITH given AS MATERIALIZED (
       SELECT x.*, coalesce(p.responsible_id, p.id) AS person, g.principal_id AS granted_to, g.role,
              coalesce(g.on_behalf_of_id, p.responsible_id, p.id) AS same,
-             p.is_active AND p.kind = 'person' AS active, o.key
+             p.is_active AND p.kind = 'person' AND NOT EXISTS (
+               SELECT 1 FROM public.governance_historicalprincipal h
+               WHERE h.id = p.id AND NOT h.is_active AND h.history_date >= x.signed_at) AS active,
+             q.id AS asked, q.params, q.binds, q.key, o.policy_version_id
       FROM public.approvals_signoff x
       JOIN public.approvals_requirement o ON o.id = x.requirement_id
+      JOIN public.approvals_requirement q ON q.policy_version_id = c.policy_version_id AND q.key = o.key AND q.kind = 'signoff'
       JOIN public.governance_rolegrant g ON g.id = x.role_grant_id
       JOIN public.governance_principal p ON p.id = x.recorded_by_id
       WHERE x.release_id = c.release_id
         AND NOT EXISTS (SELECT 1 FROM public.approvals_signoffwithdrawal w WHERE w.sign_off_id = x.id)
-    ), asked AS MATERIALIZED (
-      SELECT r.id, r.key, r.params, r.binds::text[] || ARRAY['requirement'] AS binds,
-             muniment.requirement_digest(r.id) AS digest
-      FROM public.approvals_requirement r
-      WHERE r.policy_version_id = c.policy_version_id AND r.kind = 'signoff'
     ), seen AS MATERIALIZED (  -- reviewers mostly looked at the same evidence: each set is digested once
       SELECT e.cited, muniment.evidence_digest(e.cited) AS digest FROM (SELECT DISTINCT evidence_seen AS cited FROM given) e
     )
-    SELECT coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'requirement', q.id, 'key', q.key, 'vote', s.vote,
+    SELECT coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'requirement', s.asked, 'key', s.key, 'vote', s.vote,
              'person', s.person, 'same', s.same, 'name', s.printed_name, 'aspects', to_jsonb(a.changed),
              'why', CASE
                WHEN NOT s.active THEN 'voter-inactive'
-               WHEN s.granted_to <> s.recorded_by_id OR s.role IS DISTINCT FROM q.params ->> 'role'
+               WHEN s.granted_to <> s.recorded_by_id OR s.role IS DISTINCT FROM s.params ->> 'role'
                  OR NOT muniment.grant_in_force(s.role_grant_id, c.at) THEN 'grant-ended'
                WHEN ARRAY[s.person, s.same] && c.involved THEN 'voter-contributed'
                WHEN cardinality(a.changed) > 0 THEN 'vote-stale' END) ORDER BY s.id), '[]')
-    FROM given s JOIN asked q ON q.key = s.key JOIN seen e ON e.cited = s.evidence_seen
+    FROM given s JOIN seen e ON e.cited = s.evidence_seen
     CROSS JOIN LATERAL (
-      SELECT coalesce(array_agg(DISTINCT b.aspect), '{}') AS changed FROM unnest(q.binds) AS b (aspect)
-      WHERE s.bound ->> b.aspect IS DISTINCT FROM CASE b.aspect
-        WHEN 'requirement' THEN q.digest
-        WHEN 'evidence' THEN e.digest
-        WHEN 'role' THEN muniment.grant_digest(s.role_grant_id)
-        ELSE v_now ->> b.aspect END
+      SELECT coalesce(array_agg(DISTINCT b.aspect), '{}') AS changed FROM unnest(muniment.aspects_bound(s.binds::text[])) AS b (aspect)
+      WHERE CASE b.aspect
+        -- Judged by the same version in the same use: the text cannot have changed. Else every text since is looked at.
+        WHEN 'requirement' THEN
+          (s.policy_version_id <> c.policy_version_id OR s.bound ->> 'use_epoch' IS DISTINCT FROM c.use_epoch::text)
+          AND muniment.asked_otherwise(c, s.requirement_id, coalesce((s.bound ->> 'use_epoch')::integer, 0))
+        WHEN 'evidence' THEN s.bound ->> 'evidence' IS DISTINCT FROM e.digest
+        WHEN 'role' THEN false  -- the grant itself is looked at above
+        ELSE s.bound ->> b.aspect IS DISTINCT FROM v_now ->> b.aspect END
     ) a);
 END $$;
 

@@ -134,7 +134,7 @@ def supersede_evidence(w: World) -> None:
     ("change", "stale"),
     [
         (change_purpose, {"use"}),
-        (add_data, {"data", "privacy"}),
+        (add_data, {"subject", "data", "privacy", "evidence"}),  # all but the use alone
         (withdraw_terms, {"privacy"}),
         (raise_flag, {"privacy"}),
         (supersede_evidence, {"evidence"}),
@@ -153,7 +153,8 @@ def test_a_vote_is_stale_exactly_where_what_it_binds_to_changed(w: World, change
     found = {a for a in aspects if [v["why"] for v in rows[a].params["ignored"]] == ["vote-stale"]}
     assert found == stale
     for aspect in stale:
-        assert rows[aspect].params["ignored"][0]["aspects"] == [aspect]
+        named = rows[aspect].params["ignored"][0]["aspects"]
+        assert ("data" in named) if change is add_data else (named == [aspect])
 
 
 def test_who_signed_before_a_change_is_asked_again_and_signs_again(w: World) -> None:
