@@ -18,6 +18,7 @@ from governance.accounts.roles import VOTING_ROLES
 
 MAX_COUNT = 20  # persons; more is a mistake nobody could satisfy
 MAX_AGE_DAYS = 3650
+MAX_VETO_LIFT_HOURS = 8760  # a year
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +105,16 @@ class EvidenceAsked(Params):
 
 @dataclass(frozen=True, slots=True)
 class SignOffAsked(Params):
-    """`role`: of the signers. `count`: distinct persons, fixed. `veto`: one rejection closes the gate."""
+    """`role`: of the signers. `count`: distinct persons, fixed. `veto`: one rejection closes the gate.
+
+    `veto_lift_hours`: after so many hours the head of the role may lift a veto; 72 where it is not said.
+    """
 
     kind = RequirementKind.SIGNOFF
     role: str
     count: int = 1
     veto: bool = False
+    veto_lift_hours: int | None = None
 
     def check(self) -> dict[str, str]:
         found = {}
@@ -117,6 +122,10 @@ class SignOffAsked(Params):
             found["role"] = _("A role that votes: %(known)s.") % {"known": ", ".join(sorted(VOTING_ROLES))}
         if not 1 <= self.count <= MAX_COUNT:
             found["count"] = _("From 1 to %(most)d persons.") % {"most": MAX_COUNT}
+        if self.veto_lift_hours is not None and not (self.veto and 1 <= self.veto_lift_hours <= MAX_VETO_LIFT_HOURS):
+            found["veto_lift_hours"] = _("From 1 to %(most)d hours, where there is a veto.") % {
+                "most": MAX_VETO_LIFT_HOURS
+            }
         return found
 
 

@@ -13,9 +13,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from approvals.actions.promotions import ask_for_promotion
 from approvals.actions.releases import close_release
-from approvals.actions.sign_offs import sign, withdraw_sign_off
+from approvals.actions.sign_offs import Condition, declare_conflict, lift_veto, sign, withdraw_sign_off
 from approvals.actions.statements import find_requirement
-from approvals.forms import CloseForm, PageForm, ReasonForm, SignForm
+from approvals.forms import CloseForm, ConflictForm, LiftForm, PageForm, ReasonForm, SignForm
 from approvals.models import ReauthenticationMethod, Release, ReleaseClosure, SignOff, Vote
 from approvals.pages import acts, judgements
 from approvals.pages.queue import waiting
@@ -79,7 +79,9 @@ def sign_release(request: HttpRequest, id: str) -> HttpResponse:
     release = _release(person, id)
     vote = Vote.REJECT if request.POST.get("vote") == Vote.REJECT else Vote.APPROVE
     requirement = request.POST.get("requirement", "")
-    form = SignForm(request.POST, vote=vote.value, marked=f"{requirement}_{vote.value}")
+    form = SignForm(
+        request.POST, vote=vote.value, marked=f"{requirement}_{vote.value}", people=page_for(release, person).people
+    )
     if form.is_valid():
         try:
             # Before the password is tried: a form that cannot be right must not cost a try.
@@ -96,6 +98,9 @@ def sign_release(request: HttpRequest, id: str) -> HttpResponse:
                 reauthentication_method=ReauthenticationMethod(method),
                 meaning=meaning_of(vote.value, role),
                 comment=form.cleaned_data["comment"],
+                conditions=[
+                    Condition(**{**one, "owner": Principal.objects.get(pk=one["owner"])}) for one in form.conditions()
+                ],
             )
         except errors.Refused as refusal:
             return _refused(request, release, person, form, refusal)
@@ -161,6 +166,53 @@ def withdraw_vote(request: HttpRequest, id: str) -> HttpResponse:
     return redirect("release", release.pk)
 
 
+@require_POST
+@sensitive_post_parameters("password")
+@login_required
+def lift_veto_page(request: HttpRequest, id: str) -> HttpResponse:
+    """Lift another's veto as the head of its role."""
+    person = person_of(request)
+    veto = readable(SignOff, person).select_related(
+        "release__model_version__model__namespace", "role_grant"
+    ).filter(pk=read_id(id), vote=Vote.REJECT).first()  # fmt: skip
+    if veto is None:
+        raise Http404
+    release = _release(person, str(veto.release_id))
+    form = LiftForm(request.POST, marked=f"lift_{veto.pk}")
+    if not form.is_valid():
+        return _shown(request, release, person, form, status=400)
+    try:
+        at, method = verify_password(request, form.cleaned_data["password"])
+        lift_veto(
+            actor=person, reason=form.cleaned_data["reason"], sign_off=veto, reauthenticated_at=at,
+            reauthentication_method=ReauthenticationMethod(method),
+        )  # fmt: skip
+    except errors.Refused as refusal:
+        return _refused(request, release, person, form, refusal)
+    messages.success(request, _("The veto is lifted; it stays on record, with your reason."))
+    return redirect("release", release.pk)
+
+
+@require_POST
+@login_required
+def declare_conflict_page(request: HttpRequest, id: str) -> HttpResponse:
+    """Step aside from the model of a release."""
+    person = person_of(request)
+    release = _release(person, id)
+    form = ConflictForm(request.POST, marked="conflict")
+    if not form.is_valid():
+        return _shown(request, release, person, form, status=400)
+    try:
+        declare_conflict(
+            actor=person, reason=_("Declared on the release page"), model=release.model_version.model,
+            text=form.cleaned_data["text"], until=form.end(),
+        )  # fmt: skip
+    except errors.Refused as refusal:
+        return _refused(request, release, person, form, refusal)
+    messages.success(request, _("You are recused: votes you gave on this model count no more, and none is awaited."))
+    return redirect("release", release.pk)
+
+
 # --- What the views share ------------------------------------------------------------------------------------------
 
 
@@ -202,10 +254,11 @@ def _forms(page: ReleasePage, tried: PageForm | None) -> dict[str, Any]:
         signing = card.signing
         for vote, statement in signing.statements.items() if signing else ():
             initial = {"requirement": card.key, "vote": vote, "statement_digest": statement.digest}
-            form = again(SignForm(vote=vote, marked=f"{card.key}_{vote}", initial=initial))
+            form = again(SignForm(vote=vote, marked=f"{card.key}_{vote}", initial=initial, people=page.people))
             meaning = meaning_of(vote, signing.role) if signing else ""
             row["votes"].append({"vote": vote, "form": form, "tried": form is tried, "statement": statement,
                                  "meaning": meaning})  # fmt: skip
+        row["lifts"] = [(veto, again(LiftForm(marked=f"lift_{veto.pk}"))) for veto in card.to_lift]
         if signing and signing.mine:
             row["withdraw"] = again(ReasonForm(marked=f"withdraw_{signing.mine.pk}"))
         rows.append(row)
@@ -214,6 +267,7 @@ def _forms(page: ReleasePage, tried: PageForm | None) -> dict[str, Any]:
         "open_rows": [row for row in rows if not row["card"].status.passes],
         "met_rows": [row for row in rows if row["card"].status.passes],
         "promote_form": again(ReasonForm(marked="promote")),
+        "conflict_form": again(ConflictForm(marked="conflict")),
         "close_forms": [
             again(CloseForm(kind=kind))
             for kind, may in (

@@ -40,7 +40,7 @@ class Node(NamedTuple):
 
 
 class Contributor(NamedTuple):
-    """A person with a hand in a model version, and why: registered, trained, edited, owner."""
+    """A person with a hand in a model version, and why: registered, trained, edited, owner, former owner."""
 
     person_id: int
     why: str

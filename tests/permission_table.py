@@ -30,6 +30,8 @@ class Row:
 READERS = ("auditor", "viewer", "pipeline")
 PAGE_READERS = ("auditor", "viewer", "owner", "risk")
 NOBODY = {"anonymous": 401}
+#: Who may may only after a delay of days; the test that lets them pass stands with the rule.
+AFTER_DAYS: tuple[str, ...] = ()
 _HIDDEN = {"anonymous": 401, "outsider": 404}
 _TO_SIGN_IN = {"anonymous": 302}
 _PAGE_HIDDEN = {"anonymous": 302, "outsider": 404}
@@ -73,11 +75,30 @@ GET: dict[str, Row] = {
     # judgements
     **{
         f"api/v1/{name}": Row((*READERS, "outsider"), NOBODY)
-        for name in ("plans", "evidence", "releases", "sign-offs", "promotions", "findings", "policies", "environments")
+        for name in (
+            "plans",
+            "evidence",
+            "releases",
+            "sign-offs",
+            "promotions",
+            "findings",
+            "policies",
+            "environments",
+            "conflicts-of-interest",
+        )
     },
     **{
         f"api/v1/{name}/<id>": Row(READERS, _HIDDEN)
-        for name in ("plans", "evidence", "releases", "sign-offs", "promotions", "findings", "policies")
+        for name in (
+            "plans",
+            "evidence",
+            "releases",
+            "sign-offs",
+            "promotions",
+            "findings",
+            "policies",
+            "conflicts-of-interest",
+        )
     },
     "api/v1/environments/<id>": Row((*READERS, "outsider"), NOBODY),
     "api/v1/releases/<id>/statement": Row(
@@ -107,6 +128,10 @@ POST: dict[str, Row] = {
         {"anonymous": 302, "outsider": 404, "viewer": 403, "risk": 403},
         lambda _things: {**WHY, "kind": "withdrawn"},
     ),
+    "releases/<id>/conflict": Row(
+        ("risk",), {"anonymous": 302, "outsider": 404}, lambda _things: {"text": "My sister sells it"}
+    ),
+    "sign-offs/<id>/lift": Row(AFTER_DAYS, {"anonymous": 302, "outsider": 404, "risk": 404, "owner": 404}),
     "sign-offs/<id>/withdraw": Row(("risk2",), {"anonymous": 302, "outsider": 404, "risk": 404, "owner": 404}),
     # accounts
     "api/v1/namespaces": Row(
@@ -120,6 +145,9 @@ POST: dict[str, Row] = {
         lambda _things: {"kind": "person", "email": "new@bank.example", "display_name": "Nora New"},
     ),
     "api/v1/principals/<id>/deactivate": Row(("admin",), {"anonymous": 401, "auditor": 403, "pipeline": 403}),
+    "api/v1/principals/<id>/restore-signing": Row(
+        ("admin", "admin2"), {"anonymous": 401, "auditor": 403, "pipeline": 403, "risk": 403}
+    ),
     "api/v1/role-grants": Row(
         ("admin",),
         {"anonymous": 401, "outsider": 404, "auditor": 403, "pipeline": 403},
@@ -250,6 +278,16 @@ POST: dict[str, Row] = {
     ),
     "api/v1/sign-offs/<id>/withdraw": Row(
         ("risk2",), {"anonymous": 401, "outsider": 404, "risk": 403, "pipeline": 403}
+    ),
+    "api/v1/sign-offs/<id>/lift": Row(
+        AFTER_DAYS,
+        {"anonymous": 401, "outsider": 404, "risk": 403, "viewer": 403, "pipeline": 403},
+        lambda _things: {**WHY, "password": PASSWORD},
+    ),
+    "api/v1/conflicts-of-interest": Row(
+        ("risk", "viewer"),
+        {"anonymous": 401, "outsider": 404, "pipeline": 403},
+        lambda things: {"model": things.id("models"), "text": "My sister sells it"},
     ),
     "api/v1/promotions": Row(
         ("pipeline", "owner", "risk"),

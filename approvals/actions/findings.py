@@ -11,7 +11,8 @@ from governance.unit_of_work import action
 from lineage.models import Dataset, Model, ModelVersion
 
 Subject = Model | ModelVersion | Dataset | Promotion
-OVERSEERS = (Role.AUDITOR, Role.RISK_MANAGER, Role.COMPLIANCE_OFFICER)
+FREEING = (Role.RISK_MANAGER, Role.COMPLIANCE_OFFICER)
+OVERSEERS = (Role.AUDITOR, *FREEING)
 
 
 @action
@@ -59,12 +60,14 @@ def answer_finding(*, actor: Principal, reason: str, finding: Finding, text: str
 
 @action
 def close_finding(*, actor: Principal, reason: str, finding: Finding, text: str) -> FindingEvent:
-    """Close a finding: by an overseer who does not have to answer it.
+    """Close a finding. Never by who has to answer it; see docs/decisions/0004.
 
     Raises:
-        errors.Forbidden, errors.SeparationOfDuties: the actor may not. errors.Conflict: it is closed.
+        errors.Forbidden: another role closes it. errors.Conflict: it is closed.
+        errors.SeparationOfDuties: their own to answer; or it may hold up a release, and they raised it or had a hand in
+            what it is about.
     """
-    require(actor, *OVERSEERS, namespace=finding.namespace)
+    require(actor, *closing_roles(finding), namespace=finding.namespace)
     return _event(finding, FindingEvent.Kind.CLOSED, text)
 
 
@@ -75,8 +78,24 @@ def reopen_finding(*, actor: Principal, reason: str, finding: Finding, text: str
     Raises:
         errors.Forbidden: the actor is no overseer. errors.Conflict: it is open.
     """
-    require(actor, *OVERSEERS, namespace=finding.namespace)
+    require(actor, *reopening_roles(finding), namespace=finding.namespace)
     return _event(finding, FindingEvent.Kind.REOPENED, text)
+
+
+def holds_up(finding: Finding) -> bool:
+    """Whether it closes the gate, or may once it is overdue."""
+    return finding.blocks or finding.when_overdue != Finding.WhenOverdue.NOTHING
+
+
+def closing_roles(finding: Finding) -> tuple[Role, ...]:
+    """Who closes it: what may hold up a release, a voting role; a condition, the role that set it as well."""
+    roles = FREEING if holds_up(finding) else OVERSEERS
+    return (*roles, Role(finding.sign_off.role_grant.role)) if finding.sign_off else roles
+
+
+def reopening_roles(finding: Finding) -> tuple[Role, ...]:
+    """Who reopens it: every overseer; a condition, the role that set it as well."""
+    return (*OVERSEERS, Role(finding.sign_off.role_grant.role)) if finding.sign_off else OVERSEERS
 
 
 def _event(finding: Finding, kind: FindingEvent.Kind, text: str) -> FindingEvent:

@@ -1,6 +1,7 @@
 """End points of releases, sign-offs and promotions."""
 
 from django.db.models import QuerySet
+from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -8,7 +9,14 @@ from rest_framework.response import Response
 
 from approvals.actions.promotions import ask_for_promotion, end_promotion
 from approvals.actions.releases import close_release, open_release
-from approvals.actions.sign_offs import sign, withdraw_sign_off
+from approvals.actions.sign_offs import (
+    OVERSEEING_CONFLICTS,
+    Condition,
+    declare_conflict,
+    lift_veto,
+    sign,
+    withdraw_sign_off,
+)
 from approvals.actions.statements import find_requirement, statement
 from approvals.api.fields import ReasonedActSerializer, recorded
 from approvals.api.policies import environment_named
@@ -22,6 +30,10 @@ from approvals.api.serializers_promotions import (
 from approvals.api.serializers_releases import (
     CloseSerializer,
     ClosureSerializer,
+    ConflictFilters,
+    ConflictSerializer,
+    ConflictWriteSerializer,
+    LiftSerializer,
     ReleaseFilters,
     ReleaseSerializer,
     ReleaseWriteSerializer,
@@ -30,9 +42,12 @@ from approvals.api.serializers_releases import (
     SignSerializer,
     StatementQuery,
     StatementSerializer,
+    VetoLiftSerializer,
     WithdrawalSerializer,
 )
 from approvals.models import (
+    ConflictOfInterest,
+    Finding,
     Promotion,
     PromotionEnd,
     ReauthenticationMethod,
@@ -43,11 +58,19 @@ from approvals.models import (
     Vote,
 )
 from governance.accounts.models import Principal
+from governance.accounts.permissions import grants_in_force
 from governance.accounts.reauthentication import verify_password
 from governance.api.acts import act
 from governance.api.principals import person_of
 from governance.api.views import RecordViewSet, readable, resolve
-from lineage.models import ModelVersion
+from lineage.models import Model, ModelVersion
+
+
+def _owner(id: int, place: int) -> Principal:
+    """Who answers a condition. Raises Missing, naming the condition."""
+    active = Principal.objects.filter(is_active=True, kind=Principal.Kind.PERSON)
+    found: Principal = resolve(active, id, field=f"conditions.{place}.owner")
+    return found
 
 
 class ReleaseViewSet(RecordViewSet):
@@ -112,10 +135,17 @@ class ReleaseViewSet(RecordViewSet):
         reason = self.reason(data)
         # The statement's parts are read before the password is tried: a refused form must not cost a try.
         find_requirement(release, data["requirement"])
+        conditions = [
+            Condition(
+                text=one["text"], owner=_owner(one["owner"], n), due=one["due"],
+                when_overdue=Finding.WhenOverdue(one["when_overdue"]),
+            )
+            for n, one in enumerate(data.pop("conditions"))
+        ]  # fmt: skip
         at, method = verify_password(request, data.pop("password"))
         signed = sign(
             actor=person, reason=reason, release=release, vote=Vote(data.pop("vote")), reauthenticated_at=at,
-            reauthentication_method=ReauthenticationMethod(method), **data,
+            reauthentication_method=ReauthenticationMethod(method), conditions=conditions, **data,
         )  # fmt: skip
         return recorded(signed, SignOffSerializer)
 
@@ -127,7 +157,7 @@ class SignOffViewSet(RecordViewSet):
     model = SignOff
     serializer_class = SignOffSerializer
     filter_class = SignOffFilters
-    related = ("requirement", "withdrawal")
+    related = ("requirement", "withdrawal", "lift")
 
     @act(ReasonedActSerializer, answer=WithdrawalSerializer, creates=True)
     def withdraw(self, request: Request, id: str) -> Response:
@@ -136,6 +166,51 @@ class SignOffViewSet(RecordViewSet):
         sign_off = self.find(id)
         reason = self.reason(self.read(ReasonedActSerializer))
         return recorded(withdraw_sign_off(actor=person, reason=reason, sign_off=sign_off), WithdrawalSerializer)
+
+    @act(LiftSerializer, answer=VetoLiftSerializer, creates=True)
+    def lift(self, request: Request, id: str) -> Response:
+        """Lift a veto as the head of its role, once the policy's delay is over."""
+        person = person_of(request)
+        sign_off = self.find(id)
+        data = self.read(LiftSerializer)
+        at, method = verify_password(request, data["password"])
+        lifted = lift_veto(
+            actor=person, reason=data["reason"], sign_off=sign_off, reauthenticated_at=at,
+            reauthentication_method=ReauthenticationMethod(method),
+        )  # fmt: skip
+        return recorded(lifted, VetoLiftSerializer)
+
+
+class ConflictViewSet(RecordViewSet):
+    """Conflicts of interest: who judges no version of which model. Why is for its author and those who oversee."""
+
+    collection = "conflicts-of-interest"
+    model = ConflictOfInterest
+    serializer_class = ConflictSerializer
+    create_serializer_class = ConflictWriteSerializer
+    filter_class = ConflictFilters
+    related = ("model__namespace",)
+
+    def create(self, request: Request) -> Response:
+        """Declare one of your own; votes you gave on the model count no more."""
+        person = person_of(request)
+        data = self.read(ConflictWriteSerializer)
+        reason = self.reason(data)
+        model = resolve(readable(Model, person), data.pop("model"), field="model")
+        return self.written(declare_conflict(actor=person, reason=reason, model=model, **data))
+
+    def may_read_text(self, conflict: ConflictOfInterest) -> bool:
+        """Its author, auditors and compliance officers."""
+        if conflict.recorded_by_id == self.principal.pk:
+            return True
+        held = self.oversight
+        return None in held or conflict.model.namespace_id in held
+
+    @cached_property
+    def oversight(self) -> set[int | None]:
+        """The namespaces the caller oversees; None: all."""
+        grants = grants_in_force(self.principal).filter(role__in=OVERSEEING_CONFLICTS)
+        return set(grants.values_list("namespace", flat=True))
 
 
 class PromotionViewSet(RecordViewSet):

@@ -30,7 +30,7 @@ class FindingSerializer(StrictModelSerializer):
         model = Finding
         fields = (
             *("id", "namespace", "kind", "model", "model_version", "dataset", "promotion", "text", "severity", "owner"),
-            *("due", "when_overdue", "blocks", "events", "recorded_at", "recorded_by"),
+            *("due", "when_overdue", "blocks", "sign_off", "events", "recorded_at", "recorded_by"),
         )
         read_only_fields = fields
 

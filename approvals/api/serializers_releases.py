@@ -3,12 +3,25 @@
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from approvals.actions.sign_offs import MAX_CONDITIONS
 from approvals.api.fields import FlagField, named
-from approvals.models import Release, ReleaseClosure, SignOff, SignOffWithdrawal, Slot, Vote
-from governance.api.fields import IdField, NameField, TextField
-from governance.api.serializers import FilterSerializer, StrictModelSerializer, WriteSerializer
+from approvals.models import (
+    ConflictOfInterest,
+    Finding,
+    Release,
+    ReleaseClosure,
+    SignOff,
+    SignOffWithdrawal,
+    Slot,
+    VetoLift,
+    Vote,
+)
+from governance.api.fields import IdField, MomentField, NameField, TextField
+from governance.api.serializers import FilterSerializer, StrictModelSerializer, StrictSerializer, WriteSerializer
 
 PURPOSE = r"^[a-z][a-z0-9-]{0,31}:[A-Za-z][A-Za-z0-9_-]{0,127}$"
 
@@ -86,6 +99,17 @@ class StatementSerializer(serializers.Serializer[Any]):
     evidence_seen = serializers.ListField(child=serializers.IntegerField())
 
 
+class ConditionSerializer(StrictSerializer):
+    """What an approval is subject to; it opens a finding."""
+
+    text = TextField(max_length=1000, help_text=_("What has to be done; line breaks become spaces."))
+    owner = IdField(help_text=_("The person who answers it."))
+    due = MomentField()
+    when_overdue = serializers.ChoiceField(
+        choices=Finding.WhenOverdue.choices, required=False, default=Finding.WhenOverdue.NOTHING
+    )
+
+
 class SignSerializer(WriteSerializer):
     """A signature, with the signer's password once more."""
 
@@ -93,7 +117,8 @@ class SignSerializer(WriteSerializer):
     vote = serializers.ChoiceField(choices=Vote.choices)
     meaning = TextField(required=False, default="", allow_blank=True, max_length=500)
     comment = TextField(required=False, default="", allow_blank=True, max_length=5000)
-    statement_digest = serializers.RegexField(r"^[0-9a-f]{64}$")
+    conditions = ConditionSerializer(many=True, required=False, default=list, max_length=MAX_CONDITIONS)  # type: ignore[call-arg]  # passed on to the list's serializer
+    statement_digest = serializers.RegexField(r"^[0-9a-f]{64}$", help_text=_("Of the statement you were shown."))
     password = serializers.CharField(max_length=500, style={"input_type": "password"}, trim_whitespace=False)
 
 
@@ -106,18 +131,35 @@ class WithdrawalSerializer(StrictModelSerializer):
         read_only_fields = fields
 
 
+class LiftSerializer(WriteSerializer):
+    """Lifting a veto, with one's password once more."""
+
+    reason = TextField(max_length=2000, help_text=_("Why; kept in the record."))
+    password = serializers.CharField(max_length=500, style={"input_type": "password"}, trim_whitespace=False)
+
+
+class VetoLiftSerializer(StrictModelSerializer):
+    """A veto lifted by the head of its role."""
+
+    class Meta:
+        model = VetoLift
+        fields = ("id", "sign_off", "role_grant", "reason", "recorded_at", "recorded_by")
+        read_only_fields = fields
+
+
 class SignOffSerializer(StrictModelSerializer):
     """A signed vote."""
 
     requirement = serializers.CharField(source="requirement.key", read_only=True)
     withdrawal = WithdrawalSerializer(read_only=True, default=None, allow_null=True)
+    lift = VetoLiftSerializer(read_only=True, default=None, allow_null=True)
 
     class Meta:
         model = SignOff
         fields = (
             *("id", "release", "requirement", "vote", "printed_name", "signed_at", "meaning", "comment", "statement"),
             *("statement_digest", "evidence_seen", "role_grant", "reauthenticated_at", "reauthentication_method"),
-            *("bound", "withdrawal", "recorded_at", "recorded_by"),
+            *("conditions", "bound", "withdrawal", "lift", "recorded_at", "recorded_by"),
         )
         read_only_fields = fields
 
@@ -126,3 +168,33 @@ class SignOffFilters(FilterSerializer):
     """Of sign-offs."""
 
     release = IdField(required=False)
+
+
+class ConflictSerializer(StrictModelSerializer):
+    """A conflict of interest. `text` is null for those it does not concern."""
+
+    text = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ConflictOfInterest
+        fields = ("id", "model", "text", "until", "recorded_at", "recorded_by")
+        read_only_fields = fields
+
+    @extend_schema_field(OpenApiTypes.STR)
+    def get_text(self, conflict: ConflictOfInterest) -> str | None:
+        """For its author and for those who oversee."""
+        return conflict.text if self.context["view"].may_read_text(conflict) else None
+
+
+class ConflictWriteSerializer(WriteSerializer):
+    """A conflict of interest of one's own."""
+
+    model = IdField()
+    text = TextField(max_length=2000)
+    until = MomentField(required=False, allow_null=True, default=None, help_text=_("Left out: it does not end."))
+
+
+class ConflictFilters(FilterSerializer):
+    """Of conflicts of interest."""
+
+    model = IdField(required=False)

@@ -6,7 +6,7 @@ from approvals.api.evidence import EvidenceViewSet, PlanViewSet
 from approvals.api.findings import FindingViewSet
 from approvals.api.gate import GateView, LiveView
 from approvals.api.policies import EnvironmentViewSet, PolicyViewSet
-from approvals.api.releases import PromotionViewSet, ReleaseViewSet, SignOffViewSet
+from approvals.api.releases import ConflictViewSet, PromotionViewSet, ReleaseViewSet, SignOffViewSet
 from approvals.api.use import UseView
 from governance.api.routers import collection_urls
 
@@ -18,6 +18,7 @@ urlpatterns = [
         PolicyViewSet,
         ReleaseViewSet,
         SignOffViewSet,
+        ConflictViewSet,
         PromotionViewSet,
         FindingViewSet,
     ),

@@ -98,12 +98,16 @@ BEGIN
         WHERE r.model_version_id = model_version));
 END $$;
 
--- Persons who may not judge a version: who made it, and who reported evidence on it.
+-- Persons who may not judge a version: who made it, who reported evidence on it, and who declared a conflict of interest
+-- on its model that has not ended.
 CREATE OR REPLACE FUNCTION muniment.involved(model_version bigint) RETURNS TABLE (person_id bigint, why text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN QUERY SELECT c.person_id, c.why FROM muniment.contributors(model_version) c;
   RETURN QUERY SELECT r.id, 'reported evidence'::text FROM unnest(muniment.reporters_on(model_version)) AS r (id);
+  RETURN QUERY SELECT DISTINCT k.recorded_by_id, 'conflict of interest'::text
+    FROM public.lineage_modelversion v JOIN public.approvals_conflictofinterest k ON k.model_id = v.model_id
+    WHERE v.id = model_version AND (k.until IS NULL OR k.until > clock_timestamp());
 END $$;
 
 -- Dataset versions that a model version was trained on: inputs of the runs it came out of.

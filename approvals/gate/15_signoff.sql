@@ -21,7 +21,11 @@ BEGIN
              p.is_active AND p.kind = 'person' AND NOT EXISTS (
                SELECT 1 FROM public.governance_historicalprincipal h
                WHERE h.id = p.id AND NOT h.is_active AND h.history_date >= x.signed_at) AS active,
-             q.id AS asked, q.params, q.binds, q.key, o.policy_version_id
+             q.id AS asked, q.params, q.binds, q.key, o.policy_version_id,
+             -- Declared before or after the vote: one that was not over when it was given voids it for good.
+             EXISTS (SELECT 1 FROM public.approvals_conflictofinterest k
+                     WHERE k.model_id = c.model_id AND (k.until IS NULL OR k.until > x.signed_at)
+                       AND k.recorded_by_id IN (p.id, g.on_behalf_of_id)) AS recused
       FROM public.approvals_signoff x
       JOIN public.approvals_requirement o ON o.id = x.requirement_id
       JOIN public.approvals_requirement q ON q.policy_version_id = c.policy_version_id AND q.key = o.key AND q.kind = 'signoff'
@@ -39,6 +43,7 @@ BEGIN
                WHEN s.granted_to <> s.recorded_by_id OR s.role IS DISTINCT FROM s.params ->> 'role'
                  OR NOT muniment.grant_in_force(s.role_grant_id, c.at) THEN 'grant-ended'
                WHEN ARRAY[s.person, s.same] && c.involved THEN 'voter-contributed'
+               WHEN s.recused THEN 'voter-recused'
                WHEN cardinality(a.changed) > 0 THEN 'vote-stale' END) ORDER BY s.id), '[]')
     FROM given s JOIN seen e ON e.cited = s.evidence_seen
     CROSS JOIN LATERAL (
@@ -53,6 +58,12 @@ BEGIN
         ELSE s.bound ->> b.aspect IS DISTINCT FROM v_now ->> b.aspect END
     ) a);
 END $$;
+
+-- From when on the head of the role may lift a veto.
+CREATE OR REPLACE FUNCTION muniment.veto_lift_from(signed_at timestamptz, params jsonb) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT signed_at + make_interval(hours => coalesce((params ->> 'veto_lift_hours')::integer, 72))
+$$;
 
 -- Persons filling places, one person one place, as many places as possible (augmenting paths, breadth first): a greedy
 -- count falls short in one case of seven. Arguments: per place the requirement it belongs to, and edges requirement-person.
@@ -171,12 +182,15 @@ BEGIN
   v_have := jsonb_array_length(v_filled);
   SELECT count(DISTINCT v ->> 'person') INTO v_own FROM jsonb_array_elements(v_mine) v
     WHERE v ->> 'why' IS NULL AND v ->> 'vote' = 'approve';
-  -- A veto stands until its author takes it back, whatever has changed since, their role included.
+  -- A veto stands until its author takes it back, whatever has changed since, their role included; or until the head of
+  -- the role lifts it, which the policy allows from a moment on.
   IF (p_params ->> 'veto')::boolean THEN
     SELECT coalesce(jsonb_agg(muniment.problem('vetoed', jsonb_build_object(
-             'sign_off', v -> 'id', 'name', v -> 'name', 'role', p_params ->> 'role'))), '[]')
+             'sign_off', s.id, 'name', v -> 'name', 'role', p_params ->> 'role', 'lift_from',
+             to_char(muniment.veto_lift_from(s.signed_at, p_params), 'YYYY-MM-DD HH24:MI "UTC"'))) ORDER BY s.id), '[]')
       INTO v_problems FROM jsonb_array_elements(v_mine) v
-      WHERE v ->> 'vote' = 'reject';
+      JOIN public.approvals_signoff s ON s.id = (v ->> 'id')::bigint
+      WHERE v ->> 'vote' = 'reject' AND NOT EXISTS (SELECT 1 FROM public.approvals_vetolift l WHERE l.sign_off_id = s.id);
   END IF;
   SELECT coalesce(jsonb_agg(jsonb_build_object('sign_off', v -> 'id', 'name', v -> 'name', 'why',
            coalesce(v ->> 'why', 'vote-rejected'), 'aspects', v -> 'aspects')), '[]')

@@ -237,7 +237,7 @@ WORDINGS: dict[str, Wording] = {
     "signoff-met": Wording(_("%(have)s of %(needed)s signed as %(role)s.")),
     "vetoed": Wording(
         _("%(name)s rejected it as %(role)s, which closes the gate."),
-        _("Only %(name)s can take this back."),
+        _("%(name)s can take this back; from %(lift_from)s the head of the role %(role)s may lift it, with a reason."),
         (),
     ),
     "approvals-missing": Wording(
@@ -254,13 +254,13 @@ WORDINGS: dict[str, Wording] = {
     "findings-met": Wording(_("Nothing open stands against it.")),
     "finding-open": Wording(
         _("Finding %(finding)s (%(severity)s) is open and blocks: %(text)s"),
-        _("%(owner)s answers it; an auditor, risk manager or compliance officer closes it."),
-        (Role.AUDITOR, Role.RISK_MANAGER, Role.COMPLIANCE_OFFICER),
+        _("%(owner)s answers it; a risk manager or compliance officer who neither raised it nor had a hand closes it."),
+        (Role.RISK_MANAGER, Role.COMPLIANCE_OFFICER),
     ),
     "finding-overdue": Wording(
         _("Finding %(finding)s (%(severity)s) is overdue and blocks: %(text)s"),
-        _("%(owner)s answers it; an auditor, risk manager or compliance officer closes it."),
-        (Role.AUDITOR, Role.RISK_MANAGER, Role.COMPLIANCE_OFFICER),
+        _("%(owner)s answers it; a risk manager or compliance officer who neither raised it nor had a hand closes it."),
+        (Role.RISK_MANAGER, Role.COMPLIANCE_OFFICER),
     ),
 }
 
@@ -269,6 +269,7 @@ VOTE_WORDINGS: dict[str, Text] = {
     "voter-inactive": _("%(name)s has left"),
     "grant-ended": _("%(name)s no longer holds the role the vote was given under"),
     "voter-contributed": _("%(name)s had a hand in it"),
+    "voter-recused": _("%(name)s declared a conflict of interest"),
     "vote-stale": _("%(name)s signed before this changed: %(aspects)s"),
     "vote-rejected": _("%(name)s rejected it"),
 }

@@ -14,12 +14,22 @@ from approvals.models.policies import (
     RequirementKind,
 )
 from approvals.models.promotions import GateDecision, LiveSlot, Promotion, PromotionEnd, RefusedAttempt
-from approvals.models.releases import ReauthenticationMethod, Release, ReleaseClosure, SignOff, SignOffWithdrawal, Vote
+from approvals.models.releases import (
+    ConflictOfInterest,
+    ReauthenticationMethod,
+    Release,
+    ReleaseClosure,
+    SignOff,
+    SignOffWithdrawal,
+    VetoLift,
+    Vote,
+)
 
 __all__ = [
     "Aspect",
     "Claim",
     "Comparator",
+    "ConflictOfInterest",
     "Environment",
     "Evidence",
     "EvidenceAnswer",
@@ -47,5 +57,6 @@ __all__ = [
     "SignOffWithdrawal",
     "Slot",
     "Verdict",
+    "VetoLift",
     "Vote",
 ]

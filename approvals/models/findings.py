@@ -27,6 +27,7 @@ class Finding(BornFinalModel):
     class WhenOverdue(models.TextChoices):
         NOTHING = "nothing", _("nothing")
         BLOCK = "block", _("block promotions")
+        SUSPEND = "suspend", _("block promotions and stop serving")
 
     namespace_path = "namespace"
 
@@ -77,6 +78,15 @@ class Finding(BornFinalModel):
     )
     when_overdue = models.CharField(_("when overdue"), max_length=8, choices=WhenOverdue, default=WhenOverdue.NOTHING)
     blocks = models.BooleanField(_("blocks"), help_text=_("Whether it closes the gate while open."))
+    sign_off = models.ForeignKey(
+        "approvals.SignOff",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="condition_findings",
+        verbose_name=_("sign-off"),
+        help_text=_("The approval it is a condition of; it falls with that vote when that is taken back."),
+    )
 
     class Meta:
         verbose_name = _("finding")
@@ -98,7 +108,9 @@ class Finding(BornFinalModel):
             models.CheckConstraint(
                 condition=Q(severity__in=["low", "medium", "high", "critical"]), name="finding_severity_known"
             ),
-            models.CheckConstraint(condition=Q(when_overdue__in=["nothing", "block"]), name="finding_overdue_known"),
+            models.CheckConstraint(
+                condition=Q(when_overdue__in=["nothing", "block", "suspend"]), name="finding_overdue_known"
+            ),
             models.CheckConstraint(
                 condition=Q(when_overdue="nothing") | Q(due__isnull=False), name="finding_overdue_has_due"
             ),

@@ -137,6 +137,12 @@ class SignOff(BornFinalModel):
     signature = models.TextField(
         _("signature"), blank=True, help_text=_("A passkey's assertion over the statement's digest; blank: none.")
     )
+    conditions = models.JSONField(
+        _("conditions"),
+        default=list,
+        blank=True,
+        help_text=_("Of an approval: a list of {text, owner, due, when_overdue}; each opens a finding."),
+    )
     bound = BoundAspectsField(
         _("bound to"), blank=True, editable=False, help_text=_("Aspect -> digest of its content when signed.")
     )
@@ -183,3 +189,66 @@ class SignOffWithdrawal(BornFinalModel):
 
     def __str__(self) -> str:
         return self.reason[:80]
+
+
+class VetoLift(BornFinalModel):
+    """The head of a role lifts another's veto, after the policy's delay and with a reason. Its author is the head."""
+
+    namespace_path = "sign_off__release__model_version__model__namespace"
+
+    sign_off = models.OneToOneField(SignOff, on_delete=models.PROTECT, related_name="lift", verbose_name=_("sign-off"))
+    role_grant = models.ForeignKey(
+        "governance.RoleGrant",
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("role grant"),
+        help_text=_("The grant as head of the role."),
+    )
+    reason = models.TextField(_("reason"), help_text=_("Why the veto stands no more, 1 to 2,000 characters."))
+    reauthenticated_at = models.DateTimeField(
+        _("re-authenticated at"), help_text=_("At most five minutes before lifting it [P11 11.200].")
+    )
+    reauthentication_method = models.CharField(_("re-authenticated by"), max_length=16, choices=ReauthenticationMethod)
+
+    class Meta:
+        verbose_name = _("lifting of a veto")
+        verbose_name_plural = _("liftings of vetoes")
+        constraints = [
+            models.CheckConstraint(condition=Q(reason__regex=r"[^[:space:]]"), name="veto_lift_has_reason"),
+            models.CheckConstraint(
+                condition=Q(reauthentication_method__in=ReauthenticationMethod.values),
+                name="veto_lift_reauthentication_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reason[:80]
+
+
+class ConflictOfInterest(BornFinalModel):
+    """A person declares that they are not impartial about a model: they judge no version of it. It is `recorded_by`'s.
+
+    A vote given before it was declared counts no more, for good; one given after its end counts again.
+    """
+
+    namespace_path = "model__namespace"
+
+    model = models.ForeignKey(
+        "lineage.Model", on_delete=models.PROTECT, related_name="conflicts_of_interest", verbose_name=_("model")
+    )
+    text = models.TextField(
+        _("text"), help_text=_("What the conflict is, 1 to 2,000 characters. Pages show it to those who oversee.")
+    )
+    until = models.DateTimeField(
+        _("until"), null=True, blank=True, help_text=_("When it ends (UTC); blank: it does not.")
+    )
+
+    class Meta:
+        verbose_name = _("conflict of interest")
+        verbose_name_plural = _("conflicts of interest")
+        constraints = [
+            models.CheckConstraint(condition=Q(text__regex=r"[^[:space:]]"), name="conflict_has_text"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recorded_by}"

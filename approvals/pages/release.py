@@ -10,11 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from approvals.actions._common import call
 from approvals.actions.statements import Statement, statements
 from approvals.gate.gate import RequirementStatus, Verdict, ask, from_rows
 from approvals.gate.messages import VOTE_WORDINGS
 from approvals.models import (
     Aspect,
+    Finding,
     GateDecision,
     PolicyVersion,
     Promotion,
@@ -28,6 +30,7 @@ from approvals.models import (
 from approvals.pages import evidence
 from approvals.pages.evidence import EvidenceItem
 from approvals.pages.grounds import Link, named
+from approvals.pages.judgements import findings
 from approvals.pages.timeline import Event, timeline
 from governance.accounts.models import Principal, RoleGrant
 from governance.accounts.permissions import in_force
@@ -36,10 +39,16 @@ from governance.api.views import readable
 from lineage.pages import facts
 
 PROMOTING = (Role.PIPELINE, Role.MODEL_OWNER, Role.RISK_MANAGER)
+VETO_HOURS = 72  # where the policy does not say: muniment.veto_lift_from
 REJECTING = tuple(VOTING_ROLES - {Role.POLICY_OWNER})
 WITHDRAWING = (Role.PIPELINE, Role.MODEL_OWNER)
 
-HANDS = {**facts.HANDS, "reported evidence": gettext_lazy("reported evidence on it")}
+CONFLICT = "conflict of interest"
+HANDS = {
+    **facts.HANDS,
+    "reported evidence": gettext_lazy("reported evidence on it"),
+    CONFLICT: gettext_lazy("recused: declared a conflict of interest"),
+}
 
 
 @dataclass(slots=True)
@@ -53,6 +62,15 @@ class VoteShown:
     @property
     def withdrawn(self) -> bool:
         return hasattr(self.sign_off, "withdrawal")
+
+    @property
+    def vetoes(self) -> bool:
+        """Whether it is a rejection that stands."""
+        return self.sign_off.vote == Vote.REJECT and not self.withdrawn and not self.lifted
+
+    @property
+    def lifted(self) -> bool:
+        return hasattr(self.sign_off, "lift")
 
 
 @dataclass(slots=True)
@@ -83,6 +101,8 @@ class Card:
     votes: list[VoteShown]
     veto: bool
     signing: Signing | None = None
+    veto_hours: int = 0  # after which the head of the role may lift one
+    to_lift: list[SignOff] = field(default_factory=list)  # vetoes that the reader heads the role to lift
     others_open: int = 0  # requirements that stay open if this one is met
 
     @property
@@ -112,6 +132,9 @@ class ReleasePage:
     may_withdraw: bool
     observing: bool
     promote_roles: str
+    conditions: Sequence[Finding]
+    people: list[tuple[int, str]]
+    may_recuse: bool
 
     @property
     def closure(self) -> ReleaseClosure | None:
@@ -203,7 +226,7 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
     policy_version = next((q.policy_version for q in requirements.values()), None)
     votes = list(
         SignOff.objects.filter(release=release)
-        .select_related("requirement", "recorded_by", "role_grant__on_behalf_of", "withdrawal")
+        .select_related("requirement", "recorded_by", "role_grant__on_behalf_of", "withdrawal", "lift__recorded_by")
         .order_by("pk")
     )
     cited = {r["id"] for q in verdict.requirements for r in q.rests_on if r["kind"] == "evidence"}
@@ -219,6 +242,8 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
         if grant.principal not in held[grant.role]:
             held[grant.role].append(grant.principal)
     mine = {g.role for g in grants if g.principal_id == reader.pk}
+    heads = {g.role for g in grants if g.principal_id == reader.pk and g.is_head}
+    suspended = bool(mine) and _signing_suspended(reader)
     attempts = list(RefusedAttempt.objects.filter(release=release).select_related("recorded_by").order_by("pk"))
     is_open = not hasattr(release, "closure")
     rests = named(verdict.requirements)
@@ -229,7 +254,9 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
         card.who = _who(status, held, involved, card.votes)
         card.others_open = len([r for r in verdict.missing if r.key != status.key])
         if requirement is not None and requirement.kind == "signoff" and is_open:
-            card.signing = _signing(release, requirement, reader, mine, involved, card.votes)
+            card.signing = _signing(release, requirement, reader, mine, involved, card.votes, suspended)
+            if card.veto and requirement.params["role"] in heads and reader.pk not in involved:
+                card.to_lift = [v.sign_off for v in card.votes if v.vetoes and not v.mine]
         cards.append(card)
     return ReleasePage(
         release=release,
@@ -248,6 +275,12 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
         may_withdraw=is_open and bool(mine & set(WITHDRAWING)),
         observing=_observing(release),
         promote_roles=", ".join(str(r.label) for r in PROMOTING),
+        conditions=findings(Q(sign_off__release=release)),
+        people=sorted(
+            {(g.principal_id, g.principal.display_name) for g in grants if _is_person(g.principal)},
+            key=lambda one: one[1],
+        ),
+        may_recuse=is_open and _is_person(reader) and bool(mine) and CONFLICT not in involved.get(reader.pk, ()),
     )
 
 
@@ -260,6 +293,14 @@ def meaning_of(vote: str, role: str) -> str:
     if vote == Vote.APPROVE:
         return f"Approval as {label}: {_READ}, and I answer for this judgement."
     return f"Rejection as {label}: {_READ}, and this must not go ahead as it is."
+
+
+def _is_person(principal: Principal) -> bool:
+    return principal.kind == Principal.Kind.PERSON
+
+
+def _signing_suspended(reader: Principal) -> bool:
+    return bool(call("signing_suspended", reader.pk))
 
 
 def _observing(release: Release) -> bool:
@@ -300,6 +341,7 @@ def _card(
         evidence=sorted(cited, key=lambda e: -e.id),
         votes=votes,
         veto=bool(requirement and requirement.params.get("veto")),
+        veto_hours=(requirement and requirement.params.get("veto_lift_hours")) or VETO_HOURS,
     )
 
 
@@ -319,6 +361,10 @@ def _asks(requirement: Requirement | None) -> str:
             said.append(_("%(count)s different persons") % {"count": params["count"]})
         if params.get("veto"):
             said.append(_("one rejection closes the gate"))
+            said.append(
+                _("which the head of the role may lift after %(hours)s hours")
+                % {"hours": params.get("veto_lift_hours") or VETO_HOURS}
+            )
     return ", ".join(said)
 
 
@@ -363,6 +409,7 @@ def _signing(
     mine: set[str],
     involved: dict[int, list[str]],
     votes: Sequence[VoteShown],
+    suspended: bool,
 ) -> Signing | None:
     """None for who does not hold the role: the card says who does."""
     role = Role(requirement.params["role"])
@@ -374,6 +421,15 @@ def _signing(
         signing.mine = standing
     elif reader.kind != Principal.Kind.PERSON:
         signing.refusal = _("Only persons sign.")
+    elif suspended:
+        signing.refusal = _(
+            "Your password was reset, and signing is suspended until an administrator who did not reset it restores it."
+        )
+    elif involved.get(reader.pk) == [CONFLICT]:
+        signing.refusal = _(
+            "You are recused: you declared a conflict of interest on this model."
+            " Someone else with the role %(role)s signs."
+        ) % {"role": role.label}
     elif reader.pk in involved:
         hands = ", ".join(str(HANDS.get(w, w)) for w in involved[reader.pk])
         signing.refusal = _(

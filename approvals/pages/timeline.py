@@ -53,6 +53,9 @@ def timeline(
         if hasattr(vote, "withdrawal"):
             text = _("took back the vote on “%(requirement)s”") % about
             add(vote.withdrawal.recorded_at, vote.printed_name, text, vote.withdrawal.reason)
+        if hasattr(vote, "lift"):
+            text = _("lifted the veto of %(who)s on “%(requirement)s”") % {"who": vote.printed_name, **about}
+            add(vote.lift.recorded_at, vote.lift.recorded_by, text, vote.lift.reason)
     for attempt in attempts:
         keys = ", ".join(r.key for r in from_rows(attempt.requirements).missing)
         missing = _("Missing: %(keys)s") % {"keys": keys}

@@ -17,7 +17,11 @@ BEGIN
     PERFORM muniment.refuse('MU006', 'not-a-person', 'Only persons sign: service accounts and the system give no vote.',
       'Let a person with the role sign in and sign.');
   END IF;
-  PERFORM muniment.lock_release(NEW.release_id);
+  IF muniment.signing_suspended(v_actor) THEN
+    PERFORM muniment.refuse('MU006', 'signing-suspended', 'Your password was reset: signing is suspended for this account.',
+      'Ask an administrator who did not reset it to restore signing.');
+  END IF;
+  PERFORM muniment.lock_signing(NEW.release_id, jsonb_array_length(NEW.conditions) > 0);
   SELECT * INTO g FROM public.governance_rolegrant WHERE id = NEW.role_grant_id FOR SHARE;
   v_now := clock_timestamp();
   c := muniment.gate_context_of(NEW.release_id, NULL, v_now);
@@ -32,7 +36,10 @@ BEGIN
   v_for := coalesce(g.on_behalf_of_id, v_person);
   SELECT string_agg(DISTINCT i.why, ', ') INTO v_why FROM muniment.involved(c.model_version_id) i
     WHERE i.person_id IN (v_person, v_for);
-  IF v_why IS NOT NULL THEN
+  IF v_why = 'conflict of interest' THEN
+    PERFORM muniment.refuse('MU006', 'recused', 'You, or the person you act for, declared a conflict of interest on this model.',
+      'Someone else with the role signs.');
+  ELSIF v_why IS NOT NULL THEN
     PERFORM muniment.refuse('MU006', 'own-work', format('Nobody judges their own work: %s.', v_why),
       'Ask someone with the role who had no hand in this version.');
   END IF;

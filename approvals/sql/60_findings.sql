@@ -15,6 +15,9 @@ BEGIN
     PERFORM muniment.refuse('MU009', 'other-namespace', 'A finding belongs to the namespace of its subject.',
       'Record it there.');
   END IF;
+  IF NEW.kind = 'condition' OR NEW.sign_off_id IS NOT NULL THEN
+    PERFORM muniment.require_condition_of(NEW);
+  END IF;
   RETURN NEW;
 END $$;
 
@@ -22,11 +25,44 @@ DROP TRIGGER IF EXISTS r_finding ON public.approvals_finding;
 CREATE TRIGGER r_finding BEFORE INSERT ON public.approvals_finding FOR EACH ROW EXECUTE FUNCTION muniment.check_finding();
 ALTER TABLE public.approvals_finding ENABLE ALWAYS TRIGGER r_finding;
 
+-- Who closes or reopens a finding. One that may hold up a release is closed by a voting role: an auditor oversees and
+-- frees nothing. A condition is closed by the role that set it as well.
+CREATE OR REPLACE FUNCTION muniment.overseers_of_finding(f public.approvals_finding, event text) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN ARRAY['risk_manager', 'compliance_officer']
+    || CASE WHEN event = 'reopened' OR NOT (f.blocks OR f.when_overdue <> 'nothing') THEN ARRAY['auditor'] ELSE '{}' END
+    || ARRAY(SELECT g.role::text FROM public.approvals_signoff s JOIN public.governance_rolegrant g ON g.id = s.role_grant_id
+             WHERE s.id = f.sign_off_id AND g.role NOT IN ('risk_manager', 'compliance_officer'));
+END $$;
+
+-- Persons who had a hand in what a finding is about.
+CREATE OR REPLACE FUNCTION muniment.hands_in(model bigint, model_version bigint, dataset bigint, promotion bigint)
+RETURNS SETOF bigint LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY
+    SELECT i.person_id FROM public.lineage_modelversion v CROSS JOIN LATERAL muniment.involved(v.id) i
+    WHERE v.model_id = hands_in.model OR v.id = hands_in.model_version OR v.id = (
+      SELECT r.model_version_id FROM public.approvals_promotion p JOIN public.approvals_release r ON r.id = p.release_id
+      WHERE p.id = hands_in.promotion);
+  RETURN QUERY
+    SELECT unnest(muniment.persons_behind(h.history_user_id)) FROM public.lineage_historicaldataset h
+      WHERE h.id = hands_in.dataset
+    UNION
+    SELECT unnest(muniment.persons_behind(h.history_user_id)) FROM public.lineage_historicalmodel h
+      WHERE h.id = hands_in.model
+    UNION
+    SELECT unnest(muniment.persons_behind(v.recorded_by_id)) FROM public.lineage_datasetversion v
+      WHERE v.dataset_id = hands_in.dataset;
+END $$;
+
 CREATE OR REPLACE FUNCTION muniment.check_finding_event() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   f public.approvals_finding%ROWTYPE;
   v_open boolean;
+  v_now timestamptz;
+  v_person bigint := muniment.person_of(muniment.actor_id());
 BEGIN
   SELECT * INTO f FROM public.approvals_finding WHERE id = NEW.finding_id;
   IF NOT FOUND THEN
@@ -38,16 +74,23 @@ BEGIN
     PERFORM muniment.refuse('40001', 'finding-overtaken', 'Something else was recorded on this finding meanwhile.',
       'Try again.');
   END IF;
-  v_open := coalesce((SELECT e.kind FROM public.approvals_findingevent e
-                      WHERE e.finding_id = f.id AND e.kind IN ('closed', 'reopened') ORDER BY e.id DESC LIMIT 1),
-                     'reopened') = 'reopened';
+  v_now := clock_timestamp();
+  v_open := muniment.finding_open(f.id);
   IF NEW.kind IN ('closed', 'reopened') AND NOT (muniment.is_person(muniment.actor_id()) AND muniment.holds_role(
-       muniment.actor_id(), ARRAY['auditor', 'risk_manager', 'compliance_officer'], f.namespace_id, clock_timestamp())) THEN
+       muniment.actor_id(), muniment.overseers_of_finding(f, NEW.kind), f.namespace_id, v_now)) THEN
     PERFORM muniment.refuse('MU006', 'not-an-overseer',
-      'Findings are closed and reopened by auditors, risk managers and compliance officers.', 'Answer it, and ask one of them.');
-  ELSIF NEW.kind = 'closed' AND f.owner_id IS NOT NULL
-        AND muniment.person_of(f.owner_id) = muniment.person_of(muniment.actor_id()) THEN
+      format('This takes one of the roles: %s.', array_to_string(muniment.overseers_of_finding(f, NEW.kind), ', ')),
+      'Answer it, and ask one of them.');
+  ELSIF NEW.kind = 'closed' AND f.owner_id IS NOT NULL AND muniment.person_of(f.owner_id) = v_person THEN
     PERFORM muniment.refuse('MU006', 'own-finding', 'Nobody closes a finding they have to answer.', 'Ask another person.');
+  ELSIF NEW.kind = 'closed' AND f.sign_off_id IS NULL AND (f.blocks OR f.when_overdue <> 'nothing')
+        AND v_person = ANY (muniment.persons_behind(f.recorded_by_id)) THEN
+    PERFORM muniment.refuse('MU006', 'raised-it', 'Who holds a release up by a finding does not let it go on by themselves.',
+      'Ask another risk manager or compliance officer to close it.');
+  ELSIF NEW.kind = 'closed' AND (f.blocks OR f.when_overdue <> 'nothing')
+        AND v_person IN (SELECT * FROM muniment.hands_in(f.model_id, f.model_version_id, f.dataset_id, f.promotion_id)) THEN
+    PERFORM muniment.refuse('MU006', 'own-work', 'Nobody closes a finding on their own work that holds up a release.',
+      'Ask someone who had no hand in it.');
   ELSIF v_open = (NEW.kind = 'reopened') THEN
     PERFORM muniment.refuse('MU008', CASE WHEN v_open THEN 'finding-open' ELSE 'finding-closed' END,
       CASE WHEN v_open THEN 'This finding is open.' ELSE 'This finding is closed.' END, 'Look at it again.');

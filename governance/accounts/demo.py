@@ -13,6 +13,7 @@ from django.contrib.auth.hashers import make_password
 from django.utils.translation import gettext as _
 
 from governance import errors
+from governance.accounts.actions.credentials import restore_signing
 from governance.accounts.actions.grants import approve_grant, grant_role
 from governance.accounts.actions.namespaces import create_namespace
 from governance.accounts.actions.principals import create_person, create_service_account, issue_api_key
@@ -147,22 +148,27 @@ def people(
                 password=password if person.key else None,
                 is_demo=True,
             )
-        yield from credentials(person, found, password, known, both[0])
+        yield from credentials(person, found, password, known, both)
         for role in person.roles:
             give(both, found, role, None if person.everywhere else namespace)
 
 
 def credentials(
-    person: DemoPerson, principal: Principal, password: str, known: Mapping[str, str], admin: Principal
+    person: DemoPerson,
+    principal: Principal,
+    password: str,
+    known: Mapping[str, str],
+    both: tuple[Principal, Principal],
 ) -> Iterator[tuple[str, str]]:
     """The variables of a person's address and password; a password that was lost is set anew, on record."""
     if not person.key:
         return
     user = User.objects.get(principal=principal)
     if not known.get(f"{person.key}_PASSWORD") and not user.check_password(password):
-        reset_demo_password(
-            actor=admin, reason="Demo: the file with the password is gone", user=user, password=password
-        )
+        why = "Demo: the file with the password is gone"
+        reset_demo_password(actor=both[0], reason=why, user=user, password=password)
+        if principal not in both:  # administrators sign nothing
+            restore_signing(actor=both[1], reason=why, principal=principal)
     yield f"{person.key}_USER", person.email
     yield f"{person.key}_PASSWORD", password
 

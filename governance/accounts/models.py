@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from governance.accounts.roles import Role
+from governance.accounts.roles import VOTING_ROLES, Role
 from governance.history.models import BornFinalModel, GovernedModel
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,99}$"
@@ -114,6 +114,11 @@ class RoleGrant(GovernedModel):
         help_text=_("Set by the database; empty until approved."),
     )
     effective_to = models.DateTimeField(_("in force until"), null=True, blank=True)
+    is_head = models.BooleanField(
+        _("head of the role"),
+        default=False,
+        help_text=_("Heads its holders there: may lift another's veto after the policy's delay."),
+    )
     approved_by = models.ForeignKey(
         Principal, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("approved by")
     )
@@ -146,6 +151,12 @@ class RoleGrant(GovernedModel):
                 | Q(ended_by__isnull=False, ended_at__isnull=False),
                 name="rolegrant_end_whole",
             ),
+            # A delegate does not decide over a colleague's veto, and what one person grants has no head.
+            models.CheckConstraint(
+                condition=Q(is_head=False)
+                | Q(role__in=sorted(role.value for role in VOTING_ROLES), on_behalf_of__isnull=True),
+                name="rolegrant_head_of_voting_role",
+            ),
         ]
         indexes = [models.Index(fields=["principal", "role"], name="rolegrant_holder")]
 
@@ -159,7 +170,9 @@ class CredentialEvent(BornFinalModel):
 
     class Kind(models.TextChoices):
         ACCOUNT_OPENED = "account_opened", _("Sign-in account opened")
-        PASSWORD_RESET = "password_reset", _("Password reset by another person")
+        PASSWORD_SET = "password_set", _("First password set")
+        PASSWORD_RESET = "password_reset", _("Password reset by mail or by another person")
+        SIGNING_RESTORED = "signing_restored", _("Signing restored after a reset")
         PASSWORD_CHANGED = "password_changed", _("Password changed by its holder")
         KEY_ISSUED = "key_issued", _("API key issued")
         KEY_REVOKED = "key_revoked", _("API key revoked")

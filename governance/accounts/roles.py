@@ -20,8 +20,9 @@ class Role(models.TextChoices):
     ADMINISTRATOR = "administrator", _("Administrator")
 
 
-#: Roles whose holders sign or decide the rules. Granted by two persons, in force after the operator's delay.
-#: `administrator` is among them: else one administrator makes a second and grants anything "by two persons".
+#: Roles whose holders sign, decide the rules or oversee. Granted by two persons, in force after the operator's delay.
+#: `administrator` is among them: else one administrator makes a second and grants anything "by two persons". `auditor`
+#: is: an auditor's finding stops a release, and an auditor reads everything.
 #: The database holds the same list (accounts/sql/20_grants.sql); a test compares them.
 TWO_PERSON_ROLES = frozenset(
     {
@@ -31,11 +32,13 @@ TWO_PERSON_ROLES = frozenset(
         Role.COMPLIANCE_OFFICER,
         Role.BUSINESS_OWNER,
         Role.POLICY_OWNER,
+        Role.AUDITOR,
         Role.ADMINISTRATOR,
     }
 )
-VOTING_ROLES = TWO_PERSON_ROLES - {Role.ADMINISTRATOR}
+#: Auditors never vote; they raise findings.
+VOTING_ROLES = TWO_PERSON_ROLES - {Role.ADMINISTRATOR, Role.AUDITOR}
 
 #: Roles only an interactive person may hold. A service account holds `pipeline`, `validator` (to report, never to
 #: vote), `auditor` or `viewer`.
-PERSON_ROLES = TWO_PERSON_ROLES - {Role.VALIDATOR} | {Role.MODEL_OWNER}
+PERSON_ROLES = TWO_PERSON_ROLES - {Role.VALIDATOR, Role.AUDITOR} | {Role.MODEL_OWNER}

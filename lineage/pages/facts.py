@@ -49,6 +49,7 @@ HANDS = {
     "trained": _("recorded the run that trained it"),
     "edited": _("edited the model's record"),
     "owner": _("owns the model"),
+    "former owner": _("owned the model before"),
 }
 
 

@@ -76,7 +76,8 @@ RETURNS SETOF public.lineage_sensitivityflag LANGUAGE sql STABLE ROWS 10 SET sea
 $$;
 
 -- Who had a hand in a model version, as persons: a service account stands for the one who answers for it, at any time.
--- `why`: registered (this version), trained (its runs and their links), edited (the model's record), owner. Work on data
+-- `why`: registered (this version), trained (its runs and their links), edited (the model's record), owner, former owner (at
+-- any time: handing a model over must not lend it a judge). Work on data
 -- upstream does not count: else the steward who reviews a dataset could sign for no model made from it.
 CREATE OR REPLACE FUNCTION muniment.contributors(model_version bigint)
 RETURNS TABLE (person_id bigint, why text) LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
@@ -100,8 +101,10 @@ BEGIN
     SELECT h.history_user_id, 'edited' FROM public.lineage_modelversion v
       JOIN public.lineage_historicalmodel h ON h.id = v.model_id WHERE v.id = model_version
     UNION
-    SELECT m.owner_id, 'owner' FROM public.lineage_modelversion v JOIN public.lineage_model m ON m.id = v.model_id
-      WHERE v.id = model_version AND m.owner_id IS NOT NULL
+    SELECT h.owner_id, CASE WHEN h.owner_id = m.owner_id THEN 'owner' ELSE 'former owner' END
+      FROM public.lineage_modelversion v JOIN public.lineage_model m ON m.id = v.model_id
+      JOIN public.lineage_historicalmodel h ON h.id = m.id
+      WHERE v.id = model_version AND h.owner_id IS NOT NULL
   )
   SELECT DISTINCT p.person, h.why FROM hands h CROSS JOIN LATERAL (
     SELECT h.principal AS person WHERE NOT EXISTS (

@@ -67,7 +67,7 @@ def vote(connection: Connection, release: Release, requirement: Requirement, gra
     values = {
         "release_id": release.pk, "requirement_id": requirement.pk, "vote": "approve", "meaning": "Approved",
         "comment": "", "evidence_seen": [], "role_grant_id": grant.pk, "reauthentication_method": "password",
-        "signature": "", "bound": "{}", "printed_name": "Someone else", **fields,
+        "signature": "", "bound": "{}", "conditions": "[]", "printed_name": "Someone else", **fields,
     }  # fmt: skip
     columns = ", ".join(values)
     row = connection.execute(

@@ -23,8 +23,12 @@ def grant_role(
     effective_from: datetime | None = None,
     effective_to: datetime | None = None,
     on_behalf_of: Principal | None = None,
+    is_head: bool = False,
 ) -> RoleGrant:
     """Grant a role; a two-person role stays without force until `approve_grant` and the operator's delay.
+
+    Args:
+        is_head: head of the role there: may lift a veto of its other holders.
 
     Raises:
         errors.Forbidden, errors.SeparationOfDuties: the actor may not grant it, or the holder may not have it.
@@ -37,6 +41,7 @@ def grant_role(
         effective_from=effective_from,
         effective_to=effective_to,
         on_behalf_of=on_behalf_of,
+        is_head=is_head,
     )
     grant.refresh_from_db()
     return grant

@@ -114,8 +114,8 @@ class RoleGrantSerializer(StrictModelSerializer):
     class Meta:
         model = RoleGrant
         fields = (
-            *("id", "principal", "role", "namespace", "on_behalf_of", "effective_from", "effective_to"),
-            *("approved_by", "approved_at", "ended_by", "ended_at", "recorded_at", "recorded_by"),
+            *("id", "principal", "role", "namespace", "on_behalf_of", "is_head", "effective_from"),
+            *("effective_to", "approved_by", "approved_at", "ended_by", "ended_at", "recorded_at", "recorded_by"),
         )
         read_only_fields = fields
 
@@ -129,6 +129,9 @@ class RoleGrantWriteSerializer(WriteSerializer):
     effective_from = MomentField(required=False, allow_null=True, default=None)
     effective_to = MomentField(required=False, allow_null=True, default=None)
     on_behalf_of = IdField(required=False, allow_null=True, default=None)
+    is_head = serializers.BooleanField(
+        required=False, default=False, help_text=gettext_lazy("Head of the role there: may lift a veto.")
+    )
 
 
 class RoleGrantFilters(FilterSerializer):

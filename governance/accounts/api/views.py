@@ -8,6 +8,7 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from governance.accounts.actions.credentials import restore_signing
 from governance.accounts.actions.grants import approve_grant, end_grant, grant_role
 from governance.accounts.actions.namespaces import create_namespace
 from governance.accounts.actions.principals import (
@@ -107,6 +108,14 @@ class PrincipalViewSet(RecordViewSet):
         return self.written(
             deactivate_principal(actor=self.principal, reason=reason, principal=principal), created=False
         )
+
+    @act(ReasonSerializer)
+    def restore_signing(self, request: Request, id: str) -> Response:
+        """Let a person sign again after a reset of their password. An administrator who did not reset it."""
+        principal = self.find(id)
+        reason = self.reason(self.read(ReasonSerializer))
+        restore_signing(actor=self.principal, reason=reason, principal=principal)
+        return self.written(principal, created=False)
 
 
 class RoleGrantViewSet(RecordViewSet):

@@ -4,7 +4,7 @@
 CREATE OR REPLACE FUNCTION muniment.two_person_roles() RETURNS text[] LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$
   SELECT ARRAY['data_steward', 'validator', 'risk_manager', 'compliance_officer', 'business_owner', 'policy_owner',
-               'administrator']
+               'auditor', 'administrator']
 $$;
 
 CREATE OR REPLACE FUNCTION muniment.is_operator() RETURNS boolean LANGUAGE sql STABLE
@@ -74,7 +74,8 @@ BEGIN
     NEW.effective_from := OLD.effective_from;
     RETURN NEW;
   END IF;
-  IF OLD.approved_by_id IS NOT NULL OR NOT v_two THEN
+  -- One in force without an approval was given while its role took one person: a later approval must not delay it.
+  IF OLD.approved_by_id IS NOT NULL OR OLD.effective_from IS NOT NULL OR NOT v_two THEN
     RAISE EXCEPTION USING ERRCODE = 'MU008', MESSAGE = 'This grant awaits no approval.', DETAIL = 'grant-not-pending',
       HINT = 'End it and record a new one to change it.';
   END IF;

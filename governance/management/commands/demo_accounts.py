@@ -77,8 +77,8 @@ def prepare(home: Path) -> dict[str, str]:
         )
     namespace = demo.open_namespace(both[0])
     people = dict(demo.people(both, namespace, known))
-    for one, principal, other in zip(demo.ADMINISTRATORS, both, reversed(both), strict=True):
-        people |= dict(demo.credentials(one, principal, passwords[one.key], known, other))
+    for one, principal, order in zip(demo.ADMINISTRATORS, both, (both[::-1], both), strict=True):
+        people |= dict(demo.credentials(one, principal, passwords[one.key], known, order))
     variables |= {"NAMESPACE": namespace.name, **dict(demo.services(both, namespace)), **people}
     write_private(home / DEMO_FILE, export_lines(variables))
     return variables

@@ -31,7 +31,7 @@ def test_an_open_finding_on_the_model_or_its_data_closes_the_gate(w: World, subj
     finding = find(w, w.datasets.get(subject) or getattr(w, subject, None))
     row = w.ask()["findings"]
     assert (row.reason, row.params["finding"]) == ("finding-open", finding.pk)
-    close_finding(actor=w.cast.auditor, finding=finding, text="There is one now", **WHY)
+    close_finding(actor=w.cast.risk, finding=finding, text="There is one now", **WHY)
     assert reason(w) == "findings-met"
     reopen_finding(actor=w.cast.compliance, finding=finding, text="It is gone again", **WHY)
     assert reason(w) == "finding-open"
@@ -86,7 +86,7 @@ def test_past_the_action_the_database_refuses_the_same(w: World) -> None:
 
 
 def test_closing_twice_and_reopening_what_is_open_are_refused(w: World) -> None:
-    finding = find(w, w.model)
+    finding = find(w, w.model, blocks=False)
     refused(
         lambda: reopen_finding(actor=w.cast.auditor, finding=finding, text="?", **WHY), errors.Conflict, "finding-open"
     )
