@@ -107,14 +107,14 @@ class EvidenceAsked(Params):
 class SignOffAsked(Params):
     """`role`: of the signers. `count`: distinct persons, fixed. `veto`: one rejection closes the gate.
 
-    `veto_lift_hours`: after so many hours the head of the role may lift a veto; 72 where it is not said.
+    `veto_lift_hours`: after so many hours the head of the role may lift a veto.
     """
 
     kind = RequirementKind.SIGNOFF
     role: str
     count: int = 1
     veto: bool = False
-    veto_lift_hours: int | None = None
+    veto_lift_hours: int = 72
 
     def check(self) -> dict[str, str]:
         found = {}
@@ -122,10 +122,8 @@ class SignOffAsked(Params):
             found["role"] = _("A role that votes: %(known)s.") % {"known": ", ".join(sorted(VOTING_ROLES))}
         if not 1 <= self.count <= MAX_COUNT:
             found["count"] = _("From 1 to %(most)d persons.") % {"most": MAX_COUNT}
-        if self.veto_lift_hours is not None and not (self.veto and 1 <= self.veto_lift_hours <= MAX_VETO_LIFT_HOURS):
-            found["veto_lift_hours"] = _("From 1 to %(most)d hours, where there is a veto.") % {
-                "most": MAX_VETO_LIFT_HOURS
-            }
+        if not 1 <= self.veto_lift_hours <= MAX_VETO_LIFT_HOURS:
+            found["veto_lift_hours"] = _("From 1 to %(most)d hours.") % {"most": MAX_VETO_LIFT_HOURS}
         return found
 
 

@@ -59,12 +59,6 @@ BEGIN
     PERFORM muniment.refuse('MU003', 'policy-version-final', 'A policy version is final: its requirements came with it.',
       'Write a new version.');
   END IF;
-  -- The head of a role waits for the delay; one that is no number of hours would stop the gate, or lift at once.
-  IF NEW.kind = 'signoff' AND jsonb_typeof(NEW.params -> 'veto_lift_hours') <> 'null'
-     AND NOT (jsonb_typeof(NEW.params -> 'veto_lift_hours') = 'number' AND NEW.params ->> 'veto_lift_hours' ~ '^[0-9]{1,4}$'
-              AND (NEW.params ->> 'veto_lift_hours')::integer BETWEEN 1 AND 8760) THEN
-    PERFORM muniment.refuse('MU009', 'veto-lift-hours', 'A veto may be lifted after 1 to 8,760 hours.', 'Correct the policy.');
-  END IF;
   RETURN NEW;
 END $$;
 

@@ -23,7 +23,8 @@ SET search_path = pg_catalog, pg_temp AS $$
     ('evidence', 'criteria', 'criteria', 'bounds', '[]'),
     ('signoff', 'role', 'text', 'same', 'null'),
     ('signoff', 'count', 'integer', 'more', '1'),
-    ('signoff', 'veto', 'boolean', 'true', 'false')
+    ('signoff', 'veto', 'boolean', 'true', 'false'),
+    ('signoff', 'veto_lift_hours', 'integer', 'more', '72')
 $$;
 
 -- A finite decimal from text; NULL where it is none.

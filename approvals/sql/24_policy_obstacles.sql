@@ -31,10 +31,12 @@ BEGIN
     RETURN format('%s is of another type', v_name);
   END IF;
   IF kind = 'signoff' THEN
-    IF NOT coalesce(params ->> 'role', '') = ANY (array_remove(muniment.two_person_roles(), 'administrator')) THEN
+    IF NOT coalesce(params ->> 'role', '') = ANY (muniment.voting_roles()) THEN
       RETURN format('nobody signs as %s', coalesce(params ->> 'role', '(no role)'));
     ELSIF NOT coalesce((params ->> 'count')::numeric, 1) BETWEEN 1 AND 20 THEN
       RETURN 'its count is not from 1 to 20 persons';
+    ELSIF NOT coalesce((params ->> 'veto_lift_hours')::numeric, 72) BETWEEN 1 AND 8760 THEN
+      RETURN 'a veto is lifted after 1 to 8760 hours';
     END IF;
   ELSIF kind = 'sensitivity' AND EXISTS (
           SELECT 1 FROM jsonb_array_elements(coalesce(params -> 'forbidden_categories', '[]')) c

@@ -138,9 +138,13 @@ def test_past_the_action_the_database_asks_the_same(w: World, app: Connection) -
     one = condition(w).as_dict()
     with refuses("MU009", "conditions"), acting(app, w.cast.risk):
         vote(app, release, asked, grant, conditions=json.dumps([one]))  # not in the statement
-    for bad in ({}, 5, [1], [{**one, "more": 1}], [{**one, "due": "tomorrow"}], [{**one, "due": "2027-01-01T00:00:00"}],
-                [{**one, "owner": "1"}], [{**one, "owner": 10**9}], [{**one, "when_overdue": "stop"}],
-                [{**one, "text": "a\nContent: b"}], [{**one, "text": None}]):  # fmt: skip
+    wrong: list[Any] = [
+        {}, 5, [1], [{**one, "more": 1}], [{**one, "due": "tomorrow"}],
+        [{**one, "due": "2027-01-01T00:00:00"}],
+        [{**one, "owner": "1"}], [{**one, "owner": 10**9}], [{**one, "when_overdue": "stop"}],
+        [{**one, "text": "a\nContent: b"}], [{**one, "text": None}],
+    ]  # fmt: skip
+    for bad in wrong:
         with refuses("MU009", "conditions"), acting(app, w.cast.risk):
             vote(app, release, asked, grant, conditions=json.dumps(bad))
     assert not SignOff.objects.exists()

@@ -7,6 +7,12 @@ SET search_path = pg_catalog, pg_temp AS $$
                'auditor', 'administrator']
 $$;
 
+-- Roles that sign. Auditors oversee and administrators grant: neither votes.
+CREATE OR REPLACE FUNCTION muniment.voting_roles() RETURNS text[] LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT array_remove(array_remove(muniment.two_person_roles(), 'administrator'), 'auditor')
+$$;
+
 CREATE OR REPLACE FUNCTION muniment.is_operator() RETURNS boolean LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
   SELECT pg_get_userbyid(relowner) = session_user FROM pg_class WHERE oid = 'public.governance_rolegrant'::regclass

@@ -10,7 +10,7 @@ from governance.history.operations import Govern
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0002_responses"),
+        ("approvals", "0003_policy_places"),
         ("governance", "0002_heads_and_resets"),
         ("lineage", "0001_initial"),
     ]
