@@ -100,6 +100,7 @@ GET: dict[str, Row] = {
             "conflicts-of-interest",
         )
     },
+    "api/v1/policies/<id>/yaml": Row(READERS, _HIDDEN),
     "api/v1/environments/<id>": Row((*READERS, "outsider"), NOBODY),
     "api/v1/releases/<id>/statement": Row(
         ("risk",),

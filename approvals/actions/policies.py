@@ -7,9 +7,11 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from approvals.actions._common import call
+from approvals.documents import Place, to_yaml
 from approvals.models import Environment, Policy, PolicyPublication, PolicyVersion, Requirement, RequirementKind
 from approvals.policies import checked_binds, checked_params, contradicting
 from approvals.responses import checked_responses
+from approvals.strict_yaml import MAX_BYTES
 from governance import errors
 from governance.accounts.models import Namespace, Principal
 from governance.accounts.permissions import require
@@ -50,6 +52,10 @@ def write_policy_version(
     """
     require(actor, Role.POLICY_OWNER, namespace=namespace)
     asked, answers = check_requirements(requirements), checked_responses(responses or {})
+    document = {"summary": summary, "responses": answers, "requirements": asked}
+    place = Place(environment.name, risk_tier, namespace.name if namespace else None, slot)
+    if len(to_yaml(document, place).encode()) > MAX_BYTES:  # what can be written can be read back
+        raise errors.Invalid(_("The policy is larger than %(limit)d bytes.") % {"limit": MAX_BYTES})
     return write_version(environment, risk_tier, namespace, asked, summary, answers, slot)
 
 

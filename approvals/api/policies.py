@@ -1,7 +1,10 @@
 """End points of environments and policies."""
 
 from django.db.models import Q, QuerySet
+from django.http import HttpResponse
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,14 +18,19 @@ from approvals.api.serializers_policies import (
     PolicyWriteSerializer,
     PublicationSerializer,
 )
+from approvals.api.yaml_bodies import PolicyYamlParser, named_where_it_stands, source_of
+from approvals.documents import document_of, place_of, to_yaml
 from approvals.models import Environment, PolicyVersion
 from governance.accounts.models import Principal
 from governance.accounts.permissions import readable_namespaces
 from governance.api.acts import act
+from governance.api.parsers import StrictJSONParser
 from governance.api.principals import namespace_of
 from governance.api.views import RecordViewSet
 from governance.errors import Missing
 from lineage.models import RiskTier
+
+YAML_TYPE = "application/yaml; charset=utf-8"
 
 
 def environment_named(name: str, *, field: str = "environment") -> Environment:
@@ -58,6 +66,7 @@ class PolicyViewSet(RecordViewSet):
     serializer_class = PolicySerializer
     create_serializer_class = PolicyWriteSerializer
     filter_class = PolicyFilters
+    parser_classes = (StrictJSONParser, PolicyYamlParser)
     related = ("policy__namespace", "policy__environment", "publication__lapse")
 
     def queryset_for(self, principal: Principal) -> QuerySet[PolicyVersion]:
@@ -70,15 +79,25 @@ class PolicyViewSet(RecordViewSet):
         ).prefetch_related("requirements")
 
     def create(self, request: Request) -> Response:
-        """Write a policy version; another policy owner publishes it."""
-        data = self.read(PolicyWriteSerializer)
-        reason, name = self.reason(data), data.pop("namespace")
-        version = write_policy_version(
-            actor=self.principal, reason=reason, environment=environment_named(data.pop("environment")),
-            risk_tier=RiskTier(data.pop("risk_tier")),
-            namespace=None if name is None else namespace_of(self.principal, name), **data,
-        )  # fmt: skip
+        """Write a policy version, as JSON or as YAML; another policy owner publishes it."""
+        with named_where_it_stands(source_of(request)):
+            data = self.read(PolicyWriteSerializer)
+            reason, name = self.reason(data), data.pop("namespace")
+            version = write_policy_version(
+                actor=self.principal, reason=reason, environment=environment_named(data.pop("environment")),
+                risk_tier=RiskTier(data.pop("risk_tier")),
+                namespace=None if name is None else namespace_of(self.principal, name), **data,
+            )  # fmt: skip
         return self.written(version)
+
+    @extend_schema(responses={(200, "application/yaml"): str})
+    @action(detail=True, methods=["get"], url_path="yaml", url_name="yaml")
+    def as_yaml(self, request: Request, id: str) -> HttpResponse:
+        """The version as YAML, to keep with code and to send again as it is or changed."""
+        version = self.find(id)
+        answer = HttpResponse(to_yaml(document_of(version), place_of(version)), content_type=YAML_TYPE)
+        answer["Content-Disposition"] = f'attachment; filename="policy-{version.policy_id}-{version.number}.yaml"'
+        return answer
 
     @act(ActSerializer, answer=PublicationSerializer, creates=True)
     def publish(self, request: Request, id: str) -> Response:
