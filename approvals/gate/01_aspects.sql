@@ -74,11 +74,13 @@ BEGIN
 END $$;
 
 -- The policy versions a release was judged by at some time since a vote: in the place of the active policy, in that of the
--- vote's own, and in those of the tiers its model has had meanwhile; in each the one in force at the vote and all after it.
+-- vote's own, in what held there while one of them had lapsed, and in the places of the tiers its model has had meanwhile.
 CREATE OR REPLACE FUNCTION muniment.versions_since(c muniment.gate_context, vote_version bigint, p_use_epoch integer)
 RETURNS SETOF bigint LANGUAGE plpgsql STABLE ROWS 4 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_since bigint := (SELECT pp.id FROM public.approvals_policypublication pp WHERE pp.policy_version_id = vote_version);
+  v_places bigint[] := ARRAY(
+    SELECT x.policy_id FROM public.approvals_policyversion x WHERE x.id IN (vote_version, c.policy_version_id));
   v_tiers text[] := ARRAY(
     SELECT DISTINCT h.risk_tier FROM public.lineage_historicalmodel h
     WHERE h.id = c.model_id AND h.use_epoch > p_use_epoch AND h.risk_tier <> c.risk_tier);
@@ -88,7 +90,13 @@ BEGIN
     JOIN public.approvals_policyversion pv ON pv.policy_id = p.id
     JOIN public.approvals_policypublication pp ON pp.policy_version_id = pv.id
     WHERE p.environment_id = c.environment_id AND (p.namespace_id = c.namespace_id OR p.namespace_id IS NULL)
-      AND (p.id IN (SELECT x.policy_id FROM public.approvals_policyversion x WHERE x.id IN (vote_version, c.policy_version_id))
+      AND p.slot IN ('', c.slot)
+      AND (p.id = ANY (v_places || ARRAY(
+             SELECT av.policy_id FROM public.approvals_policylapse l
+             JOIN public.approvals_policypublication lp ON lp.id = l.publication_id
+             JOIN public.approvals_policyversion lv ON lv.id = lp.policy_version_id AND lv.policy_id = ANY (v_places)
+             JOIN public.approvals_policypublication ap ON ap.id = l.cause_id AND ap.id > v_since
+             JOIN public.approvals_policyversion av ON av.id = ap.policy_version_id))
              AND (pp.id > v_since OR pv.id = c.policy_version_id)
            OR p.risk_tier = ANY (v_tiers) AND pp.id >= coalesce((
                 SELECT max(o.id) FROM public.approvals_policyversion ov

@@ -13,9 +13,7 @@ from django.utils.translation import gettext_lazy
 from approvals.actions._common import call
 from approvals.actions.statements import Statement, statements
 from approvals.gate.gate import RequirementStatus, Verdict, ask, from_rows
-from approvals.gate.messages import VOTE_WORDINGS
 from approvals.models import (
-    Aspect,
     Finding,
     GateDecision,
     PolicyVersion,
@@ -32,6 +30,7 @@ from approvals.pages.evidence import EvidenceItem
 from approvals.pages.grounds import Link, named
 from approvals.pages.judgements import findings
 from approvals.pages.timeline import Event, timeline
+from approvals.pages.votes import VoteShown, stale_causes, votes_of
 from governance.accounts.models import Principal, RoleGrant
 from governance.accounts.permissions import in_force
 from governance.accounts.roles import VOTING_ROLES, Role
@@ -49,28 +48,6 @@ HANDS = {
     "reported evidence": gettext_lazy("reported evidence on it"),
     CONFLICT: gettext_lazy("recused: declared a conflict of interest"),
 }
-
-
-@dataclass(slots=True)
-class VoteShown:
-    """One vote as the page shows it. `why_not`: why it does not count, "" where it does."""
-
-    sign_off: SignOff
-    mine: bool
-    why_not: str
-
-    @property
-    def withdrawn(self) -> bool:
-        return hasattr(self.sign_off, "withdrawal")
-
-    @property
-    def vetoes(self) -> bool:
-        """Whether it is a rejection that stands."""
-        return self.sign_off.vote == Vote.REJECT and not self.withdrawn and not self.lifted
-
-    @property
-    def lifted(self) -> bool:
-        return hasattr(self.sign_off, "lift")
 
 
 @dataclass(slots=True)
@@ -247,10 +224,11 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
     attempts = list(RefusedAttempt.objects.filter(release=release).select_related("recorded_by").order_by("pk"))
     is_open = not hasattr(release, "closure")
     rests = named(verdict.requirements)
+    stale = stale_causes(release, verdict) if is_open else {}
     cards = []
     for status in verdict.requirements:
         requirement = requirements.get(status.key)
-        card = _card(status, requirement, rests, evidence.by_id(items), _votes_of(status, votes, reader))
+        card = _card(status, requirement, rests, evidence.by_id(items), votes_of(status, votes, reader, stale))
         card.who = _who(status, held, involved, card.votes)
         card.others_open = len([r for r in verdict.missing if r.key != status.key])
         if requirement is not None and requirement.kind == "signoff" and is_open:
@@ -368,23 +346,6 @@ def _asks(requirement: Requirement | None) -> str:
     return ", ".join(said)
 
 
-def _votes_of(status: RequirementStatus, votes: Sequence[SignOff], reader: Principal) -> list[VoteShown]:
-    ignored = {one["sign_off"]: one for one in status.params.get("ignored") or ()}
-    shown = []
-    for vote in votes:
-        if vote.requirement.key != status.key:
-            continue
-        why = ""
-        if vote.pk in ignored and ignored[vote.pk]["why"] != "vote-rejected":
-            aspects = ", ".join(
-                str(Aspect(a).label) for a in ignored[vote.pk].get("aspects") or () if a in Aspect.values
-            )
-            wording = str(VOTE_WORDINGS.get(ignored[vote.pk]["why"], ""))
-            why = wording % {"name": vote.printed_name, "aspects": aspects}
-        shown.append(VoteShown(vote, vote.recorded_by_id == reader.pk, why))
-    return shown
-
-
 def _who(
     status: RequirementStatus,
     held: dict[str, list[Principal]],
@@ -393,7 +354,7 @@ def _who(
 ) -> list[tuple[str, list[str]]]:
     """Who can close the gap: roles, each with the persons who hold it here and may."""
     found = []
-    out = {*involved, *(v.sign_off.recorded_by_id for v in votes if not v.withdrawn)}
+    out = {*involved, *(v.sign_off.recorded_by_id for v in votes if v.stands)}
     for role in status.who:
         people = held.get(role.value, [])
         if status.kind == "signoff":
@@ -416,7 +377,7 @@ def _signing(
     if role.value not in mine:
         return None
     signing = Signing(role.value, str(role.label))
-    standing = next((v.sign_off for v in votes if v.mine and not v.withdrawn), None)
+    standing = next((v.sign_off for v in votes if v.mine and v.stands), None)
     if standing is not None:
         signing.mine = standing
     elif reader.kind != Principal.Kind.PERSON:

@@ -137,7 +137,7 @@ def test_who_had_a_hand_in_it_reads_why_they_cannot_sign(w: World, signed_in: Br
     assert "nobody judges their own work" in page
     assert "reported evidence on it" in page
     assert "Approve…" not in page
-    assert "nobody else holds it here" in page
+    assert "nobody can now" in page
 
 
 def test_a_vote_is_taken_back_by_who_gave_it(w: World, signed_in: Browser) -> None:

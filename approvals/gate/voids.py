@@ -1,0 +1,125 @@
+"""What voids what: the changes there are, the aspect each moves, and why a vote on record is stale.
+
+Which votes a moved aspect voids is the database's to say (`muniment.aspects_bound`, approvals/gate/01_aspects.sql); the
+table in docs/what-voids-what.md is made from both by `manage.py what_voids_what`, and a test holds it to them.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from approvals.models import Aspect, Release
+from governance.accounts.models import Principal
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that can happen to a release after a vote.
+
+    Attributes:
+        what: in words. aspect: the one it moves; None: none.
+    """
+
+    what: str
+    aspect: Aspect | None
+
+
+CHANGES = (
+    Change("the code's commit is recorded on the run, where none was", Aspect.SUBJECT),
+    Change("data, a model or a run is linked anywhere above, late or not", Aspect.DATA),
+    Change("terms begin that narrow what the terms before them permitted", Aspect.PRIVACY),
+    Change("terms are withdrawn, whatever is recorded after them", Aspect.PRIVACY),
+    Change("terms begin on data that had none", Aspect.PRIVACY),
+    Change("a flag is raised: a new one, or an answer that says more or worse", Aspect.PRIVACY),
+    Change("the model's purpose, risk tier or places of deployment change, and change back", Aspect.USE),
+    Change("evidence that was seen is superseded by a later item under its plan, good or bad", Aspect.EVIDENCE),
+    Change("a requirement reads otherwise or is not asked for a while, by publication or by tier", Aspect.REQUIREMENT),
+    Change("terms begin that permit as much or more", None),
+    Change("a flag is answered more mildly, or the same again", None),
+    Change("titles, descriptions, documents and the places where things lie are edited", None),
+    Change("terms, retention or evidence run out by time (the requirement fails by itself)", None),
+    Change("a policy is published in which the requirement reads the same", None),
+)
+#: What ends a person's votes whatever they bind to.
+OF_PERSONS = (
+    "the role grant ended or ran out; given again it is another grant",
+    "the account was inactive at any moment since",
+    "the person has a hand in the version: trained, registered, edited, reported evidence, or answers for who did",
+    "the vote was withdrawn",
+)
+WORDINGS: Mapping[str, str | Promise] = {
+    "commit-recorded": _("the commit %(commit)s was recorded"),
+    "data-linked": _("%(dataset)s (%(version)s) was linked above it"),
+    "made-by-run": _("it was linked to run %(run)s"),
+    "terms-narrowed": _("the terms of %(dataset)s became narrower with number %(number)s"),
+    "terms-withdrawn": _("the terms of %(dataset)s, number %(number)s, were withdrawn"),
+    "first-terms": _("%(dataset)s got its first terms"),
+    "flag-raised": _("%(category)s was raised on %(dataset)s (%(version)s)"),
+    "use-changed": _("purpose, tier or places of the model changed"),
+    "policy-published": _("version %(number)s of the policy was published"),
+    "evidence-superseded": _("evidence %(evidence)s was superseded by %(by)s"),
+}
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a vote is stale: what happened, who did it and when (UTC)."""
+
+    aspect: str
+    what: str
+    says: str
+    by: str
+    at: datetime
+
+
+def causes(release: Release) -> dict[int, list[Cause]]:
+    """The stale votes of a release and what made them so, oldest first.
+
+    Returns:
+        sign-off id -> its causes. Two queries; none but the first where no vote is stale.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM muniment.causes_of_staleness(%s)", [release.pk])
+        rows = cursor.fetchall()
+    if not rows:
+        return {}
+    names = dict(Principal.objects.filter(pk__in={row[4] for row in rows}).values_list("pk", "display_name"))
+    found: dict[int, list[Cause]] = defaultdict(list)
+    for sign_off, aspect, what, params, by, at in rows:
+        found[sign_off].append(Cause(aspect, what, _say(what, params), names.get(by, ""), at))
+    return dict(found)
+
+
+def _say(what: str, params: Any) -> str:
+    given = json.loads(params) if isinstance(params, str) else params
+    return str(WORDINGS[what]) % defaultdict(lambda: "?", given)
+
+
+def bound_to(binds: list[str]) -> set[str]:
+    """The aspects whose change voids a vote on a requirement that binds so, by the database."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT muniment.aspects_bound(%s)", [binds])
+        return set(cursor.fetchone()[0])
+
+
+def table() -> str:
+    """The table as Markdown: a row per change, a column per aspect a requirement can bind to."""
+    columns = [a for a in Aspect if a not in (Aspect.REQUIREMENT, Aspect.ROLE)]
+    voided = {column: bound_to([column]) for column in columns}
+    lines = [
+        "| what happens | " + " | ".join(f"votes on {c}" for c in columns) + " |",
+        "|---|" + "---|" * len(columns),
+    ]
+    for change in CHANGES:
+        cells = ["void" if change.aspect in voided[c] else "" for c in columns]
+        lines.append(f"| {change.what} | " + " | ".join(cells) + " |")
+    lines += ["", "Whatever they bind to, the votes of a person end for good when:", ""]
+    lines += [f"- {one}" for one in OF_PERSONS]
+    return "\n".join(lines) + "\n"
