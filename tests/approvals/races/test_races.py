@@ -18,13 +18,13 @@ from governance.accounts.models import Principal
 from governance.accounts.roles import Role
 from governance.unit_of_work import recorded_action
 from lineage.models import CollectionTerms, Model, ModelVersion, RiskTier
+from tests.approvals.races.facts import Round, edge_race, evidence_race, flag_race, one_release
 from tests.approvals.races.harness import CONNECTIONS, Act, Tally, count, notice, play, without
 from tests.approvals.raw import Connection, promote
 from tests.approvals.world import PURPOSE, WHY, World, give_terms, signature, train
 
 pytestmark = pytest.mark.usefixtures("own_database")
 Raw = Callable[[str], Connection]
-Round = Callable[[Tally], None]
 
 SHORT = 6  # rounds in `make test`
 LONG = 300  # in `make soak`
@@ -191,26 +191,6 @@ def finding_race(w: World, connections: list[Connection]) -> Round:
     return one_release(w, connections, fact)
 
 
-def one_release(w: World, connections: list[Connection], fact: Callable[[], tuple[Release, Act]]) -> Round:
-    """Rounds of one fact against fifteen connections that promote one release."""
-
-    def round_(tally: Tally) -> None:
-        release, closing = fact()
-        replaces = (
-            LiveSlot.objects.filter(slot=release.slot, model=w.model).values_list("promotion_id", flat=True).first()
-        )
-        acts = [closing]
-        acts += [
-            Act(one, w.cast.pipeline, lambda connection: promote(connection, release, replaces))
-            for one in connections[1:]
-        ]
-        done, *promotions = play(acts)
-        count(tally, done, promotions, ("MU007", "MU008"))
-        notice(tally, done, ())
-
-    return round_
-
-
 def slot_race(w: World, connections: list[Connection]) -> Round:
     """Sixteen versions of one model are promoted into one slot, all having seen the same thing live there."""
     w.policy({"key": "artifact", "kind": "artifact"})
@@ -251,6 +231,9 @@ RACES: dict[str, tuple[Callable[[World, list[Connection]], Round], tuple[str, ..
     "voter-leaves": (leaving_race, ("persons",)),
     "policy-publication": (policy_race, ("environment",)),
     "finding-on-what-is-live": (finding_race, ("promotions",)),
+    "new-flag-three-upstream": (flag_race, ("roots",)),
+    "late-lineage-edge": (edge_race, ("roots",)),
+    "failed-evidence": (evidence_race, ("roots",)),
 }
 #: The three that issue 2 asks for; the others run shorter beside them, and as long in `make soak`.
 ALWAYS = ("vote-withdrawal", "terms-withdrawal-three-upstream", "another-promotion")
