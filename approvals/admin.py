@@ -24,6 +24,8 @@ from approvals.models import (
     Release,
     ReleaseClosure,
     Requirement,
+    ServingNotice,
+    ServingNoticeEnd,
     SignOff,
     SignOffWithdrawal,
 )
@@ -132,6 +134,14 @@ class PromotionAdmin(GovernedAdmin):
         part(GateDecision, "policy_version", "would_have_refused", "decided_at", "snapshot", "requirements"),
         part(PromotionEnd, "kind", "reason", "ended_at", "recorded_by"),
     ]
+
+
+@admin.register(ServingNotice)
+class ServingNoticeAdmin(GovernedAdmin):
+    """What changed under live promotions, with what became of it."""
+
+    list_display = ("id", "promotion", "cause", "due_at", *STAMP)
+    inlines: ClassVar[Any] = [part(ServingNoticeEnd, "kind", "reason", "fallback", "recorded_at", "recorded_by")]
 
 
 @admin.register(Finding)

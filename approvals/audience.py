@@ -57,6 +57,14 @@ def live_downstream(dataset: Dataset) -> QuerySet[Promotion]:
     )
 
 
+def holders_of(role: str, namespace: int, *, besides: int) -> list[Principal]:
+    """Persons who hold a role in a namespace and had no hand in the model version `besides`."""
+    involved = _ids("SELECT person_id FROM muniment.involved(%s)", [besides])
+    grants = RoleGrant.objects.filter(in_force(), Q(namespace=namespace) | Q(namespace=None), role=role)
+    people = Principal.objects.filter(kind=Principal.Kind.PERSON, grants__in=grants).exclude(pk__in=involved)
+    return list(people.distinct().order_by("pk"))
+
+
 def owners(promotion: Promotion) -> list[Principal]:
     """Who answers for the model that is live, and for what is decided with it."""
     model = promotion.release.model_version.model

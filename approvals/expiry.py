@@ -10,9 +10,11 @@ from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from approvals.models import Evidence, Finding, FindingEvent, Release
+from approvals.actions.serving import carry_out_notice, clear_notice
+from approvals.models import Evidence, Finding, FindingEvent, Release, ServingNotice
 from governance.accounts.actions.system import SYSTEM
 from governance.accounts.models import Principal, RoleGrant
+from governance.errors import Conflict
 from governance.outbox import Message, enqueue
 from governance.unit_of_work import recorded_action
 from lineage.models import CollectionTerms
@@ -47,6 +49,26 @@ def announce_expired(now: datetime | None = None) -> int:
             for one in found[start : start + BATCH]:
                 enqueue(one.topic, {"id": one.record}, subject=one.key, dedup_key=one.key)
     return len(found)
+
+
+def carry_out_overdue(now: datetime | None = None) -> int:
+    """Carry out each serving notice that is over, or clear it where its cause is gone; how many were ended.
+
+    For tidiness: a notice that is over reads as "may not serve" at once, whether or not this has run. Safe to run at
+    any time, anywhere, twice at once: the database ends a notice once.
+    """
+    moment = now or timezone.now()
+    system, ended = Principal.objects.get(name=SYSTEM), 0
+    over = ServingNotice.objects.filter(end__isnull=True, due_at__lte=moment, promotion__live_slot__isnull=False)
+    for notice in over.select_related("promotion").order_by("due_at", "id")[:BATCH]:
+        try:
+            carry_out_notice(actor=system, reason=gettext("The notice is over"), notice=notice)
+        except Conflict as refusal:
+            if refusal.params.get("code") != "cause-gone":
+                continue  # somebody was quicker: confirmed, superseded, ended
+            clear_notice(actor=system, reason=gettext("Its cause is gone"), notice=notice)
+        ended += 1
+    return ended
 
 
 def _expired(now: datetime) -> Iterator[Expired]:

@@ -6,6 +6,8 @@
 | release.decided | {"release": id} | who opened it (after its ReleaseClosure) |
 | promotion.live | {"promotion": id} | the model's owners, and who signed |
 | promotion.ended | {"promotion": id} | the model's owners, unless superseded |
+| serving.noticed | {"notice": id} | the model's owners, and who may confirm; written by the database |
+| serving.carried-out, serving.answered | {"notice": id} | the model's owners |
 | terms.withdrawn | {"terms": id} | the dataset's steward and owner, the owners of what is live downstream |
 | policy.margin | {"publication": id, "namespace": id} | the policy's owners: too few are left; from `margins` |
 | policy.lapsed | {"id": id} | the policy's owners, who wrote it, who published it |
@@ -23,8 +25,8 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 
-from approvals.audience import live_downstream, may_sign, owners, policy_owners
-from approvals.expiry import announce_expired
+from approvals.audience import holders_of, live_downstream, may_sign, owners, policy_owners
+from approvals.expiry import announce_expired, carry_out_overdue
 from approvals.margins import all_margins, announce_margins
 from approvals.models import (
     Evidence,
@@ -35,6 +37,8 @@ from approvals.models import (
     PromotionEnd,
     Release,
     ReleaseClosure,
+    ServingNotice,
+    ServingNoticeEnd,
     SignOff,
 )
 from approvals.wording import register
@@ -58,9 +62,10 @@ register()
 
 @app.task(name="approvals.expire")
 def expire() -> None:
-    """Announce what ran out by time, and policies that run short of people."""
+    """Announce what ran out by time and policies short of people, and carry out what was to be done by now."""
     announce_expired()
     announce_margins()
+    carry_out_overdue()
 
 
 @handles("release.opened")
@@ -104,6 +109,40 @@ def tell_owners_of_an_end(message: Message) -> None:
         return
     params = _about(promotion.release) | {"reason": promotion.end.reason, "by": promotion.end.recorded_by.display_name}
     notify(owners(promotion), "version-ended", params, f"/releases/{promotion.release_id}", message)
+
+
+@handles("serving.noticed")
+def tell_of_a_change(message: Message) -> None:
+    """Owners of what is live, and those who may keep it serving, with the way the change came."""
+    notice = _notice(message)
+    promotion, role = notice.promotion, notice.response["confirm"]
+    people = list(owners(promotion))
+    if role is not None:
+        people += holders_of(role, promotion.model.namespace_id, besides=promotion.release.model_version_id)
+    kind = "serving-flagged" if notice.due_at is None else "serving-due" if role is not None else "serving-changed"
+    notify(people, kind, _about_notice(notice), f"/promotions/{promotion.pk}", message)
+
+
+@handles("serving.carried-out")
+def tell_of_what_was_carried_out(message: Message) -> None:
+    """The model's owners, with what serves instead."""
+    notice = _notice(message)
+    stead = notice.end.fallback
+    kind = "serving-stopped" if stead is None else "serving-fell-back"
+    number = stead.release.model_version.number if stead is not None else ""
+    notify(owners(notice.promotion), kind, {**_about_notice(notice), "stead": number},
+           f"/promotions/{notice.promotion_id}", message)  # fmt: skip
+
+
+@handles("serving.answered")
+def tell_of_an_answer(message: Message) -> None:
+    """The model's owners, when someone confirmed or cleared; what was carried out they hear of as that."""
+    notice = _notice(message)
+    end = notice.end
+    if end.kind == ServingNoticeEnd.Kind.CARRIED_OUT:
+        return
+    params = {**_about_notice(notice), "by": end.recorded_by.display_name, "reason": end.reason}
+    notify(owners(notice.promotion), f"serving-{end.kind}", params, f"/promotions/{notice.promotion_id}", message)
 
 
 @handles("terms.withdrawn")
@@ -218,6 +257,27 @@ def _names(promotions: Iterable[Promotion]) -> str:
 def _release(message: Message) -> Release:
     releases = Release.objects.select_related("model_version__model", "environment", "recorded_by")
     return releases.get(pk=message.payload["release"])
+
+
+def _notice(message: Message) -> ServingNotice:
+    found = ServingNotice.objects.select_related(
+        "promotion__environment", "promotion__model", "promotion__release__model_version__model",
+        "end__recorded_by", "end__fallback__release__model_version",
+    )  # fmt: skip
+    return found.get(pk=message.payload["notice"])
+
+
+def _about_notice(notice: ServingNotice) -> dict[str, Any]:
+    """What a notice says: what changed, by which way, and until when."""
+    names = [f"{node['name']} {node['detail']}".strip() for node in notice.chain]
+    return {
+        **_about(notice.promotion.release),
+        "environment": notice.promotion.environment.name,
+        "cause": str(notice.get_cause_display()),
+        "chain": " → ".join(names[:4] + ["…"] * (len(names) > 8) + names[4:][-4:]),
+        "due": notice.due_at.strftime("%Y-%m-%d %H:%M UTC") if notice.due_at else "",
+        "role": (notice.response["confirm"] or "").replace("_", " "),
+    }
 
 
 def _promotions() -> "QuerySet[Promotion]":

@@ -78,6 +78,48 @@ def register() -> None:
         link=_("Open the dataset"),
     )
     register_kind(
+        "serving-flagged",
+        title=_("%(cause)s under %(model)s %(version)s, live in %(environment)s"),
+        body=_("It keeps serving, flagged: the policy says so. The way there: %(chain)s."),
+        link=_("Look at it"),
+    )
+    register_kind(
+        "serving-due",
+        title=_("%(model)s %(version)s stops in %(environment)s at %(due)s unless someone confirms: %(cause)s"),
+        body=_("A %(role)s without a hand in it can keep it serving until then. The way there: %(chain)s."),
+        link=_("Decide"),
+    )
+    register_kind(
+        "serving-changed",
+        title=_("%(cause)s under %(model)s %(version)s, live in %(environment)s"),
+        body=_("As the policy says it stops at %(due)s. The way there: %(chain)s."),
+        link=_("Look at it"),
+    )
+    register_kind(
+        "serving-stopped",
+        title=_("%(model)s %(version)s was suspended in %(environment)s: %(cause)s"),
+        body=_("Nothing serves in its place. The way there: %(chain)s."),
+        link=_("Look at it"),
+    )
+    register_kind(
+        "serving-fell-back",
+        title=_("%(model)s fell back to version %(stead)s in %(environment)s: %(cause)s"),
+        body=_("Version %(version)s was suspended, as the policy says. The way there: %(chain)s."),
+        link=_("Look at it"),
+    )
+    register_kind(
+        "serving-confirmed",
+        title=_("%(model)s %(version)s keeps serving in %(environment)s"),
+        body=_("%(by)s confirmed it although this changed: %(cause)s. Reason: %(reason)s"),
+        link=_("Look at it"),
+    )
+    register_kind(
+        "serving-cleared",
+        title=_("%(model)s %(version)s keeps serving in %(environment)s: the cause is gone"),
+        body=_("%(cause)s: no longer so, says %(by)s. Reason: %(reason)s"),
+        link=_("Look at it"),
+    )
+    register_kind(
         "role-expired",
         title=_("A role has ended: %(role)s"),
         body=_("The role %(role)s of %(person)s in %(namespace)s has run out. An administrator can grant it anew."),

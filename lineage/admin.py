@@ -9,6 +9,7 @@ from lineage.models import (
     DatasetVersion,
     Model,
     ModelVersion,
+    Recall,
     Run,
     RunInput,
     RunOutput,
@@ -117,3 +118,11 @@ class ModelVersionAdmin(GovernedAdmin):
 
     list_display = ("model", "number", "digest_value", "source_run", "recorded_by", "recorded_at")
     search_fields = ("=digest_value", "model__name")
+
+
+@admin.register(Recall)
+class RecallAdmin(GovernedAdmin):
+    """Recalled digests."""
+
+    list_display = ("digest_value", "digest_algorithm", "reason", "recorded_by", "recorded_at")
+    search_fields = ("=digest_value",)

@@ -76,31 +76,19 @@ GET: dict[str, Row] = {
     **{
         f"api/v1/{name}": Row((*READERS, "outsider"), NOBODY)
         for name in (
-            "plans",
-            "evidence",
-            "releases",
-            "sign-offs",
-            "promotions",
-            "findings",
-            "policies",
-            "environments",
-            "conflicts-of-interest",
+            *("plans", "evidence", "releases", "sign-offs", "promotions", "findings", "policies", "environments"),
+            *("conflicts-of-interest", "serving-notices", "recalls"),
         )
     },
     **{
         f"api/v1/{name}/<id>": Row(READERS, _HIDDEN)
         for name in (
-            "plans",
-            "evidence",
-            "releases",
-            "sign-offs",
-            "promotions",
-            "findings",
-            "policies",
-            "conflicts-of-interest",
+            *("plans", "evidence", "releases", "sign-offs", "promotions", "findings", "policies"),
+            *("conflicts-of-interest", "serving-notices"),
         )
     },
     "api/v1/policies/<id>/yaml": Row(READERS, _HIDDEN),
+    "api/v1/recalls/<id>": Row((*READERS, "outsider"), NOBODY),
     "api/v1/environments/<id>": Row((*READERS, "outsider"), NOBODY),
     "api/v1/releases/<id>/statement": Row(
         ("risk",),
@@ -299,6 +287,24 @@ POST: dict[str, Row] = {
         ("risk", "compliance"),
         {"anonymous": 401, "outsider": 404, "viewer": 403, "pipeline": 403},
         lambda _things: {**WHY, "kind": "suspended"},
+    ),
+    "api/v1/promotions/<id>/rollback": Row(
+        ("pipeline", "owner", "risk"), {"anonymous": 401, "outsider": 404, "viewer": 403, "steward": 403}
+    ),
+    "api/v1/promotions/<id>/reinstate": Row(
+        ("risk", "compliance"),
+        {"anonymous": 401, "outsider": 404, "viewer": 403, "pipeline": 403, "owner": 403, "steward": 403},
+    ),
+    "api/v1/serving-notices/<id>/confirm": Row(
+        ("risk",), {"anonymous": 401, "outsider": 404, "viewer": 403, "pipeline": 403, "compliance": 403, "owner": 403}
+    ),
+    "api/v1/serving-notices/<id>/clear": Row(
+        ("steward", "risk"), {"anonymous": 401, "outsider": 404, "viewer": 403, "pipeline": 403}
+    ),
+    "api/v1/recalls": Row(
+        ("steward", "risk", "compliance"),
+        {"anonymous": 401, "outsider": 403, "viewer": 403, "pipeline": 403, "owner": 403},
+        lambda things: {**WHY, "digest": things.artifact()},
     ),
     "api/v1/findings": Row(
         ("auditor",),

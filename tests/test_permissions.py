@@ -11,15 +11,17 @@ from django.utils import timezone
 
 from approvals.actions.findings import close_finding, raise_finding
 from approvals.actions.policies import write_policy_version
-from approvals.actions.promotions import promote
+from approvals.actions.promotions import end_promotion, promote
 from approvals.actions.sign_offs import declare_conflict
 from approvals.actions.statements import find_requirement, statements
-from approvals.models import Environment, Finding, PolicyVersion, Release, Vote
+from approvals.models import Environment, Finding, PolicyVersion, PromotionEnd, Release, Vote
 from governance.accounts.actions.grants import grant_role
 from governance.accounts.models import ApiKey, CredentialEvent
 from governance.accounts.roles import Role
 from governance.unit_of_work import recorded_action
+from lineage.actions import recall
 from lineage.models import DatasetVersion, RiskTier
+from tests.approvals.serving import scenes
 from tests.approvals.world import World, signature, world
 from tests.cast import KEYS, PASSWORD, Cast
 from tests.permission_table import AFTER_DAYS, GET, POST, PREFIXES, WHY, Row
@@ -116,7 +118,29 @@ class Things:
         return self.w.vote("risk", self.w.cast.risk2, release=self._releases())
 
     def _promotions(self) -> Any:
-        return promote(actor=self.w.cast.owner, release=self._releases(), **WHY)
+        """What is live; with one before it to go back to, or suspended, where the row asks for that."""
+        made = promote(actor=self.w.cast.owner, release=self._releases(), **WHY)
+        if self.route.endswith("rollback"):
+            made = promote(actor=self.w.cast.owner, release=self.w.release(self.w.retrain(2)), **WHY)
+        if self.route.endswith("reinstate"):
+            end_promotion(actor=self.w.cast.risk2, promotion=made, kind=PromotionEnd.Kind.SUSPENDED, **WHY)
+        return made
+
+    def _serving_notices(self) -> Any:
+        """A notice of two days on what is live, by a finding; closed where the row clears."""
+        cast = self.w.cast
+        scenes.policy(self.w, {"finding_raised": scenes.TWO_DAYS})
+        promotion = scenes.go_live(self.w)
+        found = raise_finding(
+            actor=cast.auditor, subject=self.w.model, kind=Finding.Kind.AUDIT, text="Found",
+            severity=Finding.Severity.HIGH, blocks=True, **WHY,
+        )  # fmt: skip
+        if self.route.endswith("clear"):
+            close_finding(actor=cast.risk2, finding=found, text="Mended", **WHY)
+        return scenes.only_notice(promotion)
+
+    def _recalls(self) -> Any:
+        return recall(actor=self.w.cast.risk2, digest=f"sha256:{self.w.versions['raw'].digest_value}", **WHY)
 
     def _findings(self) -> Finding:
         cast = self.w.cast
@@ -127,6 +151,10 @@ class Things:
         if self.route.endswith("reopen"):
             close_finding(actor=cast.risk2, finding=found, text="Seen", **WHY)
         return found
+
+    def artifact(self) -> str:
+        """The digest of the model version."""
+        return f"sha256:{self.w.version.digest_value}"
 
     def vote(self) -> dict[str, Any]:
         """What a risk manager sends to approve."""

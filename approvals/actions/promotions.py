@@ -65,18 +65,21 @@ def record_refused_attempt(
 
 @action
 def end_promotion(*, actor: Principal, reason: str, promotion: Promotion, kind: PromotionEnd.Kind) -> PromotionEnd:
-    """End a live promotion: nothing serves in its slot until something else is promoted.
+    """Suspend or retire a live promotion: nothing serves in its slot until something else is promoted.
 
     Raises:
-        errors.Forbidden: the actor may not. Owners roll back and retire; those who oversee suspend and recall as well.
-        errors.Conflict: it has ended. errors.Invalid: `superseded`; only the promotion that follows does that.
+        errors.Forbidden: the actor may not. Model owners and risk managers retire; those who oversee suspend.
+        errors.Conflict: it has ended.
+        errors.Invalid: another kind. `superseded` and `rolled_back` are written by the promotion that follows,
+            `recalled` by the recall of its digest.
     """
-    roles = [Role.RISK_MANAGER, Role.COMPLIANCE_OFFICER]
-    if kind == PromotionEnd.Kind.SUPERSEDED:
-        raise errors.Invalid(errors={"kind": [_("rolled_back, suspended, recalled or retired.")]})
-    if kind in (PromotionEnd.Kind.ROLLED_BACK, PromotionEnd.Kind.RETIRED):
-        roles += [Role.MODEL_OWNER, Role.PIPELINE]
-    require(actor, *roles, namespace=promotion.model.namespace)
+    roles = {
+        PromotionEnd.Kind.SUSPENDED: (Role.RISK_MANAGER, Role.COMPLIANCE_OFFICER),
+        PromotionEnd.Kind.RETIRED: (Role.MODEL_OWNER, Role.RISK_MANAGER),
+    }
+    if kind not in roles:
+        raise errors.Invalid(errors={"kind": [_("suspended or retired. Roll back and recall by acts of their own.")]})
+    require(actor, *roles[kind], namespace=promotion.model.namespace)
     end = PromotionEnd.objects.create(promotion=promotion, kind=kind, reason=reason)
     enqueue("promotion.ended", {"promotion": promotion.pk}, subject=f"release:{promotion.release_id}")
     return end

@@ -15,9 +15,9 @@ from rest_framework.response import Response
 
 from approvals.api.policies import environment_named
 from approvals.api.serializers_promotions import GateAnswerSerializer, GateQuery, LiveAnswerSerializer, LiveQuery
-from approvals.gate.gate import ask
-from approvals.models import Promotion, RequirementKind
+from approvals.models import Promotion
 from approvals.queries import is_live, live, may_be_promoted, release_of, versions_with_digest
+from approvals.serving import Serving, how_they_stand
 from governance.api.principals import namespace_of
 from governance.api.views import ApiView, readable
 from governance.errors import Conflict, GateClosed, Missing
@@ -25,9 +25,6 @@ from lineage.models import ModelVersion
 
 #: Rows of one answer; a question about all models of a large house is asked per namespace or environment.
 MOST = 500
-#: What a live version must go on meeting. Signatures and evidence were for the decision to promote.
-FACTS = {RequirementKind.ARTIFACT, RequirementKind.PROVENANCE, RequirementKind.TERMS, RequirementKind.SENSITIVITY,
-         RequirementKind.FINDINGS}  # fmt: skip
 
 
 class GateView(ApiView):
@@ -109,11 +106,13 @@ class LiveView(ApiView):
             found = found.filter(model__namespace=namespace_of(self.principal, asked["namespace"]))
         if "model" in asked:
             found = found.filter(model__name=asked["model"])
-        rows = [self._row(promotion, now="at" not in asked) for promotion in found[:MOST]]
+        promotions = list(found[:MOST])
+        stand = {} if "at" in asked else how_they_stand([promotion.pk for promotion in promotions])
+        rows = [self._row(promotion, stand.get(promotion.pk)) for promotion in promotions]
         return Response(LiveAnswerSerializer({"at": asked.get("at") or timezone.now(), "results": rows}).data)
 
     @staticmethod
-    def _row(promotion: Promotion, *, now: bool) -> Promotion:
+    def _row(promotion: Promotion, serving: Serving | None) -> Promotion:
         row: Any = promotion
         version = promotion.release.model_version
         row.artifact_digest = f"{version.digest_algorithm}:{version.digest_value}" if version.digest_value else ""
@@ -122,5 +121,7 @@ class LiveView(ApiView):
             for vote in promotion.release.sign_offs.all()
             if getattr(vote, "withdrawal", None) is None and vote.signed_at <= promotion.started_at
         ]
-        row.attention = [r.as_dict() for r in ask(promotion.release).missing if r.kind in FACTS] if now else []
+        past: dict[str, Any] = {"may_serve": None, "until": None, "notices": [], "fallback": None}
+        row.serving = past if serving is None else serving
+        row.attention = [] if serving is None else [gap.as_dict() for gap in serving.gaps]
         return promotion

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from approvals.actions.promotions import ask_for_promotion, end_promotion
 from approvals.actions.releases import close_release, open_release
+from approvals.actions.serving import reinstate, roll_back
 from approvals.actions.sign_offs import (
     OVERSEEING_CONFLICTS,
     Condition,
@@ -26,6 +27,7 @@ from approvals.api.serializers_promotions import (
     PromotionFilters,
     PromotionSerializer,
     PromotionWriteSerializer,
+    RollbackSerializer,
 )
 from approvals.api.serializers_releases import (
     CloseSerializer,
@@ -237,9 +239,28 @@ class PromotionViewSet(RecordViewSet):
 
     @act(EndSerializer, answer=PromotionEndSerializer, creates=True)
     def end(self, request: Request, id: str) -> Response:
-        """End it; nothing serves in its slot until something else is promoted."""
+        """Suspend or retire it; nothing serves in its slot until something else is promoted."""
         promotion = self.find(id)
         data = self.read(EndSerializer)
         kind = PromotionEnd.Kind(data["kind"])
         end = end_promotion(actor=self.principal, reason=data["reason"], promotion=promotion, kind=kind)
         return recorded(end, PromotionEndSerializer)
+
+    @act(RollbackSerializer, answer=PromotionSerializer, creates=True)
+    def rollback(self, request: Request, id: str) -> Response:
+        """Go back to an earlier version of its slot whose approval is still good. 409 where it is not."""
+        promotion = self.find(id)
+        data = self.read(RollbackSerializer)
+        to = None
+        if "to" in data:
+            to = resolve(self.queryset_for(self.principal).select_related("release"), data["to"], field="to")
+        made = roll_back(actor=self.principal, reason=data["reason"], promotion=promotion, to=to)
+        return recorded(self.find(made.pk), PromotionSerializer)
+
+    @act(ReasonedActSerializer, answer=PromotionSerializer, creates=True)
+    def reinstate(self, request: Request, id: str) -> Response:
+        """Lift its suspension: a risk manager or compliance officer without a hand in the version, in their session."""
+        person, promotion = person_of(request), self.find(id)
+        reason = self.reason(self.read(ReasonedActSerializer))
+        made = reinstate(actor=person, reason=reason, promotion=promotion)
+        return recorded(self.find(made.pk), PromotionSerializer)

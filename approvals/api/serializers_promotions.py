@@ -55,8 +55,19 @@ class PromotionSerializer(StrictModelSerializer):
     class Meta:
         model = Promotion
         fields = (
-            *("id", "release", "model", "version", "model_version", "environment", "slot", "replaces", "started_at"),
-            *("end", "decision", "recorded_at", "recorded_by"),
+            *(
+                "id",
+                "release",
+                "model",
+                "version",
+                "model_version",
+                "environment",
+                "slot",
+                "kind",
+                "repeats",
+                "replaces",
+            ),
+            *("started_at", "end", "decision", "recorded_at", "recorded_by"),
         )
         read_only_fields = fields
 
@@ -78,7 +89,14 @@ class PromotionFilters(FilterSerializer):
 class EndSerializer(WriteSerializer):
     """How a promotion ends."""
 
-    kind = serializers.ChoiceField(choices=[k for k in PromotionEnd.Kind if k != PromotionEnd.Kind.SUPERSEDED])
+    kind = serializers.ChoiceField(choices=[PromotionEnd.Kind.SUSPENDED, PromotionEnd.Kind.RETIRED])
+    reason = TextField(max_length=2000)
+
+
+class RollbackSerializer(WriteSerializer):
+    """Back to an earlier version of the same slot."""
+
+    to = IdField(required=False, help_text=_("The earlier promotion; left out: the newest that may serve."))
     reason = TextField(max_length=2000)
 
 
@@ -135,6 +153,25 @@ class SignerSerializer(serializers.Serializer[Any]):
     signed_at = serializers.DateTimeField()
 
 
+class StandingSerializer(serializers.Serializer[Any]):
+    """A notice that stands on what is live."""
+
+    id = serializers.IntegerField(source="notice.pk")
+    cause = serializers.CharField(source="notice.cause")
+    since = serializers.DateTimeField(source="notice.recorded_at")
+    due_at = serializers.DateTimeField(allow_null=True, help_text=_("null: it keeps serving, flagged."))
+    overdue = serializers.BooleanField(help_text=_("True: its time is over, nobody confirmed, and its cause stands."))
+    confirm = serializers.CharField(allow_null=True, help_text=_("The role that may still keep it serving."))
+    fallback = serializers.CharField(source="notice.response.fallback", help_text=_("last_good, keep or stop."))
+
+
+class FallbackSerializer(serializers.Serializer[Any]):
+    """What would serve instead."""
+
+    promotion = serializers.IntegerField(source="pk")
+    version = serializers.IntegerField(source="release.model_version.number")
+
+
 class LiveSerializer(serializers.Serializer[Any]):
     """What serves, or served, in one slot."""
 
@@ -150,8 +187,17 @@ class LiveSerializer(serializers.Serializer[Any]):
     started_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(source="end.ended_at", default=None, allow_null=True)
     signed_by = SignerSerializer(source="signers", many=True)
+    kind = serializers.CharField(help_text=_("release, rollback, reinstatement or fallback."))
+    may_serve = serializers.BooleanField(
+        source="serving.may_serve", allow_null=True, help_text=_("null when asked about the past.")
+    )
+    serve_until = serializers.DateTimeField(
+        source="serving.until", allow_null=True, help_text=_("From then it may not, unless someone confirms.")
+    )
+    notices = StandingSerializer(source="serving.notices", many=True)
+    fallback = FallbackSerializer(source="serving.fallback", allow_null=True)
     attention = RequirementStatusSerializer(
-        many=True, help_text=_("Requirements on facts that are not met any more; empty when asked about the past.")
+        many=True, help_text=_("Requirements on facts that are not met; empty when asked about the past.")
     )
 
 

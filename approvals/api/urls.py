@@ -7,6 +7,7 @@ from approvals.api.findings import FindingViewSet
 from approvals.api.gate import GateView, LiveView
 from approvals.api.policies import EnvironmentViewSet, PolicyViewSet
 from approvals.api.releases import ConflictViewSet, PromotionViewSet, ReleaseViewSet, SignOffViewSet
+from approvals.api.serving import ServingNoticeViewSet
 from approvals.api.use import UseView
 from governance.api.routers import collection_urls
 
@@ -21,6 +22,7 @@ urlpatterns = [
         ConflictViewSet,
         PromotionViewSet,
         FindingViewSet,
+        ServingNoticeViewSet,
     ),
     path("gate", GateView.as_view(), name="gate"),
     path("live", LiveView.as_view(), name="live"),

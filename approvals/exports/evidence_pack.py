@@ -23,6 +23,8 @@ from approvals.models import (
     RefusedAttempt,
     Release,
     ReleaseClosure,
+    ServingNotice,
+    ServingNoticeEnd,
     SignOff,
     SignOffWithdrawal,
 )
@@ -98,6 +100,9 @@ def records_of(release: Release) -> Iterator[tuple[type[GovernedModel], Ids]]:
     yield Promotion, promotions
     yield GateDecision, _ids(GateDecision.objects.filter(promotion_id__in=promotions))
     yield PromotionEnd, _ids(PromotionEnd.objects.filter(promotion_id__in=promotions))
+    notices = _ids(ServingNotice.objects.filter(promotion_id__in=promotions))
+    yield ServingNotice, notices
+    yield ServingNoticeEnd, _ids(ServingNoticeEnd.objects.filter(notice_id__in=notices))
 
 
 def _ids(rows: Any) -> Ids:

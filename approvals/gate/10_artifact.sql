@@ -10,15 +10,11 @@ BEGIN
   IF c.digest = '' THEN
     v_problems := v_problems || muniment.problem('digest-missing', jsonb_build_object('version', v.number));
   ELSE
-    SELECT e.id, p.id AS promotion INTO v_recall
-      FROM public.lineage_modelversion o
-      JOIN public.approvals_release r ON r.model_version_id = o.id
-      JOIN public.approvals_promotion p ON p.release_id = r.id
-      JOIN public.approvals_promotionend e ON e.promotion_id = p.id AND e.kind = 'recalled'
-      WHERE o.digest_value = v.digest_value AND o.digest_algorithm = v.digest_algorithm ORDER BY e.id LIMIT 1;
+    SELECT r.id, r.reason INTO v_recall FROM public.lineage_recall r
+      WHERE r.digest_value = v.digest_value AND r.digest_algorithm = v.digest_algorithm;
     IF FOUND THEN
       v_problems := v_problems || muniment.problem('digest-recalled',
-        jsonb_build_object('digest', c.digest, 'promotion', v_recall.promotion));
+        jsonb_build_object('digest', c.digest, 'recall', v_recall.id, 'why', left(v_recall.reason, 200)));
     END IF;
   END IF;
   IF (p_params ->> 'code_commit')::boolean AND v.code_commit = '' THEN

@@ -60,7 +60,7 @@ WORDINGS: dict[str, Wording] = {
         _MAKERS,
     ),
     "digest-recalled": Wording(
-        _("The artifact %(digest)s was recalled (promotion %(promotion)s)."),
+        _("The artifact %(digest)s was recalled: %(why)s"),
         _("Register and release another artifact."),
         _MAKERS,
     ),
@@ -90,6 +90,11 @@ WORDINGS: dict[str, Wording] = {
         _("Dataset %(dataset)s, version %(version)s, does not say all about its origin. Missing: %(fields)s."),
         _("Register the version anew with these fields."),
         (Role.PIPELINE, Role.DATA_STEWARD),
+    ),
+    "source-recalled": Wording(
+        _("%(name)s, version %(version)s, which it was made from, was recalled: %(why)s"),
+        _("Train without it."),
+        _MAKERS,
     ),
     # terms
     "terms-met": Wording(_("The terms of all %(datasets)s datasets permit %(purpose)s.")),
@@ -250,6 +255,15 @@ WORDINGS: dict[str, Wording] = {
         _("Another person with the role %(role)s signs."),
         (),
     ),
+    # keeping to serve, or being brought back
+    "approval-met": Wording(_("The signatures it was approved on stand on what they were given for.")),
+    "approval-stale": Wording(
+        _("What it was approved on has changed.%(ignored)s"), _("Open a release, and have it judged anew."), _MAKERS
+    ),
+    "never-approved": Wording(
+        _("It went live while the gate only observed, without this signature."), _("Open a release."), _MAKERS
+    ),
+    "never-promoted": Wording(_("It never went live on a release."), _("Open a release."), _MAKERS),
     # findings
     "findings-met": Wording(_("Nothing open stands against it.")),
     "finding-open": Wording(

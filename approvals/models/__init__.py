@@ -24,6 +24,7 @@ from approvals.models.releases import (
     VetoLift,
     Vote,
 )
+from approvals.models.serving import ServingNotice, ServingNoticeEnd
 
 __all__ = [
     "Aspect",
@@ -53,6 +54,8 @@ __all__ = [
     "ReleaseClosure",
     "Requirement",
     "RequirementKind",
+    "ServingNotice",
+    "ServingNoticeEnd",
     "SignOff",
     "SignOffWithdrawal",
     "Slot",

@@ -14,6 +14,12 @@ from governance.history.models import BornFinalModel
 class Promotion(BornFinalModel):
     """A version goes live. Only through an open gate: a trigger asks it, under lock, in the same transaction."""
 
+    class Kind(models.TextChoices):
+        RELEASE = "release", _("release")
+        ROLLBACK = "rollback", _("rollback to an earlier version")
+        REINSTATEMENT = "reinstatement", _("reinstatement after a suspension")
+        FALLBACK = "fallback", _("fallback, as the policy says")
+
     namespace_path = "release__model_version__model__namespace"
 
     release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="promotions", verbose_name=_("release"))
@@ -44,6 +50,18 @@ class Promotion(BornFinalModel):
         verbose_name=_("replaces"),
         help_text=_("What was live in the slot when it was asked for; if that has changed, the promotion is refused."),
     )
+    kind = models.CharField(
+        _("kind"), max_length=14, choices=Kind, default=Kind.RELEASE, help_text=_("How it came to go live.")
+    )
+    repeats = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="repeated_by",
+        verbose_name=_("brings back"),
+        help_text=_("The earlier promotion of the same release; blank for a release."),
+    )
     started_at = MomentSetField(
         _("started at"), blank=True, editable=False, help_text=_("By the database's clock, under lock (UTC).")
     )
@@ -51,7 +69,14 @@ class Promotion(BornFinalModel):
     class Meta:
         verbose_name = _("promotion")
         verbose_name_plural = _("promotions")
-        constraints = [models.CheckConstraint(condition=Q(slot__in=Slot.values), name="promotion_slot_known")]
+        constraints = [
+            models.CheckConstraint(condition=Q(slot__in=Slot.values), name="promotion_slot_known"),
+            models.CheckConstraint(
+                condition=Q(kind="release", repeats__isnull=True)
+                | Q(kind__in=["rollback", "reinstatement", "fallback"], repeats__isnull=False),
+                name="promotion_kind_known",
+            ),
+        ]
         indexes = [
             models.Index(fields=["model", "environment", "slot", "-started_at"], name="promotion_of_slot"),
         ]

@@ -36,8 +36,10 @@ END $$;
 CREATE OR REPLACE FUNCTION muniment.check_responses() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  v_wrong text := muniment.wrong_response(NEW.responses);
+  v_wrong text;
 BEGIN
+  NEW.responses := coalesce(NEW.responses, '{}');
+  v_wrong := muniment.wrong_response(NEW.responses);
   IF v_wrong IS NOT NULL THEN
     PERFORM muniment.refuse('MU009', 'response', format('The response to %s is wrong.', v_wrong),
       'Cause -> {notice_hours: 0 to 8760, confirm: a role that signs or null, fallback: last_good, keep or stop}.');

@@ -42,6 +42,63 @@ BEGIN
   END LOOP;
 END $$;
 
+-- A fallback is promoted inside the act of a fact, which holds its own root exclusively and would meet others in a deadlock
+-- if it queued once more. It shares the rows its answer rests on, in their order, and gives up rather than wait long
+-- (the caller's lock_timeout, less than a deadlock takes to be noticed): the whole act is then tried again.
+CREATE OR REPLACE FUNCTION muniment.lock_for_fallback(p_model_version bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_kinds text[];
+  v_ids bigint[];
+  v_locked integer := -1;
+BEGIN
+  LOOP
+    SELECT coalesce(array_agg(r.kind), '{}'), coalesce(array_agg(r.id), '{}') INTO v_kinds, v_ids
+      FROM muniment.roots_of_model_version(p_model_version) r;
+    EXIT WHEN cardinality(v_ids) = v_locked;
+    PERFORM muniment.lock_rows(v_kinds, v_ids, false);
+    v_locked := cardinality(v_ids);
+  END LOOP;
+END $$;
+
+-- What goes live once more: which earlier promotion of the same release it repeats, how that one ended, and who may.
+CREATE OR REPLACE FUNCTION muniment.check_repetition(p_kind text, p_release bigint, p_repeats bigint, p_model_version bigint,
+                                                     p_namespace bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_actor bigint := muniment.actor_id();
+  v_ended text;
+BEGIN
+  SELECT e.kind INTO v_ended FROM public.approvals_promotion o
+    LEFT JOIN public.approvals_promotionend e ON e.promotion_id = o.id
+    WHERE o.id = p_repeats AND o.release_id = p_release;
+  IF NOT FOUND THEN
+    PERFORM muniment.refuse('MU009', 'repeats-another', 'What is brought back is an earlier promotion of the same release.',
+      'Name that promotion, or promote a release.');
+  ELSIF v_ended IS NULL OR NOT v_ended = ANY (CASE p_kind WHEN 'rollback' THEN ARRAY['superseded', 'rolled_back']
+                                              WHEN 'reinstatement' THEN ARRAY['suspended'] ELSE ARRAY['superseded'] END) THEN
+    PERFORM muniment.refuse('MU008', 'cannot-be-repeated', CASE p_kind
+        WHEN 'rollback' THEN 'Only what another version took the place of can be rolled back to.'
+        WHEN 'reinstatement' THEN 'Only what was suspended can be reinstated.'
+        ELSE 'Only what another version took the place of can serve in its stead.' END,
+      'Look at how that promotion ended, and open a release where it must be judged anew.');
+  END IF;
+  IF p_kind = 'rollback' AND NOT muniment.holds_role(v_actor, ARRAY['pipeline', 'model_owner', 'risk_manager'], p_namespace,
+                                                     clock_timestamp()) THEN
+    PERFORM muniment.refuse('MU006', 'not-for-this-role', 'Pipelines, model owners and risk managers roll back.', 'Ask one of them.');
+  ELSIF p_kind = 'reinstatement' AND NOT (muniment.is_person(v_actor) AND muniment.holds_role(
+          v_actor, ARRAY['risk_manager', 'compliance_officer'], p_namespace, clock_timestamp())) THEN
+    PERFORM muniment.refuse('MU006', 'not-for-this-role', 'Risk managers and compliance officers lift a suspension.', 'Ask one of them.');
+  ELSIF p_kind = 'reinstatement' AND EXISTS (
+          SELECT 1 FROM muniment.involved(p_model_version) i WHERE i.person_id = muniment.person_of(v_actor)) THEN
+    PERFORM muniment.refuse('MU006', 'own-work', 'Nobody lifts the suspension of their own work.',
+      'Ask someone with the role who had no hand in this version.');
+  ELSIF p_kind = 'fallback' AND pg_trigger_depth() < 2 THEN
+    PERFORM muniment.refuse('MU006', 'fallback-by-the-database', 'A fallback is carried out by the database as a policy says.',
+      'Roll back instead.');
+  END IF;
+END $$;
+
 CREATE OR REPLACE FUNCTION muniment.check_promotion() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -49,8 +106,9 @@ DECLARE
   v_live bigint;
 BEGIN
   PERFORM muniment.actor_id();
-  SELECT x.id, x.environment_id, x.slot, x.model_version_id, v.model_id INTO r
+  SELECT x.id, x.environment_id, x.slot, x.model_version_id, v.model_id, m.namespace_id INTO r
     FROM public.approvals_release x JOIN public.lineage_modelversion v ON v.id = x.model_version_id
+    JOIN public.lineage_model m ON m.id = v.model_id
     WHERE x.id = NEW.release_id;
   IF NOT FOUND THEN
     PERFORM muniment.refuse('MU009', 'no-such-release', 'There is no such release.', 'Open one.');
@@ -62,8 +120,18 @@ BEGIN
     PERFORM muniment.refuse('MU009', 'other-place', 'A promotion goes where its release says.',
       'Open a release for that model, environment and slot.');
   END IF;
-  PERFORM muniment.lock_for_promotion(r.id, r.environment_id, r.model_id, r.model_version_id);
-  IF EXISTS (SELECT 1 FROM public.approvals_releaseclosure c WHERE c.release_id = r.id) THEN
+  NEW.kind := coalesce(NEW.kind, 'release');
+  IF NEW.kind = 'fallback' AND pg_trigger_depth() > 1 THEN
+    PERFORM muniment.lock_for_fallback(r.model_version_id);
+  ELSE
+    PERFORM muniment.lock_for_promotion(r.id, r.environment_id, r.model_id, r.model_version_id);
+  END IF;
+  IF NEW.kind <> 'release' THEN
+    PERFORM muniment.check_repetition(NEW.kind, r.id, NEW.repeats_id, r.model_version_id, r.namespace_id);
+  ELSIF NEW.repeats_id IS NOT NULL THEN
+    PERFORM muniment.refuse('MU009', 'repeats-another', 'A release goes live for the first time: it repeats nothing.',
+      'Leave it out, or say how it is brought back: rollback or reinstatement.');
+  ELSIF EXISTS (SELECT 1 FROM public.approvals_releaseclosure c WHERE c.release_id = r.id) THEN
     PERFORM muniment.refuse('MU008', 'release-closed', 'This release is closed.', 'Open a new one.');
   END IF;
   SELECT l.promotion_id INTO v_live FROM public.approvals_liveslot l
@@ -84,9 +152,14 @@ DECLARE
   v_snapshot text;
   v_open boolean;
 BEGIN
-  SELECT muniment.gate_rows(NEW.release_id, v_at), pg_current_snapshot()::text INTO v_rows, v_snapshot;
+  -- What was approved before and is brought back is asked whether it may serve, not whether to promote it anew.
+  IF NEW.kind = 'release' THEN
+    SELECT muniment.gate_rows(NEW.release_id, v_at), pg_current_snapshot()::text INTO v_rows, v_snapshot;
+  ELSE
+    SELECT muniment.serving_rows(NEW.release_id, v_at), pg_current_snapshot()::text INTO v_rows, v_snapshot;
+  END IF;
   v_open := muniment.gate_opens(v_rows);
-  IF NOT v_open AND NOT EXISTS (SELECT 1 FROM public.approvals_environment e
+  IF NOT v_open AND NEW.kind = 'fallback' OR NOT v_open AND NOT EXISTS (SELECT 1 FROM public.approvals_environment e
                                 WHERE e.id = NEW.environment_id AND e.observe_only_until > v_at) THEN
     RAISE EXCEPTION USING ERRCODE = 'MU007', MESSAGE = 'The gate is closed.', DETAIL = v_rows::text,
       HINT = 'Each requirement says what is missing and who can give it.';
@@ -103,10 +176,14 @@ BEGIN
   END IF;
   IF NEW.replaces_id IS NOT NULL THEN
     INSERT INTO public.approvals_promotionend (promotion_id, kind, reason)
-      VALUES (NEW.replaces_id, 'superseded', format('Superseded by promotion %s.', NEW.id));
+      VALUES (NEW.replaces_id, CASE NEW.kind WHEN 'rollback' THEN 'rolled_back' ELSE 'superseded' END,
+              format(CASE NEW.kind WHEN 'rollback' THEN 'Rolled back to an earlier version by promotion %s.'
+                                   ELSE 'Superseded by promotion %s.' END, NEW.id));
   END IF;
-  INSERT INTO public.approvals_releaseclosure (release_id, kind, reason)
-    VALUES (NEW.release_id, 'promoted', format('Promotion %s.', NEW.id));
+  IF NEW.kind = 'release' THEN
+    INSERT INTO public.approvals_releaseclosure (release_id, kind, reason)
+      VALUES (NEW.release_id, 'promoted', format('Promotion %s.', NEW.id));
+  END IF;
   INSERT INTO public.approvals_gatedecision (promotion_id, release_id, policy_version_id, would_have_refused,
                                              requirements, snapshot, decided_at)
     SELECT NEW.id, NEW.release_id,
@@ -125,28 +202,51 @@ CREATE TRIGGER r_decide AFTER INSERT ON public.approvals_promotion
   FOR EACH ROW EXECUTE FUNCTION muniment.decide_promotion();
 ALTER TABLE public.approvals_promotion ENABLE ALWAYS TRIGGER r_decide;
 
--- The end of a promotion; the slot is free from that moment.
+-- The end of a promotion; the slot is free from that moment. Three ends follow from something else and are written by it:
+-- superseded and rolled back by the promotion that follows, recalled by the recall of its digest.
 CREATE OR REPLACE FUNCTION muniment.check_promotion_end() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_actor bigint := muniment.actor_id();
+  v_namespace bigint;
 BEGIN
-  PERFORM muniment.actor_id();
   -- Foreign keys are looked at when the transaction ends: an end written first would spend the promotion's only one.
-  IF NOT EXISTS (SELECT 1 FROM public.approvals_promotion p WHERE p.id = NEW.promotion_id) THEN
+  SELECT m.namespace_id INTO v_namespace FROM public.approvals_promotion p JOIN public.lineage_model m ON m.id = p.model_id
+    WHERE p.id = NEW.promotion_id;
+  IF NOT FOUND THEN
     PERFORM muniment.refuse('MU009', 'no-such-promotion', 'There is no such promotion.', 'Look at what is live now.');
   END IF;
-  IF NEW.kind = 'superseded' THEN  -- inside the promotion that follows, which holds this one already
-    IF NOT EXISTS (SELECT 1 FROM public.approvals_promotion p WHERE p.replaces_id = NEW.promotion_id) THEN
-      PERFORM muniment.refuse('MU008', 'not-superseded', 'A promotion is superseded by another promotion alone.',
-        'Promote another version, or end this one as rolled back, suspended, recalled or retired.');
+  IF NEW.kind IN ('superseded', 'rolled_back') THEN  -- inside the promotion that follows, which holds this one already
+    IF NOT EXISTS (SELECT 1 FROM public.approvals_promotion p
+                   WHERE p.replaces_id = NEW.promotion_id AND (p.kind = 'rollback') = (NEW.kind = 'rolled_back')) THEN
+      PERFORM muniment.refuse('MU008', 'not-superseded',
+        'A promotion is superseded, or rolled back, by another promotion alone.',
+        'Promote another version, roll back to one, or end this one as suspended or retired.');
     END IF;
-  ELSE
+  ELSIF pg_trigger_depth() < 2 THEN  -- by someone, and not inside an answer that the database carries out
     PERFORM muniment.lock_promotion(NEW.promotion_id);
+    PERFORM muniment.check_who_ends(NEW.kind, v_actor, v_namespace);
   END IF;
   IF EXISTS (SELECT 1 FROM public.approvals_promotionend e WHERE e.promotion_id = NEW.promotion_id) THEN
     PERFORM muniment.refuse('MU008', 'promotion-ended', 'This promotion has ended.', 'Look at what is live now.');
   END IF;
   NEW.ended_at := clock_timestamp();
   RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.check_who_ends(p_kind text, p_actor bigint, p_namespace bigint) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF p_kind = 'recalled' THEN
+    PERFORM muniment.refuse('MU008', 'not-recalled', 'A promotion is recalled by the recall of its digest alone.',
+      'Recall the digest: that ends every promotion of it, everywhere.');
+  ELSIF NOT (muniment.is_person(p_actor) AND muniment.holds_role(p_actor,
+       CASE p_kind WHEN 'retired' THEN ARRAY['model_owner', 'risk_manager'] ELSE ARRAY['risk_manager', 'compliance_officer'] END,
+       p_namespace, clock_timestamp())) THEN
+    PERFORM muniment.refuse('MU006', 'not-for-this-role', CASE p_kind
+        WHEN 'retired' THEN 'Model owners and risk managers retire what is live.'
+        ELSE 'Risk managers and compliance officers suspend what is live.' END, 'Ask one of them.');
+  END IF;
 END $$;
 
 CREATE OR REPLACE FUNCTION muniment.free_slot() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER

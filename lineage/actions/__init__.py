@@ -3,6 +3,7 @@
 from lineage.actions.datasets import register_dataset, register_dataset_version, update_dataset
 from lineage.actions.flags import raise_flag, review_flag
 from lineage.actions.model_registry import register_model, register_model_version, update_model
+from lineage.actions.recalls import recall
 from lineage.actions.registering import Registered
 from lineage.actions.runs import Link, end_run, link_run_input, link_run_output, register_run
 from lineage.actions.terms import record_terms, withdraw_terms
@@ -14,6 +15,7 @@ __all__ = [
     "link_run_input",
     "link_run_output",
     "raise_flag",
+    "recall",
     "record_terms",
     "register_dataset",
     "register_dataset_version",

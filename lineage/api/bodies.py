@@ -268,3 +268,10 @@ class ModelVersionWriteSerializer(WriteSerializer):
     )
     features_used = terms_list(_("Columns of the training data that the model reads."), length=SCHEMA_LIMIT)
     model_card = ExactJSONField(kind=dict, required=False, help_text=_("Parts of a model card [CDX modelCard]."))
+
+
+class RecallWriteSerializer(WriteSerializer):
+    """A digest to recall. The reason is read in every namespace."""
+
+    digest = DigestField()
+    reason = TextField(max_length=2_000)

@@ -85,3 +85,9 @@ class ModelVersionFilters(FilterSerializer):
     number = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
     digest = HexField(source="digest_value")
     source_run = IdField(source="source_run_id", required=False)
+
+
+class RecallFilters(FilterSerializer):
+    """Of recalls."""
+
+    digest = HexField(source="digest_value")

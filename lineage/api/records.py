@@ -10,6 +10,7 @@ from lineage.models import (
     DatasetVersion,
     Model,
     ModelVersion,
+    Recall,
     Run,
     RunInput,
     RunOutput,
@@ -242,3 +243,13 @@ class ModelVersionSerializer(StrictModelSerializer):
             "model_card",
             *RECORDED,
         )
+
+
+class RecallSerializer(StrictModelSerializer):
+    """A digest that serves and passes nowhere."""
+
+    digest = RecordedDigestField()
+
+    class Meta:
+        model = Recall
+        fields = ("id", "digest", "reason", *RECORDED)

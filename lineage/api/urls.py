@@ -11,4 +11,5 @@ urlpatterns = collection_urls(
     views.RunViewSet,
     views.ModelViewSet,
     views.ModelVersionViewSet,
+    views.RecallViewSet,
 )

@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from governance.accounts.api.views import readable_principals
 from governance.accounts.models import Principal
 from governance.api.acts import act
+from governance.api.principals import person_of
 from governance.api.serializers import with_receipt
 from governance.api.views import RecordViewSet, resolve
 from lineage import actions
@@ -19,6 +20,7 @@ from lineage.models import (
     DatasetVersion,
     Model,
     ModelVersion,
+    Recall,
     Run,
     RunRole,
     SensitivityFlag,
@@ -283,3 +285,19 @@ class ModelVersionViewSet(FactViewSet):
             data["parent_version"] = references.model_version(self.principal, data["parent_version"], "parent_version")
         record, created = actions.register_model_version(actor=self.principal, reason=reason, model=model, **data)
         return self.written(record, created=created)
+
+
+class RecallViewSet(FactViewSet):
+    """Recalls: digests that serve nowhere and are no source, in every namespace."""
+
+    collection = "recalls"
+    model = Recall
+    serializer_class = records.RecallSerializer
+    create_serializer_class = bodies.RecallWriteSerializer
+    filter_class = filters.RecallFilters
+
+    def create(self, request: Request) -> Response:
+        """Recall a digest: what serves of it ends at once, everywhere. A person, in their session."""
+        data = self.read(bodies.RecallWriteSerializer)
+        reason = self.reason(data)
+        return self.written(actions.recall(actor=person_of(request), reason=reason, digest=str(data["digest"])))

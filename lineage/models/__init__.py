@@ -10,6 +10,7 @@ from lineage.models.flags import (
     Treatment,
 )
 from lineage.models.model_registry import Model, ModelVersion, RiskTier
+from lineage.models.recalls import Recall
 from lineage.models.runs import LinkMethod, Run, RunInput, RunOutput, RunRole, RunState
 from lineage.models.terms import CollectionTerms, ConsentStatus, LegalBasis, SpecialCondition, TermsWithdrawal
 
@@ -25,6 +26,7 @@ __all__ = [
     "Model",
     "ModelVersion",
     "Presence",
+    "Recall",
     "RegulationSet",
     "RiskTier",
     "Run",

@@ -171,7 +171,7 @@ def test_a_person_reads_the_statement_signs_promotes_and_it_shows(w: World, sign
     before = w.version.recorded_at.isoformat().replace("+00:00", "Z")
     assert api("pipeline").get(f"/api/v1/live?at={before}").json()["results"] == []
 
-    end = sent(api("pipeline"), f"promotions/{live.json()['id']}/end", {"kind": "retired", "reason": "No longer used"})
+    end = post(risk, f"promotions/{live.json()['id']}/end", {"kind": "retired", "reason": "No longer used"})
     assert (end.status_code, end.json()["kind"]) == (201, "retired")
     assert api("pipeline").get("/api/v1/live").json()["results"] == []
 

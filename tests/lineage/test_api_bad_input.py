@@ -64,6 +64,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "code_commit": "cafe", "supplier": "s", "metrics": {"auc": 0.9}, "parameters": {"depth": 3},
         "features_used": ["a"], "model_card": {"task": "t"},
     },
+    "recalls": {"digest": "{recalled}", "reason": "why"},
 }  # fmt: skip
 REQUIRED = {
     "datasets": {"name"},
@@ -78,6 +79,7 @@ REQUIRED = {
     "runs/{run}/outputs": {"dataset_version"},
     "models": {"name"},
     "model-versions": {"model"},
+    "recalls": {"digest", "reason"},
 }
 #: Sent by whoever may: a machine's word is not enough for these.
 BY_PEOPLE = {
@@ -85,6 +87,7 @@ BY_PEOPLE = {
     "terms/{terms}/withdrawal": "steward",
     "flags/{flag}/review": "steward",
     "models/{model}/change": "owner",
+    "recalls": "steward",
 }
 LONG = "x" * 20_001
 
@@ -98,7 +101,7 @@ class Door:
         flag = actions.raise_flag(
             actor=cast.pipeline, reason=WHY, dataset_version=data, category="pd:Age", present="yes"
         ).record
-        self.ids = {
+        self.ids: dict[str, int | str] = {
             "dataset": data.dataset_id,
             "fresh": facts.dataset("fresh").pk,
             "version": data.pk,
@@ -108,6 +111,7 @@ class Door:
             "model": facts.model().pk,
             "steward": cast.steward.pk,
             "owner": cast.owner.pk,
+            "recalled": f'"{data.digest_algorithm}:{data.digest_value}"',
         }
         self.api, self.signed_in = api, signed_in
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from approvals.models import Promotion, PromotionEnd
 from governance.unit_of_work import recorded_action
+from lineage.actions import recall
 from lineage.models import (
     DatasetVersion,
     Model,
@@ -78,13 +78,7 @@ def test_an_attestation_is_asked_for_where_the_policy_asks(w: World) -> None:
 
 def test_a_recalled_digest_is_refused_under_any_number(w: World) -> None:
     only(w, "artifact")
-    release = w.release()
-    with recorded_action(actor=w.cast.pipeline, **WHY):
-        promotion = Promotion.objects.create(
-            release=release, model=w.model, environment=release.environment, slot="champion"
-        )
-    with recorded_action(actor=w.cast.risk, **WHY):
-        PromotionEnd.objects.create(promotion=promotion, kind="recalled", reason="Wrong labels")
+    recall(actor=w.cast.risk, digest=f"sha256:{w.version.digest_value}", reason="Wrong labels")
     same = train(w.cast, w.model, w.versions["features"], "again", digest_value=w.version.digest_value)
     assert reasons(w, same) == ["digest-recalled"]
 

@@ -1,0 +1,92 @@
+"""End points of serving notices, and what they and `/live` show of them."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from approvals.actions.serving import clear_notice, confirm_notice
+from approvals.api.fields import ReasonedActSerializer, recorded
+from approvals.models import ServingNotice, ServingNoticeEnd
+from approvals.serving import masked
+from governance.accounts.models import Principal
+from governance.accounts.permissions import readable_namespaces
+from governance.api.acts import act
+from governance.api.fields import IdField
+from governance.api.principals import person_of
+from governance.api.serializers import FilterSerializer, StrictModelSerializer
+from governance.api.views import RecordViewSet, readable
+
+
+class ServingNoticeEndSerializer(StrictModelSerializer):
+    """What became of a notice."""
+
+    class Meta:
+        model = ServingNoticeEnd
+        fields = ("id", "notice", "kind", "reason", "fallback", "recorded_at", "recorded_by")
+        read_only_fields = fields
+
+
+class ServingNoticeSerializer(StrictModelSerializer):
+    """A fact changed under a live promotion, and what the policy says is done."""
+
+    chain = serializers.SerializerMethodField()
+    end = ServingNoticeEndSerializer(read_only=True, default=None, allow_null=True)
+
+    class Meta:
+        model = ServingNotice
+        fields = (
+            *("id", "promotion", "cause", "cause_id", "chain", "response", "policy_version", "due_at", "end"),
+            *("recorded_at", "recorded_by"),
+        )
+        read_only_fields = fields
+
+    def get_chain(self, notice: ServingNotice) -> list[dict[str, Any]]:
+        """From the cause to the promotion; what lies in namespaces one may not read is without its name."""
+        return masked(notice.chain, self.context.get("readable", ()))
+
+
+class ServingNoticeFilters(FilterSerializer):
+    """Of serving notices."""
+
+    promotion = IdField(required=False)
+    cause = serializers.CharField(required=False)
+    standing = serializers.BooleanField(required=False, source="end__isnull", help_text=_("true: without an end."))
+
+
+class ServingNoticeViewSet(RecordViewSet):
+    """Serving notices: written by the database when a fact changes under something live."""
+
+    collection = "serving-notices"
+    model = ServingNotice
+    serializer_class = ServingNoticeSerializer
+    filter_class = ServingNoticeFilters
+    related = ("end", "promotion__model__namespace")
+
+    def queryset_for(self, principal: Principal) -> QuerySet[ServingNotice]:
+        """Of readable namespaces."""
+        return readable(ServingNotice, principal)
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """With the namespaces whose names may be shown."""
+        context = dict(super().get_serializer_context())
+        if getattr(self, "swagger_fake_view", False):
+            return context
+        return {**context, "readable": set(readable_namespaces(self.principal).values_list("pk", flat=True))}
+
+    @act(ReasonedActSerializer, answer=ServingNoticeEndSerializer, creates=True)
+    def confirm(self, request: Request, id: str) -> Response:
+        """Let it keep serving, under your name: a person of the role the policy names, in time."""
+        person, notice = person_of(request), self.find(id)
+        reason = self.reason(self.read(ReasonedActSerializer))
+        return recorded(confirm_notice(actor=person, reason=reason, notice=notice), ServingNoticeEndSerializer)
+
+    @act(ReasonedActSerializer, answer=ServingNoticeEndSerializer, creates=True)
+    def clear(self, request: Request, id: str) -> Response:
+        """Say that its cause is gone. 409 where it is not."""
+        notice = self.find(id)
+        reason = self.reason(self.read(ReasonedActSerializer))
+        return recorded(clear_notice(actor=self.principal, reason=reason, notice=notice), ServingNoticeEndSerializer)

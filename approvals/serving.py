@@ -1,0 +1,116 @@
+"""Whether what is live may keep serving: read from notices and facts, never from whether a scheduler has run."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from approvals.gate.gate import RequirementStatus, from_rows
+from approvals.models import Promotion, ServingNotice
+from approvals.responses import Fallback
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A notice that stands on something live. `overdue`: its time is over, nobody confirmed, and its cause stands."""
+
+    notice: ServingNotice
+    overdue: bool
+
+    @property
+    def confirm(self) -> str | None:
+        """The role whose persons may still keep it serving."""
+        open_ = self.notice.due_at is not None and not self.overdue
+        role: str | None = self.notice.response["confirm"]
+        return role if open_ else None
+
+    @property
+    def due_at(self) -> datetime | None:
+        return self.notice.due_at
+
+
+@dataclass(slots=True)
+class Serving:
+    """How one live promotion stands."""
+
+    notices: list[Standing] = field(default_factory=list)
+    gaps: list[RequirementStatus] = field(default_factory=list)
+    fallback: Promotion | None = None
+    overdue_findings: list[int] = field(default_factory=list)
+
+    @property
+    def may_serve(self) -> bool:
+        """False once a notice is over, or a finding overdue that then suspends, whether or not anything has run."""
+        return not self.overdue_findings and not any(standing.overdue for standing in self.notices)
+
+    @property
+    def until(self) -> datetime | None:
+        """When it may serve no longer unless someone confirms; None: no such moment is on record."""
+        return min((s.due_at for s in self.notices if s.due_at is not None), default=None)
+
+    @property
+    def flagged(self) -> bool:
+        return bool(self.notices or self.gaps)
+
+
+def standing_notices(promotions: Iterable[int]) -> QuerySet[ServingNotice]:
+    """Notices without an end, oldest first. Whether the promotion is live is the caller's to know."""
+    return ServingNotice.objects.filter(promotion__in=list(promotions), end__isnull=True).order_by("id")
+
+
+def how_they_stand(promotions: Collection[int], *, at: datetime | None = None) -> dict[int, Serving]:
+    """How each of some live promotions stands; a fixed number of queries, however many there are.
+
+    Args:
+        promotions: ids of promotions that are live.
+        at: moment by which notices and facts are judged to have run out; None: now.
+    """
+    now = at or timezone.now()
+    found: dict[int, Serving] = defaultdict(Serving)
+    notices = list(standing_notices(promotions))
+    late = [n.pk for n in notices if n.due_at is not None and n.due_at <= now]
+    gone, fallbacks = set(late), {}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT promotion, gaps FROM muniment.serving_gaps(%s, %s)", [list(promotions), at])
+        gaps = {pk: json.loads(rows) if isinstance(rows, str) else rows for pk, rows in cursor.fetchall()}
+        cursor.execute(
+            "SELECT p.id, f.finding_id FROM public.approvals_promotion p"
+            " JOIN public.approvals_release r ON r.id = p.release_id JOIN muniment.overdue_findings(ARRAY("
+            "   SELECT DISTINCT r.model_version_id FROM public.approvals_promotion p"
+            "   JOIN public.approvals_release r ON r.id = p.release_id WHERE p.id = ANY (%(live)s)), %(at)s) f"
+            " ON f.model_version_id = r.model_version_id WHERE p.id = ANY (%(live)s)",
+            {"live": list(promotions), "at": now},
+        )
+        for pk, finding in cursor.fetchall():
+            found[pk].overdue_findings.append(finding)
+        if late:
+            cursor.execute("SELECT n FROM unnest(%s) n WHERE muniment.cause_stands(n, %s)", [late, at])
+            gone -= {row[0] for row in cursor.fetchall()}
+        falling = {n.promotion_id for n in notices if n.due_at and n.response["fallback"] == Fallback.LAST_GOOD}
+        if falling:
+            cursor.execute("SELECT p, muniment.last_good(p) FROM unnest(%s) p", [sorted(falling)])
+            fallbacks = dict(cursor.fetchall())
+    for pk in promotions:
+        found[pk].gaps = from_rows(gaps.get(pk, [])).requirements
+    for notice in notices:
+        found[notice.promotion_id].notices.append(Standing(notice, notice.pk in late and notice.pk not in gone))
+    if chosen := {pk: one for pk, one in fallbacks.items() if one is not None}:
+        shown = Promotion.objects.select_related("release__model_version").in_bulk(list(chosen.values()))
+        for pk, one in chosen.items():
+            found[pk].fallback = shown[one]
+    return dict(found)
+
+
+def masked(chain: Iterable[dict[str, Any]], readable: Collection[int]) -> list[dict[str, Any]]:
+    """A chain as someone may read it: what lies in other namespaces keeps its place and loses its name."""
+    return [
+        node if node["namespace"] is None or node["namespace"] in readable
+        else {**node, "id": None, "page": None, "name": "", "detail": "", "namespace": None, "hidden": True}
+        for node in chain
+    ]  # fmt: skip

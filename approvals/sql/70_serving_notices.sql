@@ -1,0 +1,183 @@
+-- A fact changed under a live promotion: the policy's response becomes a notice, in the transaction of the fact, and is
+-- carried out: at once where it gives no notice, else when the notice is over and nobody confirmed.
+
+-- Answer one change under one live promotion; the notice's id, or NULL where nothing is live any more or a notice on it
+-- stands. For triggers: `muniment.answer_change(promotion, cause, id of the record that is the cause, chain)`, with the cause
+-- one of muniment.causes() and the chain as muniment.named_records names records, from the cause to the promotion.
+-- `not_before`: the moment the change takes effect, where that is not now.
+CREATE OR REPLACE FUNCTION muniment.answer_change(p_promotion bigint, p_cause text, p_cause_id bigint, p_chain jsonb,
+                                                  p_not_before timestamptz DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '800ms' AS $$
+DECLARE
+  v_now timestamptz;
+  v_policy bigint;
+  v_response jsonb;
+  v_due timestamptz;
+  v_notice bigint;
+BEGIN
+  PERFORM 1 FROM public.approvals_promotion p WHERE p.id = p_promotion FOR NO KEY UPDATE;
+  IF NOT EXISTS (SELECT 1 FROM public.approvals_liveslot l WHERE l.promotion_id = p_promotion)
+     OR EXISTS (SELECT 1 FROM public.approvals_servingnotice n
+                WHERE n.promotion_id = p_promotion AND n.cause = p_cause AND n.cause_id = p_cause_id
+                  AND NOT EXISTS (SELECT 1 FROM public.approvals_servingnoticeend e WHERE e.notice_id = n.id)) THEN
+    RETURN NULL;
+  END IF;
+  SELECT muniment.active_policy_version(p.environment_id, m.risk_tier, m.namespace_id, p.slot) INTO v_policy
+    FROM public.approvals_promotion p JOIN public.lineage_model m ON m.id = p.model_id WHERE p.id = p_promotion;
+  SELECT v.responses -> p_cause INTO v_response FROM public.approvals_policyversion v WHERE v.id = v_policy;
+  -- Nothing vanishes from under a consumer unless the policy says so.
+  v_response := coalesce(v_response, '{"notice_hours": 0, "confirm": null, "fallback": "keep"}');
+  v_now := clock_timestamp();
+  IF v_response ->> 'fallback' <> 'keep' THEN
+    v_due := greatest(v_now + make_interval(hours => (v_response ->> 'notice_hours')::integer), p_not_before);
+  END IF;
+  INSERT INTO public.approvals_servingnotice (promotion_id, cause, cause_id, chain, response, policy_version_id, due_at)
+    VALUES (p_promotion, p_cause, p_cause_id, p_chain, v_response, v_policy, v_due) RETURNING id INTO v_notice;
+  PERFORM muniment.tell('serving.noticed', jsonb_build_object('notice', v_notice), format('promotion:%s', p_promotion));
+  IF v_due <= clock_timestamp() THEN
+    INSERT INTO public.approvals_servingnoticeend (notice_id, kind, reason)
+      VALUES (v_notice, 'carried_out', 'The policy gives no notice.');
+  END IF;
+  RETURN v_notice;
+EXCEPTION WHEN lock_not_available THEN
+  PERFORM muniment.refuse('40001', 'answer-overtaken', 'Someone else is at work on what this change reaches.', 'Try again.');
+  RETURN NULL;
+END $$;
+
+-- A message for people, in the transaction of what they are told of. The relay looks for new ones every ten seconds.
+CREATE OR REPLACE FUNCTION muniment.tell(p_topic text, p_payload jsonb, p_subject text) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO public.governance_outboxmessage (topic, subject, payload, action_id, attempts, last_error)
+    VALUES (p_topic, p_subject, p_payload, current_setting('muniment.action', true)::uuid, 0, '')
+$$;
+
+-- Whether what a notice was given for is still so.
+CREATE OR REPLACE FUNCTION muniment.cause_stands(p_notice bigint, p_at timestamptz DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  n record;
+  c muniment.gate_context;
+  v_params jsonb := '{}';
+BEGIN
+  SELECT s.cause, s.cause_id, p.release_id INTO n FROM public.approvals_servingnotice s
+    JOIN public.approvals_promotion p ON p.id = s.promotion_id WHERE s.id = p_notice;
+  IF n.cause IN ('finding_raised', 'review_overdue') THEN
+    RETURN coalesce((SELECT e.kind FROM public.approvals_findingevent e
+                     WHERE e.finding_id = n.cause_id AND e.kind IN ('closed', 'reopened') ORDER BY e.id DESC LIMIT 1),
+                    'reopened') = 'reopened';
+  END IF;
+  c := muniment.gate_context_of(n.release_id, NULL, coalesce(p_at, clock_timestamp()));
+  IF n.cause = 'evidence_failed' THEN
+    SELECT jsonb_build_object('plan_kind', l.kind, 'environment', v.name, 'subject', CASE
+             WHEN e.dataset_version_id IS NOT NULL THEN 'data' WHEN e.promotion_id IS NOT NULL THEN 'promotion' ELSE 'model' END)
+      INTO v_params FROM public.approvals_evidence e JOIN public.approvals_plan l ON l.id = e.plan_id,
+           public.approvals_environment v WHERE e.id = n.cause_id AND v.id = c.environment_id;
+  ELSIF n.cause = 'flag_raised' THEN
+    SELECT coalesce(jsonb_agg(q.params) -> 0, '{}') INTO v_params FROM public.approvals_requirement q
+      WHERE q.policy_version_id = c.policy_version_id AND q.kind = 'sensitivity';
+  END IF;
+  RETURN (muniment.fact_answer(c, CASE n.cause
+      WHEN 'terms_withdrawn' THEN 'terms' WHEN 'terms_narrowed' THEN 'terms' WHEN 'flag_raised' THEN 'sensitivity'
+      WHEN 'source_recalled' THEN 'provenance' WHEN 'evidence_failed' THEN 'evidence' END, v_params)).status
+    IS DISTINCT FROM 'SATISFIED';
+END $$;
+
+-- Who confirms that it keeps serving: persons of the role the policy names, without a hand in the version, in time.
+CREATE OR REPLACE FUNCTION muniment.check_confirmation(p_role text, p_model_version bigint, p_namespace bigint,
+                                                       p_due timestamptz) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_actor bigint := muniment.actor_id();
+BEGIN
+  IF p_role IS NULL THEN
+    PERFORM muniment.refuse('MU006', 'nobody-confirms', 'The policy lets nobody keep it serving.',
+      'Remove the cause, or let the response be carried out.');
+  ELSIF NOT (muniment.is_person(v_actor)
+             AND muniment.holds_role(v_actor, ARRAY[p_role], p_namespace, clock_timestamp())) THEN
+    PERFORM muniment.refuse('MU006', 'not-for-this-role', format('The policy asks a %s to confirm.', replace(p_role, '_', ' ')),
+      'Ask one of them.');
+  ELSIF EXISTS (SELECT 1 FROM muniment.involved(p_model_version) i WHERE i.person_id = muniment.person_of(v_actor)) THEN
+    PERFORM muniment.refuse('MU006', 'own-work', 'Nobody keeps their own work serving.',
+      'Ask someone with the role who had no hand in this version.');
+  ELSIF p_due <= clock_timestamp() THEN
+    PERFORM muniment.refuse('MU008', 'notice-over', 'The time to confirm is over.',
+      'Let the response be carried out; then a suspension can be lifted.');
+  END IF;
+END $$;
+
+-- The end of a notice. Carrying it out happens here: the promotion is suspended, and where the policy says so the newest
+-- earlier one of the slot that may serve goes live in its stead.
+CREATE OR REPLACE FUNCTION muniment.end_serving_notice() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET lock_timeout = '800ms' AS $$
+DECLARE
+  n record;
+BEGIN
+  PERFORM muniment.actor_id();
+  SELECT s.*, r.model_version_id, m.namespace_id INTO n FROM public.approvals_servingnotice s
+    JOIN public.approvals_promotion p ON p.id = s.promotion_id JOIN public.approvals_release r ON r.id = p.release_id
+    JOIN public.lineage_model m ON m.id = p.model_id WHERE s.id = NEW.notice_id;
+  IF NOT FOUND THEN
+    PERFORM muniment.refuse('MU009', 'no-such-notice', 'There is no such serving notice.', 'Look at what is live now.');
+  END IF;
+  IF pg_trigger_depth() < 2 THEN
+    PERFORM muniment.lock_promotion(n.promotion_id);
+  END IF;
+  IF EXISTS (SELECT 1 FROM public.approvals_servingnoticeend e WHERE e.notice_id = NEW.notice_id) THEN
+    PERFORM muniment.refuse('MU008', 'notice-ended', 'This notice has ended.', 'Look at what became of it.');
+  ELSIF NOT EXISTS (SELECT 1 FROM public.approvals_liveslot l WHERE l.promotion_id = n.promotion_id) THEN
+    PERFORM muniment.refuse('MU008', 'promotion-ended', 'This promotion has ended.', 'Look at what is live now.');
+  END IF;
+  NEW.fallback_id := NULL;
+  IF NEW.kind = 'confirmed' THEN
+    PERFORM muniment.check_confirmation(n.response ->> 'confirm', n.model_version_id, n.namespace_id, n.due_at);
+  ELSIF NEW.kind = 'cleared' THEN
+    IF muniment.cause_stands(n.id) THEN
+      PERFORM muniment.refuse('MU008', 'cause-stands', 'What this notice was given for is still so.',
+        'Remove the cause first: new terms, a review, a closed finding, good evidence.');
+    END IF;
+  ELSE
+    IF n.due_at IS NULL OR n.due_at > clock_timestamp() THEN
+      PERFORM muniment.refuse('MU008', 'notice-runs', CASE WHEN n.due_at IS NULL
+          THEN 'The policy keeps it serving.' ELSE 'The notice is not over yet.' END, 'Wait, or suspend it.');
+    ELSIF pg_trigger_depth() < 2 AND NOT muniment.cause_stands(n.id) THEN
+      PERFORM muniment.refuse('MU008', 'cause-gone', 'What this notice was given for is no longer so.', 'Clear it.');
+    END IF;
+    NEW.fallback_id := muniment.carry_out(n.id, n.promotion_id, n.cause, n.response ->> 'fallback');
+  END IF;
+  RETURN NEW;
+EXCEPTION WHEN lock_not_available THEN
+  PERFORM muniment.refuse('40001', 'answer-overtaken', 'Someone else is at work on what this answer needs.', 'Try again.');
+  RETURN NULL;
+END $$;
+
+-- Suspend, and find what serves instead: the id of its promotion, or NULL.
+CREATE OR REPLACE FUNCTION muniment.carry_out(p_notice bigint, p_promotion bigint, p_cause text, p_fallback text)
+RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v record;
+  v_stead bigint;
+BEGIN
+  INSERT INTO public.approvals_promotionend (promotion_id, kind, reason)
+    VALUES (p_promotion, 'suspended', format('%s: as the policy says (serving notice %s).',
+                                             initcap(left(p_cause, 1)) || replace(substr(p_cause, 2), '_', ' '), p_notice));
+  PERFORM muniment.tell('serving.carried-out', jsonb_build_object('notice', p_notice), format('promotion:%s', p_promotion));
+  IF p_fallback <> 'last_good' THEN
+    RETURN NULL;
+  END IF;
+  FOR v IN SELECT f.id, f.release_id FROM muniment.fallback_candidates(p_promotion) f LOOP
+    BEGIN
+      INSERT INTO public.approvals_promotion (release_id, kind, repeats_id, model_id, environment_id, slot)
+        SELECT o.release_id, 'fallback', o.id, o.model_id, o.environment_id, o.slot
+        FROM public.approvals_promotion o WHERE o.id = v.id RETURNING id INTO v_stead;
+      RETURN v_stead;
+    EXCEPTION WHEN SQLSTATE 'MU007' THEN
+      NULL;  -- found wanting itself: look further back
+    END;
+  END LOOP;
+  RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS r_notice_end ON public.approvals_servingnoticeend;
+CREATE TRIGGER r_notice_end BEFORE INSERT ON public.approvals_servingnoticeend
+  FOR EACH ROW EXECUTE FUNCTION muniment.end_serving_notice();
+ALTER TABLE public.approvals_servingnoticeend ENABLE ALWAYS TRIGGER r_notice_end;

@@ -1,0 +1,320 @@
+-- Facts that change under live promotions. Each is answered after it is recorded, in its own transaction: whatever serves
+-- below is found (a promotion in progress shares the fact's root, so it is live by then or will be refused), those truly
+-- affected are picked out, and each gets the answer its policy gives.
+--
+-- Locks: a fact holds its root exclusively and takes the promotions it reaches by row alone, in order of id. Nobody who
+-- holds such a row waits for the fact's root: a promotion queues before its first row. Waits are bounded
+-- (muniment.answer_change), so that what could still meet is tried again instead of ending in a deadlock.
+
+-- Live promotions of model versions among records (the keys of muniment.below).
+CREATE OR REPLACE FUNCTION muniment.live_among(p_keys bigint[]) RETURNS bigint[] LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT coalesce(array_agg(l.promotion_id ORDER BY l.promotion_id), '{}')
+    FROM public.approvals_liveslot l
+    JOIN public.approvals_promotion p ON p.id = l.promotion_id
+    JOIN public.approvals_release r ON r.id = p.release_id
+    JOIN unnest(p_keys) AS k (key) ON k.key = r.model_version_id * 4 + 2);
+END $$;
+
+-- Answer a cause under the promotions given, each with its chain: the head (records that are the cause), the way down, the
+-- promotion. `p_starts`: keys the way begins at.
+CREATE OR REPLACE FUNCTION muniment.answer_under(p_cause text, p_cause_id bigint, p_head jsonb, p_below bigint[],
+                                                 p_starts bigint[], p_promotions bigint[],
+                                                 p_not_before timestamptz DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '800ms' SET jit = off AS $$
+DECLARE
+  v record;
+  v_targets bigint[];
+BEGIN
+  IF cardinality(p_promotions) = 0 THEN
+    RETURN;
+  END IF;
+  PERFORM 1 FROM public.approvals_promotion p WHERE p.id = ANY (p_promotions) ORDER BY p.id FOR NO KEY UPDATE;
+  v_targets := ARRAY(SELECT DISTINCT r.model_version_id * 4 + 2 FROM public.approvals_promotion p
+                     JOIN public.approvals_release r ON r.id = p.release_id WHERE p.id = ANY (p_promotions));
+  FOR v IN
+    WITH ways AS MATERIALIZED (SELECT w.* FROM muniment.ways_down(p_below, p_starts, v_targets) w),
+    named AS MATERIALIZED (
+      SELECT n.* FROM muniment.named_records(ARRAY(SELECT DISTINCT w.key FROM ways w)) n),
+    chains AS (
+      SELECT w.target, jsonb_agg(n.said ORDER BY w.step DESC) AS chain FROM ways w JOIN named n ON n.key = w.key
+      GROUP BY w.target)
+    SELECT p.id, p_head || c.chain || jsonb_build_object('kind', 'promotion', 'id', p.id, 'page', p.id, 'name', e.name,
+                                                         'detail', p.slot, 'namespace', m.namespace_id) AS chain
+    FROM public.approvals_promotion p
+    JOIN public.approvals_release r ON r.id = p.release_id
+    JOIN public.approvals_environment e ON e.id = p.environment_id
+    JOIN public.lineage_model m ON m.id = p.model_id
+    JOIN chains c ON c.target = r.model_version_id * 4 + 2
+    WHERE p.id = ANY (p_promotions) ORDER BY p.id
+  LOOP
+    PERFORM muniment.answer_change(v.id, p_cause, p_cause_id, v.chain, p_not_before);
+  END LOOP;
+EXCEPTION WHEN lock_not_available THEN
+  PERFORM muniment.refuse('40001', 'answer-overtaken', 'Someone else is at work on what this change reaches.', 'Try again.');
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.keys_of_dataset(dataset bigint) RETURNS bigint[] LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN ARRAY(SELECT v.id * 4 FROM public.lineage_datasetversion v WHERE v.dataset_id = dataset);
+END $$;
+
+-- What is made from the records of these keys, themselves included.
+CREATE OR REPLACE FUNCTION muniment.below_keys(keys bigint[]) RETURNS bigint[] LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN ARRAY(SELECT b FROM muniment.below(ARRAY(SELECT k >> 2 FROM unnest(keys) k WHERE k & 3 = 0),
+                                            ARRAY(SELECT k >> 2 FROM unnest(keys) k WHERE k & 3 = 2)) b);
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.said_of_dataset(p_dataset bigint, p_kind text, p_id bigint, p_detail text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT jsonb_build_array(jsonb_build_object('kind', p_kind, 'id', p_id, 'page', d.id, 'name', d.name,
+                                                      'detail', p_detail, 'namespace', d.namespace_id))
+          FROM public.lineage_dataset d WHERE d.id = p_dataset);
+END $$;
+
+-- Terms withdrawn: they were the ones standing, so none are in force now.
+CREATE OR REPLACE FUNCTION muniment.answer_withdrawal() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  t public.lineage_collectionterms%ROWTYPE;
+  v_starts bigint[];
+  v_below bigint[];
+BEGIN
+  SELECT * INTO t FROM public.lineage_collectionterms WHERE id = NEW.terms_id;
+  IF NOT EXISTS (SELECT 1 FROM muniment.terms_standing(ARRAY[t.dataset_id], clock_timestamp()) s WHERE s.terms_id = t.id) THEN
+    RETURN NULL;  -- superseded before, or not begun: nothing rests on them
+  END IF;
+  v_starts := muniment.keys_of_dataset(t.dataset_id);
+  v_below := muniment.below_keys(v_starts);
+  PERFORM muniment.answer_under('terms_withdrawn', NEW.id,
+    muniment.said_of_dataset(t.dataset_id, 'terms_withdrawal', NEW.id, t.number::text), v_below, v_starts,
+    muniment.live_among(v_below));
+  RETURN NULL;
+END $$;
+
+-- New terms: only what they do not permit, and the ones before did. From the moment they begin.
+CREATE OR REPLACE FUNCTION muniment.answer_terms() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_before public.lineage_collectionterms%ROWTYPE;
+  v_starts bigint[];
+  v_below bigint[];
+  v_affected bigint[];
+BEGIN
+  IF NOT NEW.narrows THEN
+    RETURN NULL;
+  END IF;
+  SELECT * INTO v_before FROM public.lineage_collectionterms WHERE dataset_id = NEW.dataset_id AND number = NEW.number - 1;
+  v_starts := muniment.keys_of_dataset(NEW.dataset_id);
+  v_below := muniment.below_keys(v_starts);
+  v_affected := ARRAY(
+    SELECT p.id FROM public.approvals_promotion p
+    JOIN public.approvals_release r ON r.id = p.release_id JOIN public.lineage_model m ON m.id = p.model_id
+    WHERE p.id = ANY (muniment.live_among(v_below))
+      AND muniment.terms_problems(NEW, '', r.purpose, m.deployment_geography, NEW.effective_from) <> '[]'
+      AND muniment.terms_problems(v_before, '', r.purpose, m.deployment_geography, NEW.recorded_at) = '[]');
+  PERFORM muniment.answer_under('terms_narrowed', NEW.id,
+    muniment.said_of_dataset(NEW.dataset_id, 'terms', NEW.id, NEW.number::text), v_below, v_starts, v_affected,
+    NEW.effective_from);
+  RETURN NULL;
+END $$;
+
+-- A flag: only where it stands against the model and the answer before it did not.
+CREATE OR REPLACE FUNCTION muniment.answer_flag() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_before public.lineage_sensitivityflag%ROWTYPE;
+  v_dataset bigint;
+  v_basis text;
+  v_condition text;
+  v_starts bigint[] := ARRAY[NEW.dataset_version_id * 4];
+  v_below bigint[];
+  v_affected bigint[];
+BEGIN
+  IF NOT NEW.raises THEN
+    RETURN NULL;
+  END IF;
+  SELECT * INTO v_before FROM public.lineage_sensitivityflag WHERE id = NEW.supersedes_id;
+  SELECT v.dataset_id, coalesce(t.legal_basis, ''), coalesce(t.special_condition, '') INTO v_dataset, v_basis, v_condition
+    FROM public.lineage_datasetversion v
+    LEFT JOIN public.lineage_collectionterms t ON t.id = muniment.terms_in_force(v.dataset_id, clock_timestamp())
+    WHERE v.id = NEW.dataset_version_id;
+  v_below := muniment.below_keys(v_starts);
+  v_affected := ARRAY(
+    SELECT p.id FROM public.approvals_promotion p
+    JOIN public.approvals_release r ON r.id = p.release_id
+    JOIN public.lineage_modelversion v ON v.id = r.model_version_id
+    JOIN public.lineage_model m ON m.id = p.model_id
+    WHERE p.id = ANY (muniment.live_among(v_below))
+      AND EXISTS (SELECT 1 FROM jsonb_array_elements(
+            muniment.flag_problems(NEW, '{}', v_basis, v_condition, v.features_used)
+              || CASE WHEN muniment.forbidden_here(NEW, p.environment_id, m.risk_tier, m.namespace_id, p.slot, v.id)
+                      THEN '[{"reason": "category-forbidden"}]'::jsonb ELSE '[]' END) now
+          WHERE v_before.id IS NULL OR NOT (
+            muniment.flag_problems(v_before, '{}', v_basis, v_condition, v.features_used)
+              || CASE WHEN muniment.forbidden_here(v_before, p.environment_id, m.risk_tier, m.namespace_id, p.slot, v.id)
+                      THEN '[{"reason": "category-forbidden"}]'::jsonb ELSE '[]' END)
+            @> jsonb_build_array(jsonb_build_object('reason', now -> 'reason'))));
+  PERFORM muniment.answer_under('flag_raised', NEW.id,
+    muniment.said_of_dataset(v_dataset, 'flag', NEW.id, NEW.category), v_below, v_starts, v_affected);
+  RETURN NULL;
+END $$;
+
+-- Whether a category stands untreated that the policy of a model's place forbids.
+CREATE OR REPLACE FUNCTION muniment.forbidden_here(f public.lineage_sensitivityflag, p_environment bigint, p_tier text,
+                                                   p_namespace bigint, p_slot text, p_model_version bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN f.present = 'yes' AND f.treatment = 'none' AND EXISTS (
+      SELECT 1 FROM public.approvals_requirement q
+      WHERE q.policy_version_id = muniment.active_policy_version(p_environment, p_tier, p_namespace, p_slot)
+        AND q.kind = 'sensitivity' AND coalesce(q.params -> 'forbidden_categories', '[]') ? f.category)
+    AND NOT muniment.answered_in(muniment.training_of(p_model_version), f.category, f.dataset_version_id);
+END $$;
+
+-- A recall: promotions of the bytes end, what was made from them is answered.
+CREATE OR REPLACE FUNCTION muniment.answer_recall() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v record;
+  v_starts bigint[];
+  v_below bigint[];
+BEGIN
+  FOR v IN
+    SELECT l.promotion_id, p.release_id FROM public.lineage_modelversion o
+    JOIN public.approvals_release r ON r.model_version_id = o.id
+    JOIN public.approvals_promotion p ON p.release_id = r.id
+    JOIN public.approvals_liveslot l ON l.promotion_id = p.id
+    WHERE o.digest_value = NEW.digest_value AND o.digest_algorithm = NEW.digest_algorithm ORDER BY l.promotion_id
+  LOOP
+    PERFORM 1 FROM public.approvals_promotion p WHERE p.id = v.promotion_id FOR NO KEY UPDATE;
+    INSERT INTO public.approvals_promotionend (promotion_id, kind, reason)
+      VALUES (v.promotion_id, 'recalled', format('Recall %s: %s', NEW.id, NEW.reason));
+    PERFORM muniment.tell('promotion.ended', jsonb_build_object('promotion', v.promotion_id), format('release:%s', v.release_id));
+  END LOOP;
+  v_starts := ARRAY(
+    SELECT o.id * 4 FROM public.lineage_datasetversion o
+      WHERE o.digest_value = NEW.digest_value AND o.digest_algorithm = NEW.digest_algorithm
+    UNION ALL
+    SELECT o.id * 4 + 2 FROM public.lineage_modelversion o
+      WHERE o.digest_value = NEW.digest_value AND o.digest_algorithm = NEW.digest_algorithm);
+  v_below := muniment.below_keys(v_starts);
+  PERFORM muniment.answer_under('source_recalled', NEW.id, jsonb_build_array(jsonb_build_object(
+      'kind', 'recall', 'id', NEW.id, 'page', NULL, 'name', NEW.digest_algorithm || ':' || NEW.digest_value,
+      'detail', '', 'namespace', NULL)), v_below, v_starts, muniment.live_among(v_below));
+  RETURN NULL;
+END $$;
+
+-- A blocking finding, raised or reopened: on a model or version, on a dataset (and what was made from it), on a promotion.
+CREATE OR REPLACE FUNCTION muniment.answer_finding(p_finding bigint) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  f public.approvals_finding%ROWTYPE;
+  v_starts bigint[] := '{}';
+  v_below bigint[] := '{}';
+  v_promotions bigint[];
+BEGIN
+  SELECT * INTO f FROM public.approvals_finding WHERE id = p_finding;
+  IF f.dataset_id IS NOT NULL THEN
+    v_starts := muniment.keys_of_dataset(f.dataset_id);
+    v_below := muniment.below_keys(v_starts);
+    v_promotions := muniment.live_among(v_below);
+  ELSE
+    SELECT coalesce(array_agg(l.promotion_id), '{}'), coalesce(array_agg(DISTINCT r.model_version_id * 4 + 2), '{}')
+      INTO v_promotions, v_below
+      FROM public.approvals_liveslot l JOIN public.approvals_promotion p ON p.id = l.promotion_id
+      JOIN public.approvals_release r ON r.id = p.release_id
+      WHERE l.promotion_id = f.promotion_id OR l.model_id = f.model_id OR r.model_version_id = f.model_version_id;
+    v_starts := v_below;
+  END IF;
+  PERFORM muniment.answer_under('finding_raised', f.id, jsonb_build_array(jsonb_build_object('kind', 'finding', 'id', f.id,
+      'page', NULL, 'name', left(f.text, 120), 'detail', f.severity, 'namespace', f.namespace_id)), v_below, v_starts, v_promotions);
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.answer_raised_finding() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_TABLE_NAME = 'approvals_finding' THEN
+    IF NEW.blocks AND NEW.kind <> 'review_due' THEN
+      PERFORM muniment.answer_finding(NEW.id);
+    END IF;
+  ELSIF NEW.kind = 'reopened' AND EXISTS (SELECT 1 FROM public.approvals_finding f
+                                          WHERE f.id = NEW.finding_id AND f.blocks AND f.kind <> 'review_due') THEN
+    PERFORM muniment.answer_finding(NEW.finding_id);
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- Evidence that failed, where the policy asks for its kind. At the end of the transaction, when its values are all there
+-- (an action asks for it before: SET CONSTRAINTS).
+CREATE OR REPLACE FUNCTION muniment.answer_evidence() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_kind text;
+  v_title text;
+  v_starts bigint[];
+  v_below bigint[];
+  v_affected bigint[];
+BEGIN
+  IF muniment.evidence_verdict(NEW.id) <> 'bad' THEN
+    RETURN NULL;
+  END IF;
+  SELECT p.kind, p.title INTO v_kind, v_title FROM public.approvals_plan p WHERE p.id = NEW.plan_id;
+  IF NEW.dataset_version_id IS NOT NULL THEN
+    v_starts := ARRAY[NEW.dataset_version_id * 4];
+    v_below := muniment.below_keys(v_starts);
+    v_affected := muniment.live_among(v_below);
+  ELSE
+    SELECT coalesce(array_agg(DISTINCT l.promotion_id), '{}'), coalesce(array_agg(DISTINCT r.model_version_id * 4 + 2), '{}')
+      INTO v_affected, v_below
+      FROM public.approvals_liveslot l JOIN public.approvals_promotion p ON p.id = l.promotion_id
+      JOIN public.approvals_release r ON r.id = p.release_id
+      WHERE r.model_version_id = NEW.model_version_id OR l.promotion_id = NEW.promotion_id;
+    v_starts := v_below;
+  END IF;
+  v_affected := ARRAY(
+    SELECT p.id FROM public.approvals_promotion p JOIN public.lineage_model m ON m.id = p.model_id
+    JOIN public.approvals_release r ON r.id = p.release_id
+    WHERE p.id = ANY (v_affected) AND EXISTS (
+      SELECT 1 FROM public.approvals_requirement q
+      WHERE q.policy_version_id = muniment.active_policy_version(p.environment_id, m.risk_tier, m.namespace_id, p.slot)
+        AND q.kind = 'evidence' AND q.params ->> 'plan_kind' = v_kind
+        AND coalesce(q.params ->> 'subject', 'model') = CASE WHEN NEW.dataset_version_id IS NOT NULL THEN 'data'
+              WHEN NEW.promotion_id IS NOT NULL THEN 'promotion' ELSE 'model' END)
+      -- evidence on data is asked of what a model was trained on, not of all above it
+      AND (NEW.dataset_version_id IS NULL OR NEW.dataset_version_id = ANY (muniment.training_of(r.model_version_id))));
+  PERFORM muniment.answer_under('evidence_failed', NEW.id, jsonb_build_array(jsonb_build_object('kind', 'evidence', 'id', NEW.id,
+      'page', NEW.model_version_id, 'name', v_title, 'detail', v_kind, 'namespace', NEW.namespace_id)), v_below, v_starts, v_affected);
+  RETURN NULL;
+END $$;
+
+-- After the recorder (z…): the cause stands in the log before what follows from it.
+DO $$
+DECLARE
+  v_rule record;
+BEGIN
+  FOR v_rule IN SELECT * FROM (VALUES
+      ('lineage_termswithdrawal', 'answer_withdrawal'),
+      ('lineage_collectionterms', 'answer_terms'),
+      ('lineage_sensitivityflag', 'answer_flag'),
+      ('lineage_recall', 'answer_recall'),
+      ('approvals_finding', 'answer_raised_finding'),
+      ('approvals_findingevent', 'answer_raised_finding')
+    ) AS rules (tab, rule)
+  LOOP
+    EXECUTE format('DROP TRIGGER IF EXISTS zz_answer ON public.%I', v_rule.tab);
+    EXECUTE format('CREATE TRIGGER zz_answer AFTER INSERT ON public.%I FOR EACH ROW EXECUTE FUNCTION muniment.%I()',
+                   v_rule.tab, v_rule.rule);
+    EXECUTE format('ALTER TABLE public.%I ENABLE ALWAYS TRIGGER zz_answer', v_rule.tab);
+  END LOOP;
+END $$;
+DROP TRIGGER IF EXISTS zz_answer_evidence ON public.approvals_evidence;
+CREATE CONSTRAINT TRIGGER zz_answer_evidence AFTER INSERT ON public.approvals_evidence DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW EXECUTE FUNCTION muniment.answer_evidence();
+ALTER TABLE public.approvals_evidence ENABLE ALWAYS TRIGGER zz_answer_evidence;
