@@ -7,7 +7,7 @@
 CREATE OR REPLACE FUNCTION muniment.aspects_bound(binds text[]) RETURNS text[] LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$
   SELECT binds || ARRAY['subject', 'requirement']
-         || CASE WHEN binds <@ ARRAY['use', 'subject', 'requirement', 'role'] AND 'use' = ANY (binds)
+         || CASE WHEN binds <@ ARRAY['use', 'requirement', 'role'] AND 'use' = ANY (binds)
               THEN '{}'::text[] ELSE ARRAY['data'] END
 $$;
 

@@ -29,11 +29,17 @@ def _who_signed(scene: Scene) -> None:
     tell, release = scene.tell, scene.ids["release v2"]
     tell.step("Who had signed it?")
     votes = scene.audit_tool.get("/api/v1/sign-offs", release=release)["results"]
-    tell.must(len(votes) == 6, f"Six signatures must be on record, and there are {len(votes)}.")
-    tell.asked(f"GET /api/v1/sign-offs?release={release}")
-    tell.answered("\n".join(f"{one['printed_name']}, {one['requirement']}, {clock(one['signed_at'])}: {one['vote']}"
+    promotion = scene.audit_tool.get(f"/api/v1/promotions/{scene.ids['promotion v2']}")
+    rests = {
+        r["id"] for row in promotion["decision"]["requirements"] for r in row["rests_on"] if r["kind"] == "sign_off"
+    }
+    tell.must(len(rests) == 6, f"The decision must rest on six signatures, and it rests on {len(rests)}.")
+    tell.asked(f"GET /api/v1/sign-offs?release={release}; GET /api/v1/promotions/{scene.ids['promotion v2']}")
+    said = {True: "counted", False: "no longer counted"}
+    tell.answered("\n".join(f"{one['printed_name']}, {one['requirement']}, {clock(one['signed_at'])}: {one['vote']}, "
+                            f"{said[one['id'] in rests]}"
                             for one in sorted(votes, key=lambda one: int(one["id"]))))  # fmt: skip
-    tell.right("By name and moment, each with the statement that was signed.")
+    tell.right("By name and moment, each with the statement that was signed; the decision names those it rested on.")
 
 
 def _history(scene: Scene) -> None:

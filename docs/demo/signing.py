@@ -3,6 +3,7 @@
 from client import psql
 from judgement import REVIEWERS, gate_question, live_question, sign
 from scene import ENVIRONMENT, Scene, clock, gaps
+from staleness import tell_stale_votes
 
 
 def tell_ways_around(scene: Scene) -> None:
@@ -102,6 +103,7 @@ def tell_signatures(scene: Scene) -> None:
         tell.answered(f"201, {signed['printed_name']}, {clock(signed['signed_at'])}: {signed['meaning']}")
     tell.right("Printed name, moment and meaning stand with the statement word for word. A vote binds to what it was "
                "given on: if that changes, the vote counts no more.")  # fmt: skip
+    tell_stale_votes(scene)
     tell.step("The gate is open, and version 2 goes live")
     gate = scene.pipeline.get("/api/v1/gate", **gate_question(scene, 2), enforce="true")
     tell.must(gate["allowed"] is True, f"The gate must be open: {gaps(gate['requirements'])}")

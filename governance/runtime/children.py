@@ -62,7 +62,16 @@ def _gunicorn(home: Home, listening: Sequence[int], *, dev: bool) -> list[str]:
         *[sys.executable, "-m", "gunicorn", "governance.wsgi:application"],
         *[part for number in listening for part in ("--bind", f"fd://{number}")],
         *["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--timeout", "60"],
-        *["--graceful-timeout", "5", "--no-control-socket", "--access-logfile", str(home.log_file("access"))],
+        # A pipeline's session rests longer than gunicorn's two seconds; a POST on a connection closed meanwhile fails.
+        *[
+            "--keep-alive",
+            "75",
+            "--graceful-timeout",
+            "5",
+            "--no-control-socket",
+            "--access-logfile",
+            str(home.log_file("access")),
+        ],
         # A heartbeat file on a slow disk makes gunicorn kill healthy workers.
         *(["--worker-tmp-dir", str(shared_memory)] if os.access(shared_memory, os.W_OK) else []),
         *(["--reload"] if dev else []),
