@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from approvals.gate import messages
+from approvals.gate import messages, voids
 from approvals.gate.messages import VOTE_WORDINGS, WORDINGS, message, roles_that_can
 from governance.accounts.roles import Role
 
@@ -14,7 +14,7 @@ GATE = Path(messages.__file__).parent
 SQL = [*sorted(GATE.glob("*.sql")), GATE.parents[1] / "lineage" / "sql" / "32_use.sql"]
 LITERAL = re.compile(r"'([a-z]+(?:-[a-z]+)+)'")
 #: Hyphenated literals of the gate's SQL that are no reasons: codes of raised errors, and why a vote does not count.
-NOT_REASONS = {"closure-too-large", "threshold-not-finite", *VOTE_WORDINGS}
+NOT_REASONS = {"closure-too-large", "threshold-not-finite", *VOTE_WORDINGS, *voids.WORDINGS}
 
 
 def codes() -> set[str]:
@@ -25,7 +25,7 @@ def codes() -> set[str]:
 
 def test_every_reason_in_the_sql_has_words() -> None:
     assert codes() - NOT_REASONS <= WORDINGS.keys()
-    assert set(VOTE_WORDINGS) <= codes()
+    assert set(VOTE_WORDINGS) | set(voids.WORDINGS) <= codes()
 
 
 def test_every_wording_is_of_a_reason_in_the_sql() -> None:
