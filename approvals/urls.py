@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals import views
+from approvals import policy_views, views
 
 urlpatterns = [
     path("", views.overview_page, name="overview"),
@@ -14,4 +14,10 @@ urlpatterns = [
     path("releases/<id>/conflict", views.declare_conflict_page, name="release-conflict"),
     path("sign-offs/<id>/lift", views.lift_veto_page, name="sign-off-lift"),
     path("sign-offs/<id>/withdraw", views.withdraw_vote, name="sign-off-withdraw"),
+    path("policies", policy_views.policies_page, name="policies"),
+    path("policies/write", policy_views.write_page, name="policy-write"),
+    path("policies/yaml", policy_views.yaml_page, name="policy-yaml"),
+    path("policies/<id>", policy_views.policy_page, name="policy"),
+    path("policy-versions/<id>", policy_views.policy_version_page, name="policy-version"),
+    path("policy-versions/<id>/publish", policy_views.publish_page, name="policy-publish"),
 ]

@@ -53,6 +53,11 @@ GET: dict[str, Row] = {
     "models": Row((*PAGE_READERS, "outsider"), _TO_SIGN_IN),
     "models/<id>": Row(PAGE_READERS, _PAGE_HIDDEN),
     "model-versions/<id>": Row(PAGE_READERS, _PAGE_HIDDEN),
+    "policies": Row((*PAGE_READERS, "outsider"), _TO_SIGN_IN),
+    "policies/write": Row(("policy", "policy2"), {"anonymous": 302, "viewer": 403, "admin": 403, "outsider": 403}),
+    "policies/yaml": Row(("policy", "policy2"), {"anonymous": 302, "viewer": 403, "admin": 403, "outsider": 403}),
+    "policies/<id>": Row(PAGE_READERS, _PAGE_HIDDEN),
+    "policy-versions/<id>": Row(PAGE_READERS, _PAGE_HIDDEN),
     # accounts
     "api/v1/namespaces": Row(READERS, NOBODY),
     "api/v1/namespaces/<id>": Row(READERS, _HIDDEN),
@@ -121,6 +126,31 @@ POST: dict[str, Row] = {
         ("risk",), {"anonymous": 302, "outsider": 404}, lambda _things: {"text": "My sister sells it"}
     ),
     "sign-offs/<id>/lift": Row(AFTER_DAYS, {"anonymous": 302, "outsider": 404, "risk": 404, "owner": 404}),
+    "policies/write": Row(
+        ("policy",),
+        {"anonymous": 302, "viewer": 403, "admin": 403, "outsider": 403},
+        lambda _things: {
+            **WHY,
+            "environment": "production",
+            "risk_tier": "low",
+            "row": "0",
+            "r0-kind": "artifact",
+            "r0-key": "it",
+        },
+    ),
+    "policies/yaml": Row(
+        ("policy",),
+        {"anonymous": 302, "viewer": 403, "admin": 403, "outsider": 403},
+        lambda _things: {
+            **WHY,
+            "text": "environment: production\nrisk_tier: low\nrequirements:\n  - {key: it, kind: artifact}\n",
+        },
+    ),
+    "policy-versions/<id>/publish": Row(
+        ("policy2",),
+        {"anonymous": 302, "outsider": 404, "policy": 403, "admin": 403, "risk": 403},
+        lambda _things: {**WHY, "seen": "0"},
+    ),
     "sign-offs/<id>/withdraw": Row(("risk2",), {"anonymous": 302, "outsider": 404, "risk": 404, "owner": 404}),
     # accounts
     "api/v1/namespaces": Row(

@@ -105,6 +105,12 @@ class Things:
             requirements=list(asked), **WHY,
         )  # fmt: skip
 
+    def _policy_versions(self) -> PolicyVersion:
+        return self._policies()
+
+    def _places(self) -> Any:
+        return self._policies().policy
+
     def _releases(self) -> Release:
         """An open release that awaits a risk manager, or one whose gate is open where the row promotes."""
         if self._release is None:
@@ -235,7 +241,8 @@ def door(who: str, signed_in: Api, api: Api) -> Any:
 
 def sent(client: Any, method: str, route: str, row: Row, things: Things) -> Any:
     """Ask an address as a row says."""
-    collection = route.removeprefix("api/v1/").split("/")[0]
+    # The page of a policy is that of its place; the API's policies are its versions.
+    collection = "places" if route == "policies/<id>" else route.removeprefix("api/v1/").split("/")[0]
     path = "/" + route.replace("<id>", str(things.id(collection)) if "<id>" in route else "")
     if method == "GET":
         return client.get(path, row.query(things))

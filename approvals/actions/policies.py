@@ -1,5 +1,6 @@
 """Policies: a version written by one policy owner, published by another; environments made observe-only on record."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,7 @@ from lineage.models import RiskTier
 MAX_REQUIREMENTS = 100
 
 
+KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 REQUIREMENT = {"key", "kind", "title", "params", "binds"}
 
 
@@ -128,6 +130,11 @@ def check_requirements(requirements: Sequence[Mapping[str, Any]]) -> list[dict[s
         key, kind = str(one.get("key", "")), str(one.get("kind", ""))
         if one.keys() - REQUIREMENT or key in {r["key"] for r in kept}:
             raise errors.Invalid(errors={f"requirements.{key}": [_("Given twice, or with a field nobody knows.")]})
+        if not KEY.fullmatch(key) or len(key) > 100:
+            said = _("A key is lower-case words and digits joined by '-', at most 100 characters.")
+            raise errors.Invalid(errors={f"requirements.{key or position}.key": [said]})
+        if len(one.get("title") or "") > 200:
+            raise errors.Invalid(errors={f"requirements.{key}.title": [_("At most 200 characters.")]})
         try:
             params = checked_params(kind, one.get("params") or {})
             binds = checked_binds(kind, one.get("binds") or [])
