@@ -132,5 +132,6 @@ def test_a_run_that_read_nothing_or_only_its_output_explains_nothing(facts: Fact
 @pytest.mark.soak
 def test_more_than_fifty_thousand_ancestors_are_an_error_and_not_a_guess(facts: Facts) -> None:
     last, _count = _layers(facts, 2, 26_000)
+    version = facts.model_version(source_run=last)
     with pytest.raises(errors.Invalid, match="50,000"), recorded_action(actor=facts.cast.pipeline, reason=WHY):
-        queries.upstream(facts.model_version(source_run=last))
+        queries.upstream(version)
