@@ -12,7 +12,7 @@ from django.utils import timezone
 from approvals.actions.findings import close_finding
 from approvals.actions.policies import write_policy_version
 from approvals.actions.promotions import ask_for_promotion
-from approvals.models import Finding, LiveSlot, Promotion, PromotionEnd, Release, SignOff, Slot
+from approvals.models import Finding, LiveSlot, Promotion, PromotionEnd, Release, Slot
 from governance.accounts.actions.grants import approve_grant, grant_role
 from governance.accounts.models import Principal
 from governance.accounts.roles import Role
@@ -137,8 +137,7 @@ def leaving_race(w: World, connections: list[Connection]) -> Round:
         with recorded_action(actor=w.cast.admin, **WHY):
             Principal.objects.filter(pk=w.cast.risk.pk).update(is_active=True)
         release = w.release()
-        if not SignOff.objects.filter(release=release).exists():  # the vote of a refused round counts again
-            w.vote("risk", w.cast.risk, release=release)
+        w.vote("risk", w.cast.risk, release=release)  # the vote of a refused round does not count again
 
         def leave(connection: Connection) -> None:
             connection.execute("UPDATE governance_principal SET is_active = false WHERE id = %s", [w.cast.risk.pk])
