@@ -287,6 +287,6 @@ def run(w: World, raw: Raw, connections: list[Connection], name: str, rounds: in
 
 def tidy(w: World) -> None:
     """End what the broken rounds left live twice, so that the next begin from one state."""
-    with recorded_action(actor=w.cast.risk, **WHY):
+    with recorded_action(actor=w.cast.risk2, **WHY):
         for promotion in Promotion.objects.filter(end__isnull=True):
             PromotionEnd.objects.create(promotion=promotion, kind="retired", reason="Next rounds")
