@@ -1,6 +1,7 @@
 """A policy version as one document: what the form, the YAML and the API write and read, the same thing each way.
 
-    summary, requirements [{key, kind, title, params, binds}], responses {cause: {notice_hours, confirm, fallback}}
+    summary, requirements [{key, kind, title, params, binds}], responses {cause: {notice_hours, confirm, fallback}},
+    review_days, review_grace_days
 
 A document holds exactly what a version holds; what says nothing (an empty title, no parameters) may be left out when it
 is written and is filled in when it is read. Where it holds (namespace, environment, risk tier, slot) is its place.
@@ -20,7 +21,7 @@ from approvals.strict_yaml import Path, Read
 Document = dict[str, Any]
 
 #: What a version holds beside its requirements, with what says nothing.
-VERSION_FIELDS: dict[str, Any] = {"summary": "", "responses": {}}
+VERSION_FIELDS: dict[str, Any] = {"summary": "", "responses": {}, "review_days": None, "review_grace_days": None}
 REQUIREMENT_FIELDS: dict[str, Any] = {"key": "", "kind": "", "title": "", "params": {}, "binds": []}
 
 

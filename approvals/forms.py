@@ -1,7 +1,7 @@
 """What people type on the release page. Rules are the actions' and the database's; here only shape."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from django import forms
@@ -89,8 +89,8 @@ class SignForm(PageForm):
             {
                 "text": data[f"condition_{n}_text"],
                 "owner": int(data[f"condition_{n}_owner"]),
-                "due": datetime.combine(data[f"condition_{n}_due"], time(23, 59), UTC),
-                "when_overdue": Finding.WhenOverdue(data[f"condition_{n}_when_overdue"]),
+                "due": end_of(data[f"condition_{n}_due"]),
+                "when_overdue": Finding.WhenOverdue(data[f"condition_{n}_when_overdue"] or "nothing"),
             }
             for n, _fields in self.condition_groups
             if data.get(f"condition_{n}_text") and data.get(f"condition_{n}_owner") and data.get(f"condition_{n}_due")
@@ -160,5 +160,78 @@ class ConflictForm(PageForm):
 
     def end(self) -> datetime | None:
         """The moment it ends; None: it does not."""
-        day = self.cleaned_data["until"]
-        return datetime.combine(day, time(23, 59), UTC) if day else None
+        return end_of(self.cleaned_data["until"])
+
+
+class ObserveForm(ReasonForm):
+    """Until when an environment's gate observes only."""
+
+    until = forms.DateField(
+        label=_("Observe only until"), required=False, widget=forms.DateInput(attrs={"type": "date"}),
+        help_text=_("By the end of that day, UTC; at most a year ahead. Left empty, the gate refuses again at once."),
+    )  # fmt: skip
+
+    def end(self) -> datetime | None:
+        """The moment; None: the gate refuses again."""
+        return end_of(self.cleaned_data["until"])
+
+
+class FindingForm(PageForm):
+    """A finding to raise."""
+
+    kind = forms.ChoiceField(
+        label=_("Kind"), choices=[one for one in Finding.Kind.choices if one[0] != Finding.Kind.CONDITION]
+    )
+    text = forms.CharField(
+        label=_("What was found"), max_length=COMMENT_LIMIT, strip=True, widget=forms.Textarea(attrs={"rows": 4}),
+        error_messages={"required": _("Say what was found.")},
+    )  # fmt: skip
+    severity = forms.ChoiceField(label=_("Severity"), choices=Finding.Severity.choices, initial=Finding.Severity.MEDIUM)
+    blocks = forms.BooleanField(
+        label=_("It closes the gate while it is open"), required=False,
+        help_text=_("Someone else then closes it: whoever holds a release up does not let it go on by themselves."),
+    )  # fmt: skip
+    owner = forms.ChoiceField(label=_("Who answers it (optional)"), required=False)
+    due = forms.DateField(
+        label=_("Due (optional)"), required=False, widget=forms.DateInput(attrs={"type": "date"}),
+        help_text=_("By the end of that day, UTC."),
+    )  # fmt: skip
+    when_overdue = forms.ChoiceField(
+        label=_("If it is not answered by then"), choices=Finding.WhenOverdue.choices,
+        initial=Finding.WhenOverdue.NOTHING,
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, people: Sequence[tuple[int, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        owner = self.fields["owner"]
+        assert isinstance(owner, forms.ChoiceField)
+        owner.choices = [("", "–"), *((str(pk), name) for pk, name in people)]
+
+    def clean(self) -> dict[str, Any]:
+        """What overdue does needs a day that it is due."""
+        data: dict[str, Any] = super().clean() or {}
+        if data.get("when_overdue", "nothing") != Finding.WhenOverdue.NOTHING and not data.get("due"):
+            self.add_error("due", _("Say when it is due."))
+        return data
+
+    def end(self) -> datetime | None:
+        """When it is due; None: never."""
+        return end_of(self.cleaned_data["due"])
+
+
+class EventForm(PageForm):
+    """What is said to a finding, as `kind`: answered, closed or reopened."""
+
+    text = forms.CharField(
+        label=_("What you say"), max_length=COMMENT_LIMIT, strip=True, widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("It goes on record."), error_messages={"required": _("Say something: it goes on record.")},
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
+        super().__init__(*args, marked=kind, **kwargs)
+        self.kind = kind
+
+
+def end_of(day: date | None) -> datetime | None:
+    """The end of a day, UTC."""
+    return datetime.combine(day, time(23, 59), UTC) if day else None

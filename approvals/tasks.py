@@ -41,6 +41,7 @@ from approvals.models import (
     ServingNoticeEnd,
     SignOff,
 )
+from approvals.upkeep import end_trials, open_reviews
 from approvals.wording import register
 from governance.accounts.models import Principal, RoleGrant
 from governance.celery import app
@@ -55,6 +56,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": EXPIRY_SECONDS,
         "options": {"expires": EXPIRY_SECONDS},
     },
+    "approvals-upkeep": {
+        "task": "approvals.upkeep",
+        "schedule": EXPIRY_SECONDS,
+        "options": {"expires": EXPIRY_SECONDS},
+    },
 }
 
 register()
@@ -66,6 +72,13 @@ def expire() -> None:
     announce_expired()
     announce_margins()
     carry_out_overdue()
+
+
+@app.task(name="approvals.upkeep")
+def keep_up() -> None:
+    """End trials that are over, open reviews that are due."""
+    end_trials()
+    open_reviews()
 
 
 @handles("release.opened")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals import policy_views, views
+from approvals import policy_views, views, views_oversight
 
 urlpatterns = [
     path("", views.overview_page, name="overview"),
@@ -12,6 +12,12 @@ urlpatterns = [
     path("releases/<id>/promote", views.promote_release, name="release-promote"),
     path("releases/<id>/close", views.close_release_page, name="release-close"),
     path("releases/<id>/conflict", views.declare_conflict_page, name="release-conflict"),
+    path("findings", views_oversight.findings_page, name="findings"),
+    path("findings/new", views_oversight.new_finding_page, name="finding-new"),
+    path("findings/<id>", views_oversight.finding_page, name="finding"),
+    path("environments/<id>", views_oversight.environment_page, name="environment"),
+    path("environments/<id>/observe", views_oversight.observe_page, name="environment-observe"),
+    path("observe-only-changes/<id>/confirm", views_oversight.confirm_page, name="observe-only-confirm"),
     path("sign-offs/<id>/lift", views.lift_veto_page, name="sign-off-lift"),
     path("sign-offs/<id>/withdraw", views.withdraw_vote, name="sign-off-withdraw"),
     path("policies", policy_views.policies_page, name="policies"),

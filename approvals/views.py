@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,8 +17,8 @@ from approvals.actions.releases import close_release
 from approvals.actions.sign_offs import Condition, declare_conflict, lift_veto, sign, withdraw_sign_off
 from approvals.actions.statements import find_requirement
 from approvals.forms import CloseForm, ConflictForm, LiftForm, PageForm, ReasonForm, SignForm
-from approvals.models import ReauthenticationMethod, Release, ReleaseClosure, SignOff, Vote
-from approvals.pages import acts, judgements
+from approvals.models import Environment, ReauthenticationMethod, Release, ReleaseClosure, SignOff, Vote
+from approvals.pages import acts, judgements, reviews
 from approvals.pages.queue import waiting
 from approvals.pages.release import ReleasePage, find, meaning_of, page_for
 from governance import errors
@@ -47,6 +48,8 @@ def overview_page(request: HttpRequest) -> HttpResponse:
             "open_count": len(found),
             "more": more,
             "live": list(judgements.live_for(reader)[:50]),
+            "reviews": reviews.due_for(reader),
+            "observing": list(Environment.objects.filter(observe_only_until__gt=Now()).order_by("order")),
             "acts": acts.recent(reader),
         },
     )

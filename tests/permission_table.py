@@ -6,6 +6,7 @@ An address that answers both GET and POST has a row in both tables.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.cast import PASSWORD
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 Body = Callable[["Things"], dict[str, Any]]
 WHY = {"reason": "A row of the permission table"}
+SOON = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ GET: dict[str, Row] = {
     "": Row((*PAGE_READERS, "outsider"), _TO_SIGN_IN),
     "reviews": Row((*PAGE_READERS, "outsider"), _TO_SIGN_IN),
     "releases/<id>": Row(PAGE_READERS, _PAGE_HIDDEN),
+    "findings": Row((*PAGE_READERS, "outsider"), _TO_SIGN_IN),
+    "findings/<id>": Row(PAGE_READERS, _PAGE_HIDDEN),
+    "findings/new": Row(PAGE_READERS, _PAGE_HIDDEN, query=lambda things: {"model": things.id("models")}),
+    "environments/<id>": Row((*PAGE_READERS, "outsider"), _TO_SIGN_IN),
     "datasets": Row((*PAGE_READERS, "outsider"), _TO_SIGN_IN),
     "datasets/<id>": Row(PAGE_READERS, _PAGE_HIDDEN),
     "models": Row((*PAGE_READERS, "outsider"), _TO_SIGN_IN),
@@ -94,7 +100,15 @@ GET: dict[str, Row] = {
     },
     "api/v1/policies/<id>/yaml": Row(READERS, _HIDDEN),
     "api/v1/recalls/<id>": Row((*READERS, "outsider"), NOBODY),
-    "api/v1/environments/<id>": Row((*READERS, "outsider"), NOBODY),
+    **{
+        f"api/v1/{address}": Row((*READERS, "outsider"), NOBODY)
+        for address in (
+            "environments/<id>",
+            "environments/<id>/observed",
+            "observe-only-changes",
+            "observe-only-changes/<id>",
+        )
+    },
     "api/v1/releases/<id>/statement": Row(
         ("risk",),
         {"anonymous": 401, "outsider": 404, "pipeline": 403, "viewer": 403},
@@ -121,6 +135,25 @@ POST: dict[str, Row] = {
         ("owner",),
         {"anonymous": 302, "outsider": 404, "viewer": 403, "risk": 403},
         lambda _things: {**WHY, "kind": "withdrawn"},
+    ),
+    "findings/<id>": Row(
+        ("owner",),
+        {"anonymous": 302, "outsider": 404, "viewer": 403},
+        lambda _things: {"kind": "answered", "text": "Done"},
+    ),
+    "findings/new": Row(
+        ("auditor", "owner"),
+        {"anonymous": 302, "outsider": 404, "viewer": 403},
+        lambda _things: {"kind": "audit", "text": "Found", "severity": "low", "when_overdue": "nothing"},
+        lambda things: {"model": things.id("models")},
+    ),
+    "environments/<id>/observe": Row(
+        ("policy",),
+        {"anonymous": 302, "outsider": 403, "admin": 403, "risk": 403},
+        lambda _things: {**WHY, "until": SOON},
+    ),
+    "observe-only-changes/<id>/confirm": Row(
+        ("policy2",), {"anonymous": 302, "outsider": 403, "policy": 403, "admin": 403, "risk": 403}
     ),
     "releases/<id>/conflict": Row(
         ("risk",), {"anonymous": 302, "outsider": 404}, lambda _things: {"text": "My sister sells it"}
@@ -265,7 +298,10 @@ POST: dict[str, Row] = {
     "api/v1/environments/<id>/observe": Row(
         ("policy",),
         {"anonymous": 401, "outsider": 403, "admin": 403, "pipeline": 403},
-        lambda _things: {"until": "2099-01-01T00:00:00Z"},
+        lambda _things: {"until": f"{SOON}T00:00:00Z"},
+    ),
+    "api/v1/observe-only-changes/<id>/confirm": Row(
+        ("policy2",), {"anonymous": 401, "outsider": 403, "policy": 403, "admin": 403, "pipeline": 403}
     ),
     "api/v1/policies": Row(
         ("policy",),

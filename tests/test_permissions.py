@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
+from approvals.actions.environments import set_observe_only
 from approvals.actions.findings import close_finding, raise_finding
 from approvals.actions.policies import write_policy_version
 from approvals.actions.promotions import end_promotion, promote
@@ -73,6 +75,10 @@ class Things:
             with recorded_action(actor=self.w.cast.engineer, **WHY):
                 CredentialEvent.objects.create(principal=self.w.cast.engineer, kind="password_reset")
         return self.w.cast.engineer
+
+    def _observe_only_changes(self) -> Any:
+        until = timezone.now() + timezone.timedelta(days=3)
+        return set_observe_only(actor=self.w.cast.policy, environment=self.w.production, until=until, **WHY)
 
     def _conflicts_of_interest(self) -> Any:
         return declare_conflict(actor=self.w.cast.risk2, model=self.w.model, text="My sister sells it", **WHY)
@@ -248,7 +254,8 @@ def sent(client: Any, method: str, route: str, row: Row, things: Things) -> Any:
         return client.get(path, row.query(things))
     body = row.body(things)
     if not route.startswith("api/"):
-        return client.post(path, body)
+        asked = row.query(things)
+        return client.post(f"{path}?{urlencode(asked)}" if asked else path, body)
     json = {"format": "json"} if hasattr(client, "credentials") else {"content_type": "application/json"}
     return client.post(path, body, **json)
 

@@ -13,6 +13,8 @@ from lineage.models import Dataset, Model, ModelVersion
 Subject = Model | ModelVersion | Dataset | Promotion
 FREEING = (Role.RISK_MANAGER, Role.COMPLIANCE_OFFICER)
 OVERSEERS = (Role.AUDITOR, *FREEING)
+RAISING = (*OVERSEERS, Role.VALIDATOR, Role.DATA_STEWARD, Role.MODEL_OWNER)
+ANSWERING = (*RAISING, Role.BUSINESS_OWNER)
 
 
 @action
@@ -35,7 +37,7 @@ def raise_finding(
         errors.Forbidden: the actor raises no findings there.
     """
     namespace = _namespace(subject)
-    require(actor, *OVERSEERS, Role.VALIDATOR, Role.DATA_STEWARD, Role.MODEL_OWNER, namespace=namespace)
+    require(actor, *RAISING, namespace=namespace)
     finding = Finding.objects.create(
         namespace=namespace, kind=kind, text=text, severity=severity, blocks=blocks, owner=owner, due=due,
         when_overdue=when_overdue, **_place(subject),
@@ -51,10 +53,7 @@ def answer_finding(*, actor: Principal, reason: str, finding: Finding, text: str
         errors.Forbidden: the actor is neither its owner nor someone who works on it.
     """
     if finding.owner_id != actor.pk:
-        require(
-            actor, *OVERSEERS, Role.VALIDATOR, Role.DATA_STEWARD, Role.MODEL_OWNER, Role.BUSINESS_OWNER,
-            namespace=finding.namespace,
-        )  # fmt: skip
+        require(actor, *ANSWERING, namespace=finding.namespace)
     return _event(finding, FindingEvent.Kind.ANSWERED, text)
 
 

@@ -1,8 +1,7 @@
-"""Policies: a version written by one policy owner, published by another; environments made observe-only on record."""
+"""Policies: a version written by one policy owner, published by another."""
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -40,6 +39,8 @@ def write_policy_version(
     slot: str = "",
     summary: str = "",
     responses: Mapping[str, Any] | None = None,
+    review_days: int | None = None,
+    review_grace_days: int | None = None,
 ) -> PolicyVersion:
     """Write a version of the policy of a place; it is in force once another policy owner publishes it.
 
@@ -48,17 +49,25 @@ def write_policy_version(
         namespace: whose policy; None: everyone's without one of their own.
         slot: which slot's; "": every slot's without one of its own.
         responses: what is done when a fact changes under a live model, per cause; see `approvals/responses.py`.
+        review_days: what is live is reviewed after so many days; None: never.
+        review_grace_days: days after which a due review is overdue.
 
     Raises:
         errors.Forbidden: the actor is no policy owner there. errors.Invalid: naming the requirement that is wrong.
     """
     require(actor, Role.POLICY_OWNER, namespace=namespace)
     asked, answers = check_requirements(requirements), checked_responses(responses or {})
-    document = {"summary": summary, "responses": answers, "requirements": asked}
+    _check_review(review_days, review_grace_days)
+    document = {
+        "summary": summary, "responses": answers, "requirements": asked, "review_days": review_days,
+        "review_grace_days": review_grace_days,
+    }  # fmt: skip
     place = Place(environment.name, risk_tier, namespace.name if namespace else None, slot)
     if len(to_yaml(document, place).encode()) > MAX_BYTES:  # what can be written can be read back
         raise errors.Invalid(_("The policy is larger than %(limit)d bytes.") % {"limit": MAX_BYTES})
-    return write_version(environment, risk_tier, namespace, asked, summary, answers, slot)
+    return write_version(
+        environment, risk_tier, namespace, asked, summary, answers, slot, review_days, review_grace_days
+    )
 
 
 @action
@@ -102,19 +111,6 @@ def newest_published(policy: Policy) -> int:
     return found.values_list("policy_version_id", flat=True).first() or 0
 
 
-@action
-def set_observe_only(*, actor: Principal, reason: str, environment: Environment, until: datetime | None) -> Environment:
-    """Let an environment's gate observe only, until a moment; None: refuse again from now on.
-
-    Raises:
-        errors.Forbidden: the actor is no policy owner everywhere.
-    """
-    require(actor, Role.POLICY_OWNER, namespace=None)
-    environment.observe_only_until = until
-    environment.save()
-    return environment
-
-
 def check_requirements(requirements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The requirements as they will be kept, in their order.
 
@@ -153,6 +149,19 @@ def check_requirements(requirements: Sequence[Mapping[str, Any]]) -> list[dict[s
     return kept
 
 
+def _check_review(days: Any, grace: Any) -> None:
+    """Raises errors.Invalid for a period that is none, or a grace of no review."""
+    for name, value, least, most in (("review_days", days, 1, 3650), ("review_grace_days", grace, 0, 365)):
+        if value is not None and not (type(value) is int and least <= value <= most):
+            raise errors.Invalid(
+                errors={name: [_("From %(least)d to %(most)d days.") % {"least": least, "most": most}]}
+            )
+    if grace is not None and days is None:
+        raise errors.Invalid(
+            errors={"review_grace_days": [_("Grace is of a review: say after how many days it is due.")]}
+        )
+
+
 def write_version(
     environment: Environment,
     risk_tier: str,
@@ -161,11 +170,16 @@ def write_version(
     summary: str,
     responses: Mapping[str, Any],
     slot: str = "",
+    review_days: int | None = None,
+    review_grace_days: int | None = None,
 ) -> PolicyVersion:
     """Record a policy version with its checked requirements; the running action is whose act it is."""
     policy, _created = Policy.objects.get_or_create(
         environment=environment, risk_tier=risk_tier, namespace=namespace, slot=slot
     )
-    version = PolicyVersion.objects.create(policy=policy, summary=summary, responses=dict(responses))
+    version = PolicyVersion.objects.create(
+        policy=policy, summary=summary, responses=dict(responses), review_days=review_days,
+        review_grace_days=review_grace_days,
+    )  # fmt: skip
     Requirement.objects.bulk_create(Requirement(policy_version=version, **one) for one in requirements)
     return version

@@ -1,9 +1,11 @@
 """Opening and closing releases."""
 
+from datetime import datetime
+
 from django.utils.translation import gettext as _
 
 from approvals.actions._common import call
-from approvals.models import Environment, Release, ReleaseClosure, Slot
+from approvals.models import Environment, Plan, Release, ReleaseClosure, Slot
 from governance import errors
 from governance.accounts.models import Principal
 from governance.accounts.permissions import require
@@ -22,18 +24,23 @@ def open_release(
     environment: Environment,
     slot: Slot = Slot.CHAMPION,
     purpose: str | None = None,
+    trial_plan: Plan | None = None,
+    trial_ends_at: datetime | None = None,
 ) -> tuple[Release, bool]:
     """Ask for a promotion. Asking again finds the release that is open.
 
     Args:
         purpose: what it is to be used for (dpv:Name); None: the model's intended purpose.
+        trial_plan: of a challenger, what it is tried on: a plan of its model.
+        trial_ends_at: of a challenger, when it serves no longer; at most a year ahead.
 
     Returns:
         the release, and whether it is new.
 
     Raises:
         errors.Forbidden: the actor asks for no promotions there.
-        errors.AlreadyDifferent: one is open for another purpose.
+        errors.AlreadyDifferent: one is open for another purpose or trial.
+        errors.Invalid: a challenger without plan or end, or another slot with one.
     """
     model = model_version.model
     require(actor, Role.PIPELINE, Role.MODEL_OWNER, namespace=model.namespace)
@@ -50,8 +57,16 @@ def open_release(
                 errors={"purpose": [_("The open release %(id)d says %(purpose)s.") % {
                     "id": found.pk, "purpose": found.purpose or "–"}]},
             )  # fmt: skip
+        if (trial_plan or trial_ends_at) and (found.trial_plan, found.trial_ends_at) != (trial_plan, trial_ends_at):
+            raise errors.AlreadyDifferent(
+                _("A release of this version is open there with another trial. Close it first."),
+                errors={"trial_plan": [_("The open release is %(id)d.") % {"id": found.pk}]},
+            )
         return found, False
-    release = Release.objects.create(model_version=model_version, environment=environment, slot=slot, purpose=wanted)
+    release = Release.objects.create(
+        model_version=model_version, environment=environment, slot=slot, purpose=wanted, trial_plan=trial_plan,
+        trial_ends_at=trial_ends_at,
+    )  # fmt: skip
     enqueue("release.opened", {"release": release.pk}, subject=f"release:{release.pk}")
     return release, True
 

@@ -1,4 +1,4 @@
-"""End points of environments and policies."""
+"""End points of policies."""
 
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
@@ -8,11 +8,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from approvals.actions.policies import publish_policy, set_observe_only, write_policy_version
+from approvals.actions.policies import publish_policy, write_policy_version
 from approvals.api.fields import ActSerializer, recorded
 from approvals.api.serializers_policies import (
-    EnvironmentSerializer,
-    ObserveSerializer,
     PolicyFilters,
     PolicySerializer,
     PolicyWriteSerializer,
@@ -39,23 +37,6 @@ def environment_named(name: str, *, field: str = "environment") -> Environment:
     if found is None:
         raise Missing(_("There is no environment of that name."), errors={field: [_("No such environment.")]})
     return found
-
-
-class EnvironmentViewSet(RecordViewSet):
-    """Environments: the places models are promoted to."""
-
-    collection = "environments"
-    model = Environment
-    serializer_class = EnvironmentSerializer
-
-    @act(ObserveSerializer)
-    def observe(self, request: Request, id: str) -> Response:
-        """Let the gate of an environment observe only, until a moment. Policy owners of everywhere; on record."""
-        environment = self.find(id)
-        data = self.read(ObserveSerializer)
-        reason = self.reason(data)
-        set_observe_only(actor=self.principal, reason=reason, environment=environment, until=data["until"])
-        return self.written(environment, created=False)
 
 
 class PolicyViewSet(RecordViewSet):

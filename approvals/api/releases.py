@@ -50,6 +50,7 @@ from approvals.api.serializers_releases import (
 from approvals.models import (
     ConflictOfInterest,
     Finding,
+    Plan,
     Promotion,
     PromotionEnd,
     ReauthenticationMethod,
@@ -90,6 +91,8 @@ class ReleaseViewSet(RecordViewSet):
         data = self.read(ReleaseWriteSerializer)
         reason = self.reason(data)
         versions = readable(ModelVersion, self.principal).select_related("model__namespace")
+        if (plan := data.pop("trial_plan", None)) is not None:
+            data["trial_plan"] = resolve(readable(Plan, self.principal), plan, field="trial_plan")
         release, created = open_release(
             actor=self.principal, reason=reason,
             model_version=resolve(versions, data.pop("model_version"), field="model_version"),

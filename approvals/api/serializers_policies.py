@@ -6,28 +6,10 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from approvals.models import Aspect, Environment, PolicyPublication, PolicyVersion, Requirement, RequirementKind, Slot
-from governance.api.fields import ExactJSONField, MomentField, NameField, TextField
+from approvals.models import Aspect, PolicyPublication, PolicyVersion, Requirement, RequirementKind, Slot
+from governance.api.fields import ExactJSONField, NameField, TextField
 from governance.api.serializers import FilterSerializer, StrictModelSerializer, StrictSerializer, WriteSerializer
 from lineage.models import RiskTier
-
-
-class EnvironmentSerializer(StrictModelSerializer):
-    """A place to promote to."""
-
-    class Meta:
-        model = Environment
-        fields = (
-            *("id", "name", "order", "live_traffic", "mlflow_aliases", "mlflow_stages", "observe_only_until"),
-            *("recorded_at", "recorded_by"),
-        )
-        read_only_fields = fields
-
-
-class ObserveSerializer(WriteSerializer):
-    """How long the gate of an environment only observes."""
-
-    until = MomentField(allow_null=True, help_text=_("Until then; null: it refuses again from now on."))
 
 
 class RequirementSerializer(StrictModelSerializer):
@@ -63,7 +45,7 @@ class PolicySerializer(StrictModelSerializer):
         model = PolicyVersion
         fields = (
             *("id", "namespace", "environment", "risk_tier", "slot", "number", "summary", "requirements", "responses"),
-            *("published_at", "recorded_at", "recorded_by"),
+            *("review_days", "review_grace_days", "published_at", "recorded_at", "recorded_by"),
         )
         read_only_fields = fields
 
@@ -87,6 +69,14 @@ class PolicyWriteSerializer(WriteSerializer):
     responses = ExactJSONField(
         kind=dict, required=False, default=dict,
         help_text=_("What is done when a fact changes under a live model: cause -> {notice_hours, confirm, fallback}."),
+    )  # fmt: skip
+    review_days = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=1, max_value=3650,
+        help_text=_("What is live is reviewed after so many days; null: never."),
+    )  # fmt: skip
+    review_grace_days = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=0, max_value=365,
+        help_text=_("Days after which a due review is overdue."),
     )  # fmt: skip
     requirements = RequirementWriteSerializer(many=True, min_length=1, max_length=100)  # type: ignore[call-arg]  # passed on to the list's serializer
 

@@ -47,8 +47,8 @@ class ReleaseSerializer(StrictModelSerializer):
     class Meta:
         model = Release
         fields = (
-            *("id", "namespace", "model", "version", "model_version", "environment", "slot", "purpose", "closure"),
-            *("recorded_at", "recorded_by"),
+            *("id", "namespace", "model", "version", "model_version", "environment", "slot", "purpose"),
+            *("trial_plan", "trial_ends_at", "review_of", "closure", "recorded_at", "recorded_by"),
         )
         read_only_fields = fields
 
@@ -62,6 +62,8 @@ class ReleaseWriteSerializer(WriteSerializer):
     purpose = serializers.RegexField(
         PURPOSE, required=False, help_text=_("dpv:Name; left out, the model's intended purpose.")
     )
+    trial_plan = IdField(required=False, help_text=_("Of a challenger: a plan of its model, of kind ab_test for one."))
+    trial_ends_at = MomentField(required=False, help_text=_("Of a challenger: when it serves no longer."))
 
 
 class ReleaseFilters(FilterSerializer):

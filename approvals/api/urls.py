@@ -2,10 +2,11 @@
 
 from django.urls import path
 
+from approvals.api.environments import EnvironmentViewSet, ObserveChangeViewSet
 from approvals.api.evidence import EvidenceViewSet, PlanViewSet
 from approvals.api.findings import FindingViewSet
 from approvals.api.gate import GateView, LiveView
-from approvals.api.policies import EnvironmentViewSet, PolicyViewSet
+from approvals.api.policies import PolicyViewSet
 from approvals.api.releases import ConflictViewSet, PromotionViewSet, ReleaseViewSet, SignOffViewSet
 from approvals.api.serving import ServingNoticeViewSet
 from approvals.api.use import UseView
@@ -16,6 +17,7 @@ urlpatterns = [
         PlanViewSet,
         EvidenceViewSet,
         EnvironmentViewSet,
+        ObserveChangeViewSet,
         PolicyViewSet,
         ReleaseViewSet,
         SignOffViewSet,

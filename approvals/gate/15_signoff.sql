@@ -148,7 +148,7 @@ BEGIN
     RETURN '{}';
   END IF;
   SELECT coalesce(array_agg(q.id ORDER BY q.position), '{}') INTO v_places
-    FROM public.approvals_requirement q, generate_series(1, (q.params ->> 'count')::integer)
+    FROM public.approvals_requirement q, generate_series(1, coalesce((q.params ->> 'count')::integer, 1))
     WHERE q.policy_version_id = c.policy_version_id AND q.kind = 'signoff';
   SELECT muniment.fill_places(v_places, array_agg((v ->> 'requirement')::bigint),
                               array_agg((v_one ->> (v ->> 'person'))::bigint))
@@ -164,7 +164,7 @@ END $$;
 CREATE OR REPLACE FUNCTION muniment.gate_signoff(c muniment.gate_context, p_requirement bigint, p_params jsonb)
 RETURNS muniment.gate_answer LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  v_need integer := (p_params ->> 'count')::integer;
+  v_need integer := coalesce((p_params ->> 'count')::integer, 1);
   v_mine jsonb;
   v_filled jsonb;
   v_have integer;

@@ -1,6 +1,6 @@
 """What the rows are. Source terms stand in the fields' help texts, in brackets."""
 
-from approvals.models.environments import Environment, Slot
+from approvals.models.environments import Environment, ObserveOnlyChange, ObserveOnlyConfirmation, Slot
 from approvals.models.evidence import Claim, Evidence, EvidenceAnswer, EvidenceValue, Verdict
 from approvals.models.findings import Finding, FindingEvent
 from approvals.models.plans import Comparator, Plan, PlanCriterion, PlanKind
@@ -39,6 +39,8 @@ __all__ = [
     "FindingEvent",
     "GateDecision",
     "LiveSlot",
+    "ObserveOnlyChange",
+    "ObserveOnlyConfirmation",
     "Plan",
     "PlanCriterion",
     "PlanKind",

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from approvals.models.fields import text_list
 from governance.accounts.models import NAME_PATTERN
-from governance.history.models import GovernedModel
+from governance.history.models import BornFinalModel, GovernedModel
 
 
 class Slot(models.TextChoices):
@@ -18,10 +18,12 @@ class Slot(models.TextChoices):
 
 
 class Environment(GovernedModel):
-    """A place models are promoted to, such as staging or production."""
+    """A place models are promoted to, such as staging or production.
+
+    The app changes nothing of it: `observe_only_until` is written by the database, from an ObserveOnlyChange.
+    """
 
     namespace_path = ""
-    updatable = ("observe_only_until",)
 
     name = models.CharField(_("name"), max_length=100, help_text=_("Lower-case letters, digits, '.', '_' and '-'."))
     order = models.PositiveSmallIntegerField(
@@ -50,3 +52,43 @@ class Environment(GovernedModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ObserveOnlyChange(BornFinalModel):
+    """A policy owner wants an environment's gate to observe only, until a moment, or to refuse again.
+
+    Shorter takes effect at once. Longer lets more pass: it waits for another policy owner's confirmation.
+    """
+
+    namespace_path = ""
+
+    environment = models.ForeignKey(
+        Environment, on_delete=models.PROTECT, related_name="observe_changes", verbose_name=_("environment")
+    )
+    until = models.DateTimeField(
+        _("until"), null=True, blank=True, help_text=_("At most a year ahead (UTC); blank: the gate refuses again.")
+    )
+
+    class Meta:
+        verbose_name = _("change to observe-only")
+        verbose_name_plural = _("changes to observe-only")
+
+    def __str__(self) -> str:
+        return f"{self.environment}"
+
+
+class ObserveOnlyConfirmation(BornFinalModel):
+    """A second policy owner confirms it, and it is in effect."""
+
+    namespace_path = ""
+
+    change = models.OneToOneField(
+        ObserveOnlyChange, on_delete=models.PROTECT, related_name="confirmation", verbose_name=_("change")
+    )
+
+    class Meta:
+        verbose_name = _("confirmation of observe-only")
+        verbose_name_plural = _("confirmations of observe-only")
+
+    def __str__(self) -> str:
+        return f"{self.change}"

@@ -101,6 +101,18 @@ class PolicyVersion(BornFinalModel):
         blank=True,
         help_text=_("What is done when a fact changes under a live model: cause -> {notice_hours, confirm, fallback}."),
     )
+    review_days = models.PositiveSmallIntegerField(
+        _("review after days"),
+        null=True,
+        blank=True,
+        help_text=_("What is live is reviewed so many days after it went live; blank: never."),
+    )
+    review_grace_days = models.PositiveSmallIntegerField(
+        _("grace of a review"),
+        null=True,
+        blank=True,
+        help_text=_("Days after which a due review is overdue; blank: none, at once."),
+    )
     written_in = TransactionField(_("transaction"), blank=True, editable=False)
 
     class Meta:
@@ -108,6 +120,15 @@ class PolicyVersion(BornFinalModel):
         verbose_name_plural = _("policy versions")
         constraints = [
             models.UniqueConstraint(fields=["policy", "number"], name="policy_version_number_unique"),
+            models.CheckConstraint(
+                condition=Q(review_days__isnull=True) | Q(review_days__gte=1, review_days__lte=3650),
+                name="policy_version_review_days",
+            ),
+            models.CheckConstraint(
+                condition=Q(review_grace_days__isnull=True)
+                | Q(review_days__isnull=False, review_grace_days__gte=0, review_grace_days__lte=365),
+                name="policy_version_review_grace",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -30,6 +30,30 @@ class Release(BornFinalModel):
     purpose = models.CharField(
         _("purpose"), max_length=160, blank=True, help_text=_("What it is to be used for, as dpv:Name [DPV Purpose].")
     )
+    trial_plan = models.ForeignKey(
+        "approvals.Plan",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="trials",
+        verbose_name=_("trial plan"),
+        help_text=_("Of a challenger: what it is tried on, and what will count as better."),
+    )
+    trial_ends_at = models.DateTimeField(
+        _("trial ends"),
+        null=True,
+        blank=True,
+        help_text=_("A challenger serves no longer, at most a year ahead (UTC)."),
+    )
+    review_of = models.ForeignKey(
+        "approvals.Promotion",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="reviews",
+        verbose_name=_("review of"),
+        help_text=_("The live promotion whose periodic review this is."),
+    )
 
     class Meta:
         verbose_name = _("release")

@@ -9,7 +9,7 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from approvals.models import Finding, FindingEvent, LiveSlot, Promotion, Release, SignOff
-from approvals.pages import evidence
+from approvals.pages import evidence, reviews
 from governance.accounts.models import Principal
 from governance.accounts.permissions import readable_namespaces
 from lineage.models import Dataset, DatasetVersion, Model, ModelVersion
@@ -33,6 +33,7 @@ class PageJudgements:
         releases = list(_releases().filter(model_version__model=model)[:RELEASES_SHOWN])
         return {
             "live": list(_live().filter(model=model)),
+            "reviews": reviews.of_model(model),
             "releases": with_votes(releases),
             "findings": findings(Q(model=model) | Q(model_version__in=numbers) | Q(promotion__model=model)),
         }

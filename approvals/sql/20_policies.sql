@@ -15,6 +15,10 @@ CREATE OR REPLACE FUNCTION muniment.check_environment() RETURNS trigger LANGUAGE
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM muniment.require_policy_owner(NULL);
+  IF TG_OP = 'INSERT' AND NEW.observe_only_until IS NOT NULL THEN
+    PERFORM muniment.refuse('MU006', 'second-policy-owner', 'An environment is made with a gate that refuses.',
+      'Two policy owners let it observe only afterwards.');
+  END IF;
   RETURN NEW;
 END $$;
 

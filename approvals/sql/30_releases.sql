@@ -11,6 +11,15 @@ BEGIN
     PERFORM muniment.refuse('MU008', 'release-open', 'A release of this version there is open already.',
       'Go on with the open one.');
   END IF;
+  PERFORM muniment.check_trial(NEW);
+  IF NEW.review_of_id IS NOT NULL AND NOT EXISTS (
+       SELECT 1 FROM public.approvals_liveslot l JOIN public.approvals_promotion p ON p.id = l.promotion_id
+       JOIN public.approvals_release r ON r.id = p.release_id
+       WHERE p.id = NEW.review_of_id AND r.model_version_id = NEW.model_version_id AND l.slot = NEW.slot
+         AND l.environment_id = NEW.environment_id) THEN
+    PERFORM muniment.refuse('MU009', 'nothing-to-review', 'A review is of what is live there, in the same version.',
+      'Open a release that is no review.');
+  END IF;
   RETURN NEW;
 END $$;
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.utils import timezone
 
-from approvals.actions.policies import set_observe_only
+from approvals.actions.environments import confirm_observe_only, set_observe_only
 from approvals.actions.promotions import ask_for_promotion
 from approvals.models import GateDecision, LiveSlot
 from governance import errors
@@ -50,7 +50,8 @@ def test_an_observe_only_environment_lets_pass_on_record_until_its_date(w: World
     until = timezone.now() + timezone.timedelta(seconds=2)
     with pytest.raises(errors.Forbidden):
         set_observe_only(actor=w.cast.owner, environment=w.production, until=until, **WHY)
-    set_observe_only(actor=w.cast.policy, environment=w.production, until=until, **WHY)
+    change = set_observe_only(actor=w.cast.policy, environment=w.production, until=until, **WHY)
+    confirm_observe_only(actor=w.cast.policy2, change=change, **WHY)
     promotion = ask_for_promotion(actor=w.cast.pipeline, release=release, **WHY)
     decision = GateDecision.objects.get(promotion=promotion)
     assert decision.would_have_refused

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from approvals.actions.environments import confirm_observe_only, set_observe_only
 from approvals.expiry import announce_expired
 from approvals.models import (
     Environment,
@@ -57,9 +58,7 @@ class World:
 @pytest.fixture
 def world(cast: Cast) -> World:
     with recorded_action(actor=cast.policy, reason="Test"):
-        production = Environment.objects.create(
-            name="test-production", order=900, live_traffic=True, observe_only_until=timezone.now() + timedelta(days=1)
-        )
+        production = Environment.objects.create(name="test-production", order=900, live_traffic=True)
         policy = Policy.objects.create(environment=production, risk_tier="high")
         text = PolicyVersion.objects.create(policy=policy)
         for position, role in enumerate(("validator", "risk_manager", "data_steward"), start=1):
@@ -68,6 +67,10 @@ def world(cast: Cast) -> World:
                 params={"role": role, "count": 1, "veto": False}, binds=["subject"],
             )  # fmt: skip
     publish(cast, text)
+    change = set_observe_only(
+        actor=cast.policy, reason="Test", environment=production, until=timezone.now() + timedelta(days=1)
+    )
+    confirm_observe_only(actor=cast.policy2, reason="Test", change=change)
     with recorded_action(actor=cast.pipeline, reason="Test"):
         now = timezone.now()
         raw, derived = (

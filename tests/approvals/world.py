@@ -98,7 +98,13 @@ class World:
         return Environment.objects.get(name="production")
 
     def release(self, version: ModelVersion | None = None, slot: Slot = Slot.CHAMPION, **more: Any) -> Release:
-        """The open release of a version into production."""
+        """The open release of a version into production; of a challenger, with a trial of thirty days."""
+        if slot == Slot.CHALLENGER:
+            midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+            more = {
+                "trial_plan": self.plan(PlanKind.AB_TEST, title="Trial"),
+                "trial_ends_at": midnight + datetime.timedelta(days=30), **more,
+            }  # fmt: skip
         return open_release(
             actor=self.cast.pipeline, model_version=version or self.version, environment=self.production, slot=slot,
             **more, **WHY,

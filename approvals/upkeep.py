@@ -1,0 +1,90 @@
+"""What falls due: trials that are over end, reviews that are due are opened.
+
+Nothing that serves or is promoted waits for it: `/live` and the gate compare with the clock when they are asked.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from approvals.actions._common import call
+from approvals.models import LiveSlot, Promotion, PromotionEnd, Release, Slot
+from governance import errors
+from governance.accounts.actions.system import SYSTEM
+from governance.accounts.models import Principal
+from governance.outbox import enqueue
+from governance.unit_of_work import action
+
+
+def end_trials() -> int:
+    """End as retired every live challenger whose trial is over; how many. Safe to run twice at once."""
+    over = Promotion.objects.filter(live_slot__slot=Slot.CHALLENGER).extra(
+        where=["muniment.trial_over(approvals_promotion.release_id, clock_timestamp())"]
+    )
+    return sum(_unless_overtaken(retire_trial, promotion) for promotion in over.order_by("pk"))
+
+
+def open_reviews() -> int:
+    """Open a release for each live promotion whose review is due; how many. Safe to run twice at once."""
+    due = [promotion for promotion, at in due_reviews().items() if at]
+    promotions = Promotion.objects.filter(pk__in=due).select_related("release")
+    return sum(_unless_overtaken(open_review, promotion) for promotion in promotions.order_by("pk"))
+
+
+def due_reviews() -> dict[int, bool]:
+    """Live promotions that are reviewed at all, and whether the review is due and no release for it is open."""
+    live = list(LiveSlot.objects.exclude(slot=Slot.CHALLENGER).values_list("promotion_id", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT v.promotion_id, v.due_at <= clock_timestamp() AND NOT EXISTS (SELECT 1 FROM approvals_release o"
+            " JOIN approvals_promotion p ON p.id = v.promotion_id JOIN approvals_release r ON r.id = p.release_id"
+            " WHERE o.model_version_id = r.model_version_id AND o.environment_id = r.environment_id AND o.slot = r.slot"
+            " AND NOT EXISTS (SELECT 1 FROM approvals_releaseclosure c WHERE c.release_id = o.id))"
+            " FROM muniment.reviews_of(%s) v",
+            [live],
+        )
+        return dict(cursor.fetchall())
+
+
+def _unless_overtaken(act: Callable[..., Any], promotion: Promotion) -> bool:
+    system = Principal.objects.get(name=SYSTEM)
+    try:
+        act(actor=system, reason=_("Fell due"), promotion=promotion)
+    except (errors.Conflict, errors.Invalid):
+        return False  # somebody ended it, or opened the release, in the meantime
+    return True
+
+
+@action
+def retire_trial(*, actor: Principal, reason: str, promotion: Promotion) -> PromotionEnd:
+    """End a challenger whose trial is over.
+
+    Raises:
+        errors.Conflict: it has ended, or its trial is not over.
+    """
+    if not call("trial_over", promotion.release_id, timezone.now()):
+        raise errors.Conflict(_("The trial is not over."))
+    end = PromotionEnd.objects.create(
+        promotion=promotion, kind=PromotionEnd.Kind.RETIRED, reason=_("The trial is over.")
+    )
+    enqueue("promotion.ended", {"promotion": promotion.pk}, subject=f"release:{promotion.release_id}")
+    return end
+
+
+@action
+def open_review(*, actor: Principal, reason: str, promotion: Promotion) -> Release:
+    """Ask for the same version there anew: votes of the release before do not carry over. Who may sign is told.
+
+    Raises:
+        errors.Conflict: a release of it is open there already. errors.Invalid: it is not live any more.
+    """
+    former = promotion.release
+    release = Release.objects.create(
+        model_version_id=former.model_version_id, environment_id=former.environment_id, slot=former.slot,
+        purpose=former.purpose, review_of=promotion,
+    )  # fmt: skip
+    enqueue("release.opened", {"release": release.pk}, subject=f"release:{release.pk}")
+    return release
