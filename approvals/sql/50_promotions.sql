@@ -225,7 +225,10 @@ BEGIN
     END IF;
   ELSIF pg_trigger_depth() < 2 THEN  -- by someone, and not inside an answer that the database carries out
     PERFORM muniment.lock_promotion(NEW.promotion_id);
-    PERFORM muniment.check_who_ends(NEW.kind, v_actor, v_namespace);
+    IF NEW.kind <> 'retired' OR NOT muniment.trial_over(  -- a trial that is over ends by the clock, whoever says so
+         (SELECT p.release_id FROM public.approvals_promotion p WHERE p.id = NEW.promotion_id), clock_timestamp()) THEN
+      PERFORM muniment.check_who_ends(NEW.kind, v_actor, v_namespace);
+    END IF;
   END IF;
   IF EXISTS (SELECT 1 FROM public.approvals_promotionend e WHERE e.promotion_id = NEW.promotion_id) THEN
     PERFORM muniment.refuse('MU008', 'promotion-ended', 'This promotion has ended.', 'Look at what is live now.');
