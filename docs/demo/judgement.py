@@ -1,7 +1,7 @@
 """Chapters 2 to 6: asking, being refused, giving evidence, signing, promoting, superseding."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from client import Answer, Caller
@@ -39,6 +39,14 @@ PLANS: dict[str, dict[str, Any]] = {
             for one in ("small nuclei", "large nuclei")
         ],
     },
+}
+
+
+#: What the challenger is tried on.
+TRIAL: dict[str, Any] = {
+    "kind": "ab_test",
+    "title": "Beside the champion, on every tenth case",
+    "criteria": [{"metric": "sensitivity", "comparator": "ge", "threshold": "0.95"}],
 }
 
 
@@ -198,19 +206,28 @@ def tell_supersession(scene: Scene, third: Candidate) -> None:
 def _left_for_you(scene: Scene) -> None:
     tell = scene.tell
     tell.step("Version 2 is asked for once more, as challenger, and waits")
-    release = open_release(scene, "v2", slot="challenger")
+    missing = scene.pipeline.post(
+        "/api/v1/releases",
+        {"model_version": scene.ids["v2"], "environment": ENVIRONMENT, "purpose": PURPOSE, "slot": "challenger"},
+        expect=400,
+    )
+    trial = scene.person("OWNER").post("/api/v1/plans", {"model": scene.ids["model"], **TRIAL})
+    ends = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    release = open_release(scene, "v2", slot="challenger", trial_plan=int(trial["id"]), trial_ends_at=ends)
     gate = scene.pipeline.get("/api/v1/gate", **gate_question(scene, 2), slot="challenger")
     waiting = [one["key"] for one in gate["requirements"] if one["status"] != "SATISFIED"]
     tell.must({one for _key, one in REVIEWERS} == set(waiting), f"Signatures alone must be missing, and {waiting} is.")
-    tell.asked("POST /api/v1/releases with slot challenger; GET /api/v1/gate?…&slot=challenger")
+    tell.asked("POST /api/v1/releases with slot challenger: alone, then with a trial plan and an end in thirty days")
+    tell.answered(f"400 {missing.problem}", refused=True)
+    tell.asked("GET /api/v1/gate?…&slot=challenger")
     tell.answered(f"201, release {release}; 200, not allowed, missing: {', '.join(waiting)}", refused=True)
     tell.right("The evidence still stands. The signatures were for another place, and are asked for anew. This one is "
                "left for you to sign.")  # fmt: skip
 
 
-def open_release(scene: Scene, name: str, slot: str = "champion") -> int:
+def open_release(scene: Scene, name: str, slot: str = "champion", **trial: Any) -> int:
     """Ask for the promotion of a version; the release's id."""
-    body = {"model_version": scene.ids[name], "environment": ENVIRONMENT, "purpose": PURPOSE, "slot": slot}
+    body = {"model_version": scene.ids[name], "environment": ENVIRONMENT, "purpose": PURPOSE, "slot": slot, **trial}
     answer = scene.pipeline.post("/api/v1/releases", body)
     return int(scene.keep(f"release {name}" if slot == "champion" else slot, answer)["id"])
 
