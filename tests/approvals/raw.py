@@ -28,6 +28,7 @@ def acting(connection: Connection, actor: Principal, *, isolation: str | None = 
             [str(actor.pk), str(uuid.uuid4())],
         )
         yield connection
+        connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what waits for the end is still the actor's
         connection.execute("SELECT set_config('muniment.xid', '', true)")  # a savepoint would leak it
 
 

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable
 
 from approvals.models import LiveSlot, Release
-from tests.approvals.races.harness import Act, Tally, count, notice, play
+from tests.approvals.races.harness import RETRIED, Act, Tally, count, notice, play
 from tests.approvals.raw import Connection, promote
 from tests.approvals.world import World, dataset, derive, flag, give_terms, train
 
@@ -26,7 +26,7 @@ def one_release(w: World, connections: list[Connection], fact: Callable[[], tupl
         ]
         done, *promotions = play(acts)
         count(tally, done, promotions, ("MU007", "MU008"))
-        notice(tally, done, ())
+        notice(tally, done, RETRIED)
 
     return round_
 

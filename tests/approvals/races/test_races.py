@@ -19,7 +19,7 @@ from governance.accounts.roles import Role
 from governance.unit_of_work import recorded_action
 from lineage.models import CollectionTerms, Model, ModelVersion, RiskTier
 from tests.approvals.races.facts import Round, edge_race, evidence_race, flag_race, one_release
-from tests.approvals.races.harness import CONNECTIONS, Act, Tally, count, notice, play, without
+from tests.approvals.races.harness import CONNECTIONS, RETRIED, Act, Tally, count, notice, play, without
 from tests.approvals.raw import Connection, promote
 from tests.approvals.world import PURPOSE, WHY, World, give_terms, signature, train
 
@@ -101,7 +101,7 @@ def terms_race(w: World, connections: list[Connection]) -> Round:
         ]
         fact, *promotions = play(acts)
         count(tally, fact, promotions, ("MU007",))
-        notice(tally, fact, ())
+        notice(tally, fact, RETRIED)
 
     return round_
 
