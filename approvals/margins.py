@@ -1,6 +1,5 @@
 """How many persons could be missing before nobody could satisfy a policy, and the watch over it when people leave."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -75,12 +74,6 @@ def margin_of(policy_version: int, namespace: int) -> int | None:
         cursor.execute("SELECT muniment.policy_margin(%s, %s)", [policy_version, namespace])
         row = cursor.fetchone()
     return None if row is None or row[0] is None else int(row[0])
-
-
-def short_for(namespaces: Sequence[int]) -> list[Margin]:
-    """What runs short in these namespaces: the policies in force that one more absence leaves to nobody."""
-    wanted = set(namespaces)
-    return [one for one in all_margins() if one.is_short and one.namespace in wanted]
 
 
 def announce_margins(now: datetime | None = None) -> int:

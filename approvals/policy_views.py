@@ -40,7 +40,7 @@ def policies_page(request: HttpRequest) -> HttpResponse:
     reader = principal_of(request)
     sheets = pages.grid(reader)
     short = [c for s in sheets for line in s.lines for c in line.cells if c.margin and c.margin.margin.is_short]
-    context = {"sheets": sheets, "tiers": RiskTier, "short": len(short)}
+    context = {"sheets": sheets, "tiers": RiskTier, "short": len(short), "may_write": pages.owns_anywhere(reader)}
     return render(request, "approvals/policies.html", context)
 
 

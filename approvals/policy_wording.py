@@ -137,7 +137,14 @@ def _bound(one: Mapping[str, Any]) -> str:
 
 
 def responses(document: Document) -> list[tuple[str, str]]:
-    """Cause and answer, in the order of the causes; a cause that is not named keeps serving, flagged."""
+    """Cause and answer, in the order of the causes; those that keep serving, named or not, are one line at the end."""
+    keeps = response_sentence(None)
+    found = [(cause, says) for cause, says in _answers(document) if says != keeps]
+    rest = _("anything else") if found else _("any of them")
+    return found if len(found) == len(Cause) else [*found, (rest, keeps)]
+
+
+def _answers(document: Document) -> list[tuple[str, str]]:
     given = document.get("responses") or {}
     return [(str(cause.label), response_sentence(given.get(cause.value))) for cause in Cause]
 
@@ -181,7 +188,7 @@ class Change:
 
 
 def difference(active: Document | None, draft: Document) -> list[Change]:
-    """What a draft changes against the version in force, in the draft's order, what is removed at its end."""
+    """What a draft changes against the version in force: removed, changed, added, then what stays the same."""
     before = {one["key"]: one for one in (active or {"requirements": []})["requirements"]}
     found = []
     for one in draft["requirements"]:
@@ -191,6 +198,8 @@ def difference(active: Document | None, draft: Document) -> list[Change]:
             change.what, change.fields, change.before = "changed", fields, sentence(was)
         found.append(change)
     found += [Change(key, "removed", one["title"] or key, sentence(one)) for key, one in before.items()]
+    if active is not None:  # what has to be decided comes first
+        found.sort(key=lambda change: ("removed", "changed", "added", "same").index(change.what))
     return found
 
 
@@ -203,7 +212,7 @@ def version_changes(active: Document | None, draft: Document) -> list[Changed]:
         for name in VERSION_FIELDS
         if name not in ("responses", "summary") and active[name] != draft[name]
     ]
-    pairs = zip(responses(active), responses(draft), strict=True)
+    pairs = zip(_answers(active), _answers(draft), strict=True)
     return found + [Changed(cause, was, will) for (cause, was), (_cause, will) in pairs if was != will]
 
 

@@ -17,8 +17,10 @@ from approvals.actions.releases import close_release
 from approvals.actions.sign_offs import Condition, declare_conflict, lift_veto, sign, withdraw_sign_off
 from approvals.actions.statements import find_requirement
 from approvals.forms import CloseForm, ConflictForm, LiftForm, PageForm, ReasonForm, SignForm
+from approvals.margins import margin_of
 from approvals.models import Environment, ReauthenticationMethod, Release, ReleaseClosure, SignOff, Vote
 from approvals.pages import acts, judgements, reviews
+from approvals.pages.policies import short_for
 from approvals.pages.queue import waiting
 from approvals.pages.release import ReleasePage, find, meaning_of, page_for
 from governance import errors
@@ -51,6 +53,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
             "reviews": reviews.due_for(reader),
             "observing": list(Environment.objects.filter(observe_only_until__gt=Now()).order_by("order")),
             "acts": acts.recent(reader),
+            "short": short_for(reader),
         },
     )
 
@@ -242,7 +245,11 @@ def _shown(
 ) -> HttpResponse:
     """The release page; `tried`: the form that was sent and did not go through, shown again as it was typed."""
     page = page_for(release, reader)
-    context = {"page": page, "release": release, "tried": tried, **_forms(page, tried)}
+    # Of an open release: how many of those who could sign may be missing before nobody could satisfy its policy.
+    margin = None
+    if page.policy_version is not None and not hasattr(release, "closure"):
+        margin = margin_of(page.policy_version.pk, release.model_version.model.namespace_id)
+    context = {"page": page, "release": release, "tried": tried, "margin": margin, **_forms(page, tried)}
     return render(request, "approvals/release.html", context, status=status)
 
 

@@ -142,6 +142,15 @@ def grid(reader: Principal) -> list[Sheet]:
     ]  # fmt: skip
 
 
+def short_for(reader: Principal) -> list[tuple[Policy, MarginShown]]:
+    """The policies in force that run short of people in a namespace the reader may read, the shortest first."""
+    mine = set(readable_namespaces(reader).values_list("pk", flat=True))
+    found = [one for one in all_margins() if one.is_short and one.namespace in mine]
+    policies = Policy.objects.select_related("namespace", "environment").in_bulk({one.policy for one in found})
+    found.sort(key=lambda one: (one.margin or 0, one.namespace_name, one.policy))
+    return [(policies[one.policy], MarginShown(one)) for one in found]
+
+
 def _smallest(reader: Principal) -> dict[int, MarginShown]:
     """The smallest margin of each policy in force, over the namespaces the reader may read."""
     mine = set(readable_namespaces(reader).values_list("pk", flat=True))
@@ -243,6 +252,7 @@ class VersionPage:
     consequences: Consequences
     publishers: list[str]
     may_publish: bool
+    may_write: bool
     seen: int
     is_older: bool
 
@@ -272,7 +282,7 @@ def version_page(reader: Principal, version: PolicyVersion, seen: int) -> Versio
         version, active, policy_wording.difference(against, mine), policy_wording.version_changes(against, mine),
         policy_wording.responses(mine), _obstacles(version) if is_draft else [],
         _consequences(version, theirs, mine) if is_draft else Consequences([], 0, []),
-        [one.display_name for one in publishers], is_draft and reader in publishers, seen,
+        [one.display_name for one in publishers], is_draft and reader in publishers, may_write(reader, policy), seen,
         is_draft and active is not None and version.number < active.number,
     )  # fmt: skip
 

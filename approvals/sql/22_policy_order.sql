@@ -124,8 +124,12 @@ BEGIN
         FROM jsonb_each(coalesce(parent -> 'responses', '{}')) AS e (cause, answer)
         WHERE muniment.response_looser(e.answer, child -> 'responses' -> e.cause)
       UNION ALL
-      SELECT '', d.name, parent -> d.name, child -> d.name FROM unnest(ARRAY['review_days', 'review_grace_days']) AS d (name)
-        WHERE muniment.asks_less('less', coalesce(parent -> d.name, 'null'), coalesce(child -> d.name, 'null')))
+      SELECT '', 'review_days', parent -> 'review_days', child -> 'review_days'
+        WHERE muniment.asks_less('less', coalesce(parent -> 'review_days', 'null'), coalesce(child -> 'review_days', 'null'))
+      UNION ALL  -- no grace is none: what is due is overdue at once
+      SELECT '', 'review_grace_days', parent -> 'review_grace_days', child -> 'review_grace_days'
+        WHERE parent ->> 'review_days' IS NOT NULL
+          AND coalesce((child ->> 'review_grace_days')::integer, 0) > coalesce((parent ->> 'review_grace_days')::integer, 0))
     SELECT coalesce(jsonb_agg(jsonb_build_object('key', l.key, 'field', l.field, 'parent', l.above, 'child', l.below)
                               ORDER BY l.key, l.field), '[]') FROM looser l);
 END $$;

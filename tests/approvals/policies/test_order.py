@@ -227,6 +227,25 @@ def test_a_response_that_gives_more_room_is_looser(w: World, above: Any, below: 
     assert looser(child, parent) == [] or (above[1] and below and below[1]), "two confirmers do not compare"
 
 
+@pytest.mark.parametrize(
+    ("above", "below", "fields"),
+    [
+        ((None, None), (90, 30), []),
+        ((90, 30), (90, 30), []),
+        ((90, 30), (30, None), []),
+        ((90, 30), (None, None), ["review_days"]),
+        ((90, 30), (91, 30), ["review_days"]),
+        ((90, 30), (90, 31), ["review_grace_days"]),
+        ((90, None), (90, 1), ["review_grace_days"]),
+    ],
+)
+def test_a_rarer_review_or_a_longer_grace_is_looser(
+    w: World, above: tuple[Any, Any], below: tuple[Any, Any], fields: list[str]
+) -> None:
+    one, other = (asks(review_days=days, review_grace_days=grace) for days, grace in (above, below))
+    assert looser(one, other) == [("", name) for name in fields]
+
+
 # publishing
 
 

@@ -304,3 +304,17 @@ def test_queries_do_not_grow_with_places_and_versions(
     ):
         with django_assert_max_num_queries(most):
             assert browser.get(address).status_code == 200
+
+
+def test_the_release_page_and_the_overview_say_when_there_is_nobody_to_spare(w: World, signed_in: Browser) -> None:
+    w.policy(*FACTS, RISK)
+    release = w.release()
+    browser = signed_in("viewer")
+    assert "Nobody to spare" not in text_of(browser.get(f"/releases/{release.pk}"))
+    end_grant(actor=w.cast.admin, grant=RoleGrant.objects.get(principal=w.cast.risk2), **WHY)
+    assert "one more absence, and nobody can satisfy it." in text_of(browser.get(f"/releases/{release.pk}"))
+    said = text_of(browser.get("/"))
+    assert "Too few people everywhere · production · high None to spare In retail it asks for 1 as Risk manager; 1 could sign." in said  # fmt: skip
+    assert "Too few people" not in text_of(signed_in("outsider").get("/"))
+    end_grant(actor=w.cast.admin, grant=RoleGrant.objects.get(principal=w.cast.risk), **WHY)
+    assert "nobody can satisfy it." in text_of(browser.get(f"/releases/{release.pk}"))
