@@ -176,11 +176,15 @@ class ObserveForm(ReasonForm):
         return end_of(self.cleaned_data["until"])
 
 
+#: Kinds that come of a signature and of the clock.
+_RAISED_BY_RULE = (Finding.Kind.CONDITION, Finding.Kind.REVIEW_DUE)
+
+
 class FindingForm(PageForm):
     """A finding to raise."""
 
     kind = forms.ChoiceField(
-        label=_("Kind"), choices=[one for one in Finding.Kind.choices if one[0] != Finding.Kind.CONDITION]
+        label=_("Kind"), choices=[one for one in Finding.Kind.choices if one[0] not in _RAISED_BY_RULE]
     )
     text = forms.CharField(
         label=_("What was found"), max_length=COMMENT_LIMIT, strip=True, widget=forms.Textarea(attrs={"rows": 4}),

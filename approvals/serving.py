@@ -43,20 +43,31 @@ class Serving:
     gaps: list[RequirementStatus] = field(default_factory=list)
     fallback: Promotion | None = None
     overdue_findings: list[int] = field(default_factory=list)
+    trial_ends_at: datetime | None = None
+    review_overdue: bool = False
+    review_stops_at: datetime | None = None
+    at: datetime = field(default_factory=timezone.now)
 
     @property
     def may_serve(self) -> bool:
-        """False once a notice is over, or a finding overdue that then suspends, whether or not anything has run."""
-        return not self.overdue_findings and not any(standing.overdue for standing in self.notices)
+        """False once a notice, a trial or the time for a review is over, or a finding overdue that then suspends.
+
+        Whether or not anything has run.
+        """
+        over = [moment for moment in (self.trial_ends_at, self.review_stops_at) if moment and moment <= self.at]
+        return not (over or self.overdue_findings or any(standing.overdue for standing in self.notices))
 
     @property
     def until(self) -> datetime | None:
         """When it may serve no longer unless someone confirms; None: no such moment is on record."""
-        return min((s.due_at for s in self.notices if s.due_at is not None), default=None)
+        moments = [s.due_at for s in self.notices] + [self.trial_ends_at]
+        if self.review_overdue:
+            moments.append(self.review_stops_at)
+        return min((moment for moment in moments if moment is not None), default=None)
 
     @property
     def flagged(self) -> bool:
-        return bool(self.notices or self.gaps)
+        return bool(self.notices or self.gaps or self.review_overdue)
 
 
 def standing_notices(promotions: Iterable[int]) -> QuerySet[ServingNotice]:
@@ -89,6 +100,14 @@ def how_they_stand(promotions: Collection[int], *, at: datetime | None = None) -
         )
         for pk, finding in cursor.fetchall():
             found[pk].overdue_findings.append(finding)
+        cursor.execute(
+            "SELECT promotion_id, trial_ends_at, review_overdue, review_stops_at FROM muniment.serving_clocks(%s, %s)",
+            [list(promotions), now],
+        )
+        for pk, trial_ends_at, review_overdue, review_stops_at in cursor.fetchall():
+            one = found[pk]
+            one.at, one.trial_ends_at = now, trial_ends_at
+            one.review_overdue, one.review_stops_at = review_overdue, review_stops_at
         if late:
             cursor.execute("SELECT n FROM unnest(%s) n WHERE muniment.cause_stands(n, %s)", [late, at])
             gone -= {row[0] for row in cursor.fetchall()}

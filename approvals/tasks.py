@@ -41,7 +41,7 @@ from approvals.models import (
     ServingNoticeEnd,
     SignOff,
 )
-from approvals.upkeep import end_trials, open_reviews
+from approvals.upkeep import end_trials, open_reviews, report_overdue_reviews
 from approvals.wording import register
 from governance.accounts.models import Principal, RoleGrant
 from governance.celery import app
@@ -76,9 +76,10 @@ def expire() -> None:
 
 @app.task(name="approvals.upkeep")
 def keep_up() -> None:
-    """End trials that are over, open reviews that are due."""
+    """End trials that are over, open reviews that are due, say which are overdue."""
     end_trials()
     open_reviews()
+    report_overdue_reviews()
 
 
 @handles("release.opened")

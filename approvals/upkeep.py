@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from approvals.actions._common import call
-from approvals.models import LiveSlot, Promotion, PromotionEnd, Release, Slot
+from approvals.models import Finding, LiveSlot, Promotion, PromotionEnd, Release, Slot
 from governance import errors
 from governance.accounts.actions.system import SYSTEM
 from governance.accounts.models import Principal
@@ -32,6 +32,20 @@ def open_reviews() -> int:
     due = [promotion for promotion, at in due_reviews().items() if at]
     promotions = Promotion.objects.filter(pk__in=due).select_related("release")
     return sum(_unless_overtaken(open_review, promotion) for promotion in promotions.order_by("pk"))
+
+
+def report_overdue_reviews() -> int:
+    """Raise a finding for each live promotion whose review is overdue; how many. The policy answers it."""
+    live = list(LiveSlot.objects.exclude(slot=Slot.CHALLENGER).values_list("promotion_id", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT v.promotion_id FROM muniment.reviews_of(%s) v WHERE v.overdue_at <= clock_timestamp()"
+            " AND NOT EXISTS (SELECT 1 FROM approvals_finding f WHERE f.promotion_id = v.promotion_id AND f.kind = 'review_due')",
+            [live],
+        )
+        late = [row[0] for row in cursor.fetchall()]
+    promotions = Promotion.objects.filter(pk__in=late).select_related("model")
+    return sum(_unless_overtaken(report_overdue_review, promotion) for promotion in promotions.order_by("pk"))
 
 
 def due_reviews() -> dict[int, bool]:
@@ -88,3 +102,17 @@ def open_review(*, actor: Principal, reason: str, promotion: Promotion) -> Relea
     )  # fmt: skip
     enqueue("release.opened", {"release": release.pk}, subject=f"release:{release.pk}")
     return release
+
+
+@action
+def report_overdue_review(*, actor: Principal, reason: str, promotion: Promotion) -> Finding:
+    """Put on record that a review is overdue; what the policy says of that is done in the same transaction.
+
+    Raises:
+        errors.Conflict: it is not overdue, or said already.
+    """
+    model = promotion.model
+    return Finding.objects.create(
+        namespace_id=model.namespace_id, kind=Finding.Kind.REVIEW_DUE, promotion=promotion, owner_id=model.owner_id,
+        text=_("The periodic review is overdue."), severity=Finding.Severity.HIGH, blocks=False,
+    )  # fmt: skip

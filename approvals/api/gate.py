@@ -121,7 +121,13 @@ class LiveView(ApiView):
             for vote in promotion.release.sign_offs.all()
             if getattr(vote, "withdrawal", None) is None and vote.signed_at <= promotion.started_at
         ]
-        past: dict[str, Any] = {"may_serve": None, "until": None, "notices": [], "fallback": None}
+        past: dict[str, Any] = {
+            "may_serve": None,
+            "review_overdue": None,
+            "until": None,
+            "notices": [],
+            "fallback": None,
+        }
         row.serving = past if serving is None else serving
         row.attention = [] if serving is None else [gap.as_dict() for gap in serving.gaps]
         return promotion

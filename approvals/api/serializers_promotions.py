@@ -188,6 +188,7 @@ class LiveSerializer(serializers.Serializer[Any]):
     ended_at = serializers.DateTimeField(source="end.ended_at", default=None, allow_null=True)
     signed_by = SignerSerializer(source="signers", many=True)
     kind = serializers.CharField(help_text=_("release, rollback, reinstatement or fallback."))
+    review_overdue = serializers.BooleanField(source="serving.review_overdue", allow_null=True)
     may_serve = serializers.BooleanField(
         source="serving.may_serve", allow_null=True, help_text=_("null when asked about the past.")
     )

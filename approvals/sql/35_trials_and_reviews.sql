@@ -71,3 +71,35 @@ BEGIN
       ON v.id = muniment.active_policy_version(p.environment_id, m.risk_tier, m.namespace_id, p.slot)
     WHERE p.id = ANY (promotions) AND p.slot <> 'challenger' AND v.review_days IS NOT NULL;
 END $$;
+
+-- What the clock alone says of live promotions: whether a challenger's trial is over, whether a review is overdue, and when
+-- that stops it from serving, as the policy in force answers an overdue review: not where someone confirmed that it goes on.
+CREATE OR REPLACE FUNCTION muniment.serving_clocks(promotions bigint[], at timestamptz)
+RETURNS TABLE (promotion_id bigint, trial_ends_at timestamptz, review_overdue boolean, review_stops_at timestamptz)
+LANGUAGE plpgsql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    SELECT p.id, r.trial_ends_at, coalesce(v.overdue_at <= serving_clocks.at, false),
+           CASE WHEN a.answer ->> 'fallback' IN ('last_good', 'stop') AND NOT EXISTS (
+             SELECT 1 FROM public.approvals_servingnotice n JOIN public.approvals_servingnoticeend e ON e.notice_id = n.id
+             WHERE n.promotion_id = p.id AND n.cause = 'review_overdue' AND e.kind = 'confirmed')
+           THEN v.overdue_at + make_interval(hours => (a.answer ->> 'notice_hours')::integer) END
+    FROM public.approvals_promotion p
+    JOIN public.approvals_release r ON r.id = p.release_id
+    JOIN public.lineage_model m ON m.id = p.model_id
+    LEFT JOIN muniment.reviews_of(promotions) v ON v.promotion_id = p.id
+    LEFT JOIN LATERAL (
+      SELECT x.responses -> 'review_overdue' AS answer FROM public.approvals_policyversion x
+      WHERE v.promotion_id IS NOT NULL
+        AND x.id = muniment.active_policy_version(p.environment_id, m.risk_tier, m.namespace_id, p.slot)) a ON true
+    WHERE p.id = ANY (promotions);
+END $$;
+
+-- Whether the review of a live promotion is overdue.
+CREATE OR REPLACE FUNCTION muniment.review_outstanding(promotion bigint, at timestamptz) RETURNS boolean LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN EXISTS (SELECT 1 FROM public.approvals_liveslot l JOIN muniment.reviews_of(ARRAY[promotion]) v ON v.promotion_id = l.promotion_id
+                 WHERE v.overdue_at <= review_outstanding.at);
+END $$;

@@ -15,6 +15,12 @@ BEGIN
     PERFORM muniment.refuse('MU009', 'other-namespace', 'A finding belongs to the namespace of its subject.',
       'Record it there.');
   END IF;
+  -- That a review is overdue is a matter of the clock: it is said once, where it is so.
+  IF NEW.kind = 'review_due' AND (NOT coalesce(muniment.review_outstanding(NEW.promotion_id, clock_timestamp()), false) OR EXISTS (
+       SELECT 1 FROM public.approvals_finding x WHERE x.promotion_id = NEW.promotion_id AND x.kind = 'review_due')) THEN
+    PERFORM muniment.refuse('MU008', 'no-review-overdue', 'No review is overdue there, or it is said already.',
+      'Raise a finding of another kind.');
+  END IF;
   IF NEW.kind = 'condition' OR NEW.sign_off_id IS NOT NULL THEN
     PERFORM muniment.require_condition_of(NEW);
   END IF;
@@ -91,6 +97,9 @@ BEGIN
         AND v_person IN (SELECT * FROM muniment.hands_in(f.model_id, f.model_version_id, f.dataset_id, f.promotion_id)) THEN
     PERFORM muniment.refuse('MU006', 'own-work', 'Nobody closes a finding on their own work that holds up a release.',
       'Ask someone who had no hand in it.');
+  ELSIF NEW.kind = 'closed' AND f.kind = 'review_due' AND muniment.review_outstanding(f.promotion_id, v_now) THEN
+    PERFORM muniment.refuse('MU008', 'review-outstanding', 'An overdue review is closed by the review, and by nothing else.',
+      'Sign and promote the release it takes place in, or end the promotion.');
   ELSIF v_open = (NEW.kind = 'reopened') THEN
     PERFORM muniment.refuse('MU008', CASE WHEN v_open THEN 'finding-open' ELSE 'finding-closed' END,
       CASE WHEN v_open THEN 'This finding is open.' ELSE 'This finding is closed.' END, 'Look at it again.');

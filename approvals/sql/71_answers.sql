@@ -233,7 +233,7 @@ BEGIN
       WHERE l.promotion_id = f.promotion_id OR l.model_id = f.model_id OR r.model_version_id = f.model_version_id;
     v_starts := v_below;
   END IF;
-  PERFORM muniment.answer_under('finding_raised', f.id, jsonb_build_array(jsonb_build_object('kind', 'finding', 'id', f.id,
+  PERFORM muniment.answer_under(CASE f.kind WHEN 'review_due' THEN 'review_overdue' ELSE 'finding_raised' END, f.id, jsonb_build_array(jsonb_build_object('kind', 'finding', 'id', f.id,
       'page', NULL, 'name', left(f.text, 120), 'detail', f.severity, 'namespace', f.namespace_id)), v_below, v_starts, v_promotions);
 END $$;
 
@@ -241,7 +241,7 @@ CREATE OR REPLACE FUNCTION muniment.answer_raised_finding() RETURNS trigger LANG
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF TG_TABLE_NAME = 'approvals_finding' THEN
-    IF NEW.blocks AND NEW.kind <> 'review_due' THEN
+    IF NEW.blocks OR NEW.kind = 'review_due' THEN
       PERFORM muniment.answer_finding(NEW.id);
     END IF;
   ELSIF NEW.kind = 'reopened' AND EXISTS (SELECT 1 FROM public.approvals_finding f

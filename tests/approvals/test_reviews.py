@@ -8,32 +8,40 @@ import psycopg
 import pytest
 from django.db import connection
 
+from approvals.actions.findings import close_finding, raise_finding
 from approvals.actions.policies import write_policy_version
 from approvals.actions.promotions import promote
-from approvals.models import LiveSlot, PolicyVersion, Promotion, Release
-from approvals.upkeep import open_reviews
+from approvals.models import Finding, LiveSlot, PolicyVersion, Promotion, Release, ServingNotice
+from approvals.upkeep import open_reviews, report_overdue_reviews
 from governance import errors
 from governance.outbox import Message
 from governance.unit_of_work import recorded_action
 from lineage.models import RiskTier
 from tests.approvals.raw import acting, refuses
 from tests.approvals.voting import insert, let_time_pass
-from tests.approvals.world import WHY, World, publish, signature
+from tests.approvals.world import WHY, World, publish, refused, signature
 
 Raw = Callable[[str], "psycopg.Connection[Any]"]
 Browser = Callable[[str], Any]
 RISK = signature("risk", "risk_manager")
 
 
-def policy(w: World, days: int | None, grace: int | None = None) -> PolicyVersion:
+def policy(
+    w: World, days: int | None, grace: int | None = None, responses: dict[str, Any] | None = None
+) -> PolicyVersion:
     """The model's policy: one risk manager signs, and reviews after so many days."""
     asked = {"key": "risk", "kind": "signoff", "params": {"role": "risk_manager"}, "binds": ["subject"]}
     version = write_policy_version(
         actor=w.cast.policy, environment=w.production, risk_tier=RiskTier.HIGH,
-        requirements=[asked], review_days=days, review_grace_days=grace, **WHY,
+        requirements=[asked], review_days=days, review_grace_days=grace, responses=responses, **WHY,
     )  # fmt: skip
     publish(w.cast, version)
     return version
+
+
+def serving(api: Any) -> dict[str, Any]:
+    found: dict[str, Any] = api("pipeline").get("/api/v1/live", {"model": "scoring"}).json()["results"][0]
+    return {name: found[name] for name in ("may_serve", "review_overdue")}
 
 
 def live(w: World) -> Promotion:
@@ -121,3 +129,54 @@ def test_model_page_and_overview_say_what_is_due(w: World, raw: Raw, signed_in: 
     assert "Reviews due" in signed_in("viewer").get("/").content.decode()
     let_time_pass(raw("superuser"), "approvals_promotion", "started_at", promotion.pk, 24 * 20)
     assert "Review overdue" in signed_in("viewer").get(f"/models/{w.model.pk}").content.decode()
+
+
+STOP = {"review_overdue": {"notice_hours": 48, "confirm": "risk_manager", "fallback": "stop"}}
+
+
+def test_an_overdue_review_reads_as_such_at_once_and_stops_when_the_policy_says_so(
+    w: World, raw: Raw, api: Any
+) -> None:
+    policy(w, 90, 14, STOP)
+    promotion = live(w)
+    assert serving(api) == {"may_serve": True, "review_overdue": False}
+    let_time_pass(raw("superuser"), "approvals_promotion", "started_at", promotion.pk, 24 * 105)
+    assert serving(api) == {"may_serve": True, "review_overdue": True}  # nothing has run
+    let_time_pass(raw("superuser"), "approvals_promotion", "started_at", promotion.pk, 48)
+    assert serving(api) == {"may_serve": False, "review_overdue": True}
+    policy(w, 90, 14)
+    assert serving(api) == {"may_serve": True, "review_overdue": True}  # this one says: keep serving, flagged
+
+
+def test_an_overdue_review_is_said_once_answered_by_the_policy_and_closed_by_the_review_alone(
+    w: World, raw: Raw
+) -> None:
+    policy(w, 90, 14, STOP)
+    promotion = live(w)
+    assert report_overdue_reviews() == 0
+    let_time_pass(raw("superuser"), "approvals_promotion", "started_at", promotion.pk, 24 * 105)
+    assert (report_overdue_reviews(), report_overdue_reviews()) == (1, 0)
+    finding = Finding.objects.get(kind="review_due")
+    notice = ServingNotice.objects.get()
+    assert (notice.promotion, notice.cause, notice.cause_id) == (promotion, "review_overdue", finding.pk)
+    refused(
+        lambda: close_finding(actor=w.cast.risk, finding=finding, text="Never mind", **WHY),
+        errors.Conflict, "review-outstanding",
+    )  # fmt: skip
+    open_reviews()
+    release = Release.objects.get(review_of=promotion)
+    w.vote("risk", w.cast.risk2, release=release)
+    promote(actor=w.cast.owner, release=release, **WHY)
+    close_finding(actor=w.cast.risk, finding=finding, text="Reviewed", **WHY)
+
+
+def test_nobody_says_a_review_is_overdue_that_is_not(w: World) -> None:
+    policy(w, 90, 14, STOP)
+    promotion = live(w)
+    for subject in (promotion, w.model):
+        with pytest.raises(errors.Conflict):
+            raise_finding(
+                actor=w.cast.auditor, subject=subject, kind=Finding.Kind.REVIEW_DUE, text="Late", blocks=True,
+                severity=Finding.Severity.HIGH, **WHY,
+            )  # fmt: skip
+    assert not ServingNotice.objects.exists()

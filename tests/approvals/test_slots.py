@@ -9,6 +9,7 @@ import pytest
 
 from approvals.actions.promotions import end_promotion, promote
 from approvals.models import LiveSlot, PlanKind, Promotion, PromotionEnd, Release, Slot
+from approvals.serving import how_they_stand
 from approvals.upkeep import end_trials
 from governance import errors
 from tests.approvals.raw import Connection, acting, refuses
@@ -81,6 +82,8 @@ def test_after_its_end_a_challenger_may_not_serve_and_is_retired(w: World, raw: 
     for moment, over in ((end - datetime.timedelta(seconds=1), False), (end, True)):
         assert database("SELECT muniment.trial_over(%s, %s)", release.pk, moment) is over
     let_time_pass(raw("superuser"), "approvals_release", "trial_ends_at", release.pk, 24 * 31)
+    (stands,) = how_they_stand([promotion.pk]).values()
+    assert not stands.may_serve
     assert (end_trials(), end_trials()) == (1, 0)
     ended = PromotionEnd.objects.get(promotion=promotion)
     assert (ended.kind, ended.reason, ended.recorded_by) == ("retired", "The trial is over.", w.cast.system)
