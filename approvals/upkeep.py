@@ -40,7 +40,8 @@ def report_overdue_reviews() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT v.promotion_id FROM muniment.reviews_of(%s) v WHERE v.overdue_at <= clock_timestamp()"
-            " AND NOT EXISTS (SELECT 1 FROM approvals_finding f WHERE f.promotion_id = v.promotion_id AND f.kind = 'review_due')",
+            " AND NOT EXISTS (SELECT 1 FROM approvals_finding f"
+            " WHERE f.promotion_id = v.promotion_id AND f.kind = 'review_due')",
             [live],
         )
         late = [row[0] for row in cursor.fetchall()]
