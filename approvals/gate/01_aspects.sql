@@ -31,7 +31,7 @@ SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN jsonb_build_object(
     'subject', muniment.digest_of(jsonb_build_array(c.model_version_id, c.digest, c.code_commit, c.source_commit)),
-    'data', muniment.digest_of(to_jsonb(c.closure)),
+    'data', muniment.digest_of(jsonb_build_array(c.closure, c.ancestors, c.training)),
     'privacy', muniment.digest_of(to_jsonb(muniment.privacy_epochs(c))),
     'use', muniment.digest_of(jsonb_build_array(c.use_epoch, c.purpose, c.risk_tier, c.environment_id, c.slot,
                                                 c.geographies)));
@@ -70,20 +70,28 @@ BEGIN
     'requirement', muniment.requirement_digest(requirement),
     'role', muniment.digest_of(to_jsonb(grant_id)),
     'policy_version', c.policy_version_id,
+    'publication', (SELECT coalesce(max(pp.id), 0) FROM public.approvals_policy p
+                    JOIN public.approvals_policyversion pv ON pv.policy_id = p.id
+                    JOIN public.approvals_policypublication pp ON pp.policy_version_id = pv.id
+                    WHERE p.environment_id = c.environment_id
+                      AND (p.namespace_id = c.namespace_id OR p.namespace_id IS NULL)),
     'use_epoch', c.use_epoch);
 END $$;
 
 -- The policy versions a release was judged by at some time since a vote: in the place of the active policy, in that of the
 -- vote's own, in what held there while one of them had lapsed, and in the places of the tiers its model has had meanwhile.
-CREATE OR REPLACE FUNCTION muniment.versions_since(c muniment.gate_context, vote_version bigint, p_use_epoch integer)
+CREATE OR REPLACE FUNCTION muniment.versions_since(c muniment.gate_context, vote_version bigint, bound jsonb)
 RETURNS SETOF bigint LANGUAGE plpgsql STABLE ROWS 4 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  v_since bigint := (SELECT pp.id FROM public.approvals_policypublication pp WHERE pp.policy_version_id = vote_version);
+  v_since bigint := coalesce((bound ->> 'publication')::bigint,  -- the newest when the vote was given
+    (SELECT pp.id FROM public.approvals_policypublication pp WHERE pp.policy_version_id = vote_version));
   v_places bigint[] := ARRAY(
     SELECT x.policy_id FROM public.approvals_policyversion x WHERE x.id IN (vote_version, c.policy_version_id));
   v_tiers text[] := ARRAY(
     SELECT DISTINCT h.risk_tier FROM public.lineage_historicalmodel h
-    WHERE h.id = c.model_id AND h.use_epoch > p_use_epoch AND h.risk_tier <> c.risk_tier);
+    WHERE h.id = c.model_id AND h.use_epoch > coalesce((bound ->> 'use_epoch')::integer, 0)
+      AND h.risk_tier <> (SELECT p.risk_tier FROM public.approvals_policyversion pv
+                          JOIN public.approvals_policy p ON p.id = pv.policy_id WHERE pv.id = vote_version));
 BEGIN
   RETURN QUERY
     SELECT pv.id FROM public.approvals_policy p
@@ -105,14 +113,14 @@ BEGIN
 END $$;
 
 -- Whether a requirement of that key read otherwise, or was not asked, at some time since a vote on it.
-CREATE OR REPLACE FUNCTION muniment.asked_otherwise(c muniment.gate_context, requirement bigint, p_use_epoch integer)
+CREATE OR REPLACE FUNCTION muniment.asked_otherwise(c muniment.gate_context, requirement bigint, bound jsonb)
 RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   o public.approvals_requirement%ROWTYPE;
 BEGIN
   SELECT * INTO STRICT o FROM public.approvals_requirement WHERE id = requirement;
   RETURN EXISTS (
-    SELECT 1 FROM muniment.versions_since(c, o.policy_version_id, p_use_epoch) AS v (id)
+    SELECT 1 FROM muniment.versions_since(c, o.policy_version_id, bound) AS v (id)
     WHERE NOT EXISTS (
       SELECT 1 FROM public.approvals_requirement r WHERE r.policy_version_id = v.id AND r.key = o.key
         AND (r.kind, r.title, r.params, r.binds) = (o.kind, o.title, o.params, o.binds)));

@@ -52,7 +52,7 @@ BEGIN
         -- Judged by the same version in the same use: the text cannot have changed. Else every text since is looked at.
         WHEN 'requirement' THEN
           (s.policy_version_id <> c.policy_version_id OR s.bound ->> 'use_epoch' IS DISTINCT FROM c.use_epoch::text)
-          AND muniment.asked_otherwise(c, s.requirement_id, coalesce((s.bound ->> 'use_epoch')::integer, 0))
+          AND muniment.asked_otherwise(c, s.requirement_id, s.bound)
         WHEN 'evidence' THEN s.bound ->> 'evidence' IS DISTINCT FROM e.digest
         WHEN 'role' THEN false  -- the grant itself is looked at above
         ELSE s.bound ->> b.aspect IS DISTINCT FROM v_now ->> b.aspect END

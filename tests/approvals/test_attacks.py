@@ -295,7 +295,7 @@ def test_what_a_vote_says_of_itself_is_the_databases_to_say(w: World, app: Conne
     signed = SignOff.objects.get(pk=number)
     assert (signed.printed_name, signed.recorded_by) == ("Rita Risk", w.cast.risk)
     aspects = {"subject", "data", "privacy", "use", "evidence", "requirement", "role"}
-    assert set(signed.bound) == aspects | {"policy_version", "use_epoch"}
+    assert set(signed.bound) == aspects | {"policy_version", "publication", "use_epoch"}
     with refuses("MU009", "statement-digest"), acting(app, w.cast.risk2):
         vote(app, release, risk, grant_of(w.cast.risk2, "risk_manager"), statement_digest="0" * 64)
     with refuses("MU009", "no-such-evidence"), acting(app, w.cast.risk2):

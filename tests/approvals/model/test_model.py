@@ -1,0 +1,106 @@
+"""The product against an independent model of its rules: after every step of random histories they answer alike."""
+
+import ast
+import itertools
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.approvals.model import rules
+from tests.approvals.model.histories import ACTS, CHOICES, Disagreement, History, Step, at_random
+from tests.approvals.model.rules import quorum
+from tests.approvals.model.stage import Stage
+
+LENGTH = 40
+number = st.integers(0, CHOICES - 1)
+steps = st.lists(st.tuples(number, number, number, number), min_size=LENGTH, max_size=LENGTH)
+
+
+def run(stage: Stage, history: Sequence[Step]) -> int:
+    """Run a history; the number of steps at which something happened. Raises Disagreement."""
+    with stage.history() as fresh:
+        running = History(fresh)
+        running.run(history)
+        return len(running.log)
+
+
+def run_or_tell(stage: Stage, history: Sequence[Step]) -> int:
+    """Run a history. Raises Disagreement on the shortest one that dropping its steps one by one comes down to.
+
+    Hypothesis needs five minutes to shrink forty steps, number by number; this takes seconds, and is read as a story.
+    """
+    try:
+        return run(stage, history)
+    except Disagreement as found:
+        shortest, left = found, list(history)
+    for position in reversed(range(len(left))):
+        fewer = left[:position] + left[position + 1 :]
+        try:
+            run(stage, fewer)
+        except Disagreement as found:
+            shortest, left = found, fewer
+    raise shortest
+
+
+@pytest.mark.parametrize("half", ["one half", "the other half"])  # one for each of two test processes
+def test_ten_thousand_random_steps_are_answered_alike(stage: Stage, half: str) -> None:
+    done = 0
+
+    @settings(max_examples=135, deadline=None, database=None, phases=[Phase.generate])
+    @given(steps)
+    def histories(history: list[Step]) -> None:
+        nonlocal done
+        done += run_or_tell(stage, history)
+
+    histories()
+    assert done >= 5_000
+
+
+@pytest.mark.soak
+def test_a_million_random_steps_are_answered_alike(stage: Stage) -> None:
+    done = 0
+    for seed in itertools.count():
+        done += run_or_tell(stage, at_random(seed, LENGTH))
+        if done >= 1_000_000:
+            return
+
+
+def test_every_kind_of_event_happens(stage: Stage) -> None:
+    """A history that did only what is easy would agree with anything."""
+    happened: Counter[str] = Counter()
+    signing = ACTS.index(History.sign)
+    for act in dict.fromkeys(ACTS):
+        with stage.history() as fresh:
+            running = History(fresh)
+            # Everybody signs something; each third rejects it.
+            running.run((signing, person, asked, 1 if person % 3 else 2) for person in range(8) for asked in range(2))
+            before = len(running.log)
+            running.run((ACTS.index(act), n, n + 1, n) for n in range(4))
+            happened[act.__name__] += len(running.log) - before
+    assert {act.__name__ for act in ACTS} == {name for name, times in happened.items() if times}
+
+
+def test_the_model_shares_nothing_with_the_product() -> None:
+    tree = ast.parse(Path(rules.__file__).read_text(encoding="utf-8"))
+    named = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    named |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in named} <= sys.stdlib_module_names
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(st.sampled_from("abc"), st.integers(0, 2), min_size=1, max_size=2),
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz")), max_size=7),
+)
+def test_the_models_flow_is_what_trying_everything_finds(wanted: dict[str, int], pairs: list[tuple[str, str]]) -> None:
+    able = {key: {person for asked, person in pairs if asked == key} for key in wanted}
+    places = [key for key, count in wanted.items() for _place in range(count)]
+    people = [*"xyz", *[""] * len(places)]
+    tried = itertools.permutations(people, len(places))
+    best = max(sum(person in able[key] for key, person in zip(places, one, strict=True)) for one in tried)
+    assert quorum(wanted, able) == best
