@@ -69,4 +69,10 @@ def response(draw: st.DrawFn) -> dict[str, Any]:
 def policies(draw: st.DrawFn) -> dict[str, Any]:
     """A policy as `muniment.looser_than` reads it."""
     causes = draw(st.lists(st.sampled_from(Cause.values[:2]), unique=True))
-    return {"requirements": draw(requirements()), "responses": {cause: draw(response()) for cause in causes}}
+    days = draw(st.sampled_from([None, 30, 90]))
+    return {
+        "requirements": draw(requirements()),
+        "responses": {cause: draw(response()) for cause in causes},
+        "review_days": days,
+        "review_grace_days": draw(st.sampled_from([None, 0, 7])) if days else None,
+    }

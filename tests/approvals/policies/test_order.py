@@ -108,16 +108,16 @@ def merged(policy: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
             count = max(own["params"].get("count", 1), one["params"].get("count", 1))
             binds = sorted({*own["binds"], *one["binds"]})
             mine[one["key"]] = {**own, "params": {**own["params"], "count": count}, "binds": binds}
-    return {"requirements": list(mine.values()), "responses": {**more["responses"], **policy["responses"]}}
+    return {**policy, "requirements": list(mine.values()), "responses": {**more["responses"], **policy["responses"]}}
 
 
 def respelt(policy: dict[str, Any]) -> dict[str, Any]:
     """The same policy with every default written out, in another order."""
     return {
+        **policy,
         "requirements": [
             {**one, "params": {**_defaults(one["kind"]), **one["params"]}} for one in reversed(policy["requirements"])
         ],
-        "responses": policy["responses"],
     }
 
 
@@ -140,7 +140,7 @@ def normal(policy: dict[str, Any]) -> Any:
                 params[name] = sorted(set(value))
         asked[one["key"]] = (one["kind"], params, sorted(one["binds"]))
     serving = {cause: answer for cause, answer in policy["responses"].items() if answer["fallback"] != "keep"}
-    return asked, serving
+    return asked, serving, policy["review_days"], policy["review_days"] and (policy["review_grace_days"] or 0)
 
 
 def _intervals(criteria: list[dict[str, Any]]) -> dict[Any, Any]:

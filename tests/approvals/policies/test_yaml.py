@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from approvals import documents, strict_yaml
-from approvals.documents import Place, document_of, to_yaml, whole
+from approvals.documents import VERSION_FIELDS, Place, document_of, to_yaml, whole
 from approvals.models import PolicyVersion
 from approvals.strict_yaml import MAX_BYTES, read
 from governance import errors
@@ -28,7 +28,8 @@ ODD = st.sampled_from(
 @given(policy=policies(), summary=TEXTS | ODD, title=TEXTS | ODD, slot=st.sampled_from(["", "shadow"]))
 def test_a_document_reads_back_as_itself(policy: dict[str, Any], summary: str, title: str, slot: str) -> None:
     asked = [{"title": title, **one} for one in policy["requirements"]]
-    document = {"summary": summary, "responses": policy["responses"], "requirements": asked}
+    document = {**policy, "summary": summary, "requirements": asked}
+    assert document.keys() == {*VERSION_FIELDS, "requirements"}, "every field of a version is tried"
     text = to_yaml(document, Place("production", "high", "no", slot))
     assert whole(read(text).value) == document
     assert read(text).value["namespace"] == "no"
