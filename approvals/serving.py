@@ -133,3 +133,11 @@ def masked(chain: Iterable[dict[str, Any]], readable: Collection[int]) -> list[d
         else {**node, "id": None, "page": None, "name": "", "detail": "", "namespace": None, "hidden": True}
         for node in chain
     ]  # fmt: skip
+
+
+def last_good(promotion: Promotion) -> Promotion | None:
+    """The earlier promotion of its slot that would serve instead, were it to stop now."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT muniment.last_good(%s)", [promotion.pk])
+        found = cursor.fetchone()[0]
+    return Promotion.objects.select_related("release__model_version").get(pk=found) if found else None

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals import policy_views, views, views_oversight
+from approvals import policy_views, views, views_oversight, views_serving
 
 urlpatterns = [
     path("", views.overview_page, name="overview"),
@@ -18,6 +18,13 @@ urlpatterns = [
     path("environments/<id>", views_oversight.environment_page, name="environment"),
     path("environments/<id>/observe", views_oversight.observe_page, name="environment-observe"),
     path("observe-only-changes/<id>/confirm", views_oversight.confirm_page, name="observe-only-confirm"),
+    path("promotions/<id>", views_serving.serving_page, name="serving"),
+    *(
+        path(f"promotions/<id>/{act}", views_serving.act_page, {"act": act}, name=f"serving-{act}")
+        for act in views_serving.ACTS
+    ),
+    path("serving-notices/<id>/confirm", views_serving.notice_page, {"act": "confirm"}, name="notice-confirm"),
+    path("serving-notices/<id>/clear", views_serving.notice_page, {"act": "clear"}, name="notice-clear"),
     path("sign-offs/<id>/lift", views.lift_veto_page, name="sign-off-lift"),
     path("sign-offs/<id>/withdraw", views.withdraw_vote, name="sign-off-withdraw"),
     path("policies", policy_views.policies_page, name="policies"),

@@ -52,6 +52,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
             "live": list(judgements.live_for(reader)[:50]),
             "reviews": reviews.due_for(reader),
             "observing": list(Environment.objects.filter(observe_only_until__gt=Now()).order_by("order")),
+            "flagged": judgements.flagged(judgements.live_for(reader)),
             "acts": acts.recent(reader),
             "short": short_for(reader),
         },

@@ -52,7 +52,7 @@ def seed(name: str, template: Promotion, *, present: int, wanted: int) -> tuple[
         for table in tables:
             superuser.execute(f"ALTER TABLE public.{table} DISABLE TRIGGER ALL")
         for copy in copies:
-            rows += _insert(superuser, copy, *ranges[copy.per])
+            rows += insert(superuser, copy, *ranges[copy.per])
         for table in tables:
             superuser.execute(f"ALTER TABLE public.{table} ENABLE TRIGGER ALL")
         superuser.execute("VACUUM (ANALYZE)")  # as autovacuum will have done
@@ -61,7 +61,7 @@ def seed(name: str, template: Promotion, *, present: int, wanted: int) -> tuple[
     return rows, time.perf_counter() - start
 
 
-def _insert(superuser: Any, copy: Copy, first: int, last: int) -> int:
+def insert(superuser: Any, copy: Copy, first: int, last: int) -> int:
     names = [column.name for column in columns_of(superuser.cursor(), copy.table)]
     chosen = [copy.columns.get(name, f"m.{quote(name)}") for name in names]
     done = superuser.execute(

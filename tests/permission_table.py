@@ -58,6 +58,7 @@ GET: dict[str, Row] = {
     "datasets/<id>": Row(PAGE_READERS, _PAGE_HIDDEN),
     "models": Row((*PAGE_READERS, "outsider"), _TO_SIGN_IN),
     "models/<id>": Row(PAGE_READERS, _PAGE_HIDDEN),
+    "promotions/<id>": Row(PAGE_READERS, _PAGE_HIDDEN),
     "model-versions/<id>": Row(PAGE_READERS, _PAGE_HIDDEN),
     "policies": Row((*PAGE_READERS, "outsider"), _TO_SIGN_IN),
     "policies/write": Row(("policy", "policy2"), {"anonymous": 302, "viewer": 403, "admin": 403, "outsider": 403}),
@@ -131,6 +132,20 @@ POST: dict[str, Row] = {
         lambda things: things.vote(),
     ),
     "releases/<id>/promote": Row(("owner", "risk"), {"anonymous": 302, "outsider": 404, "viewer": 403, "steward": 403}),
+    **{
+        f"promotions/<id>/{act}": Row(may, {"anonymous": 302, "outsider": 404, "viewer": 403, "steward": 403} | more)
+        for act, may, more in (
+            ("suspend", ("compliance",), {"owner": 403}),
+            ("retire", ("owner",), {"compliance": 403}),
+            ("rollback", ("owner",), {"compliance": 403}),
+            ("reinstate", ("compliance",), {"owner": 403}),
+        )
+    },
+    "promotions/<id>/recall": Row(("risk",), {"anonymous": 302, "outsider": 404, "viewer": 403, "owner": 403}),
+    "serving-notices/<id>/confirm": Row(
+        ("risk",), {"anonymous": 302, "outsider": 404, "viewer": 403, "compliance": 403, "owner": 403}
+    ),
+    "serving-notices/<id>/clear": Row(("steward",), {"anonymous": 302, "outsider": 404, "viewer": 403}),
     "releases/<id>/close": Row(
         ("owner",),
         {"anonymous": 302, "outsider": 404, "viewer": 403, "risk": 403},

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from approvals.models import Finding, FindingEvent, LiveSlot, Promotion, Release, SignOff
 from approvals.pages import evidence, reviews
+from approvals.serving import standing_notices
 from governance.accounts.models import Principal
 from governance.accounts.permissions import readable_namespaces
 from lineage.models import Dataset, DatasetVersion, Model, ModelVersion
@@ -34,6 +35,7 @@ class PageJudgements:
         return {
             "live": list(_live().filter(model=model)),
             "reviews": reviews.of_model(model),
+            "flagged": flagged(LiveSlot.objects.filter(model=model)),
             "releases": with_votes(releases),
             "findings": findings(Q(model=model) | Q(model_version__in=numbers) | Q(promotion__model=model)),
         }
@@ -43,6 +45,7 @@ class PageJudgements:
         releases = list(_releases().filter(model_version=version)[:RELEASES_SHOWN])
         return {
             "live": list(_live().filter(promotion__release__model_version=version)),
+            "flagged": flagged(LiveSlot.objects.filter(promotion__release__model_version=version)),
             "releases": with_votes(releases),
             "evidence": evidence.read(Q(model_version=version)),
             "findings": findings(Q(model_version=version) | Q(model=version.model_id)),
@@ -89,6 +92,11 @@ def _live() -> QuerySet[LiveSlot]:
     ).order_by("model__name", "environment__order", "slot")
 
 
+def flagged(live: QuerySet[LiveSlot]) -> set[int]:
+    """Ids of the promotions among what is live under which something has changed."""
+    return set(standing_notices(live.values_list("promotion_id", flat=True)).values_list("promotion_id", flat=True))
+
+
 def live_for(reader: Principal) -> QuerySet[LiveSlot]:
     """What is live in the namespaces a principal may read."""
     return _live().filter(model__namespace__in=readable_namespaces(reader))
@@ -109,7 +117,8 @@ def with_votes(releases: Sequence[Release]) -> list[dict[str, Any]]:
     )
     for vote in signed.order_by("pk"):
         votes[vote.release_id].append(vote)
-    promotions = {p.release_id: p for p in Promotion.objects.filter(release__in=ids).select_related("end", "live_slot")}
+    made = Promotion.objects.filter(release__in=ids).select_related("end", "live_slot")
+    promotions = {p.release_id: p for p in made.order_by("pk")}  # the newest of each: one may be brought back
     return [{"release": r, "votes": votes[r.pk], "promotion": promotions.get(r.pk)} for r in releases]
 
 

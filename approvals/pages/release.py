@@ -189,8 +189,9 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
         )).select_related("decision__policy_version__policy", "end__recorded_by", "live_slot", "recorded_by",
                           "release__model_version").order_by("pk")
     )  # fmt: skip
-    promotion = next((p for p in promotions if p.release_id == release.pk), None)
-    decision = getattr(promotion, "decision", None)
+    own = [p for p in promotions if p.release_id == release.pk]
+    promotion = own[-1] if own else None  # it may have been brought back; what was decided is the first one's
+    decision = own[0].decision if own else None
     # What was decided stays as it was decided: a promoted release shows the gate's answer of that moment.
     verdict = from_rows(decision.requirements) if decision else ask(release)
     version_id = decision.policy_version_id if decision else release.policy_version  # type: ignore[attr-defined]  # annotated
