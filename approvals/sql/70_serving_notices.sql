@@ -170,8 +170,8 @@ BEGIN
         SELECT o.release_id, 'fallback', o.id, o.model_id, o.environment_id, o.slot
         FROM public.approvals_promotion o WHERE o.id = v.id RETURNING id INTO v_stead;
       RETURN v_stead;
-    EXCEPTION WHEN SQLSTATE 'MU007' THEN
-      NULL;  -- found wanting itself: look further back
+    EXCEPTION WHEN SQLSTATE 'MU007' OR SQLSTATE 'MU008' OR SQLSTATE 'MU009' THEN
+      NULL;  -- found wanting itself (or its trial is over): look further back; a fact is never refused for it
     END;
   END LOOP;
   RETURN NULL;
