@@ -20,7 +20,7 @@ from governance.accounts.roles import Role
 from governance.api.views import readable
 from lineage.actions.recalls import RECALLERS
 
-DRAWN = 12  # records of a chain that a drawing shows; the table beneath it holds all
+DRAWN = 20  # records of a chain that a drawing shows; the table beneath it holds all
 EARLIER_SHOWN = 10
 WIDTH, HEIGHT, GAP, ACROSS, MARGIN = 188, 54, 42, 5, 8
 NAME_LENGTH = 25
@@ -43,7 +43,7 @@ class Link:
         return {
             "terms_withdrawal": _("terms withdrawn"), "terms": _("new terms"), "flag": _("flag"), "recall": _("recall"),
             "finding": _("finding"), "evidence": _("evidence"), "dataset_version": _("dataset"), "run": _("run"),
-            "model_version": _("model"), "promotion": _("serves in"),
+            "model_version": _("model"), "promotion": _("serves in"), "review": _("review"),
         }.get(self.kind, self.kind)  # fmt: skip
 
     @property
@@ -210,7 +210,8 @@ def chain_of(chain: Sequence[dict[str, Any]], shown: Collection[int]) -> Chain:
     links = [_link(node) for node in nodes]
     drawn = [_link(node, place=place) for place, node in enumerate(keep)]
     paths = [_arrow(a, b) for a, b in itertools.pairwise(drawn)]
-    return Chain(links, drawn, paths, len(nodes) - len(keep))
+    left_out = len(nodes) - len(keep) + sum(int(node.get("left_out", 0)) for node in nodes)
+    return Chain(links, drawn, paths, left_out)
 
 
 def _link(node: dict[str, Any], *, place: int = 0) -> Link:

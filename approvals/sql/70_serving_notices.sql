@@ -8,6 +8,17 @@
 CREATE OR REPLACE FUNCTION muniment.answer_change(p_promotion bigint, p_cause text, p_cause_id bigint, p_chain jsonb,
                                                   p_not_before timestamptz DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '800ms' AS $$
+BEGIN
+  RETURN muniment.answer_one(p_promotion, p_cause, p_cause_id, p_chain, p_not_before);
+EXCEPTION WHEN lock_not_available THEN
+  PERFORM muniment.refuse('40001', 'answer-overtaken', 'Someone else is at work on what this change reaches.', 'Try again.');
+  RETURN NULL;
+END $$;
+
+-- The same for one of many: under the caller's lock_timeout, and without a block of its own, which costs.
+CREATE OR REPLACE FUNCTION muniment.answer_one(p_promotion bigint, p_cause text, p_cause_id bigint, p_chain jsonb,
+                                               p_not_before timestamptz) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_now timestamptz;
   v_policy bigint;
@@ -33,15 +44,13 @@ BEGIN
   END IF;
   INSERT INTO public.approvals_servingnotice (promotion_id, cause, cause_id, chain, response, policy_version_id, due_at)
     VALUES (p_promotion, p_cause, p_cause_id, p_chain, v_response, v_policy, v_due) RETURNING id INTO v_notice;
-  PERFORM muniment.tell('serving.noticed', jsonb_build_object('notice', v_notice), format('promotion:%s', p_promotion));
   IF v_due <= clock_timestamp() THEN
     INSERT INTO public.approvals_servingnoticeend (notice_id, kind, reason)
       VALUES (v_notice, 'carried_out', 'The policy gives no notice.');
+  ELSE
+    PERFORM muniment.tell('serving.noticed', jsonb_build_object('notice', v_notice), format('promotion:%s', p_promotion));
   END IF;
   RETURN v_notice;
-EXCEPTION WHEN lock_not_available THEN
-  PERFORM muniment.refuse('40001', 'answer-overtaken', 'Someone else is at work on what this change reaches.', 'Try again.');
-  RETURN NULL;
 END $$;
 
 -- A message for people, in the transaction of what they are told of. The relay looks for new ones every ten seconds.
@@ -58,15 +67,21 @@ DECLARE
   n record;
   c muniment.gate_context;
   v_params jsonb := '{}';
+  v_at timestamptz;
 BEGIN
-  SELECT s.cause, s.cause_id, p.release_id INTO n FROM public.approvals_servingnotice s
+  SELECT s.cause, s.cause_id, s.due_at, s.promotion_id, p.release_id INTO n FROM public.approvals_servingnotice s
     JOIN public.approvals_promotion p ON p.id = s.promotion_id WHERE s.id = p_notice;
-  IF n.cause IN ('finding_raised', 'review_overdue') THEN
+  -- Judged as of the moment it is due: terms that begin then, and a review overdue then, are not cleared by being early.
+  v_at := greatest(coalesce(p_at, clock_timestamp()), n.due_at);
+  IF n.cause = 'review_overdue' THEN
+    RETURN EXISTS (SELECT 1 FROM muniment.reviews_of(ARRAY[n.promotion_id]) v
+                   WHERE v.overdue_at <= v_at);
+  ELSIF n.cause = 'finding_raised' THEN
     RETURN coalesce((SELECT e.kind FROM public.approvals_findingevent e
                      WHERE e.finding_id = n.cause_id AND e.kind IN ('closed', 'reopened') ORDER BY e.id DESC LIMIT 1),
                     'reopened') = 'reopened';
   END IF;
-  c := muniment.gate_context_of(n.release_id, NULL, coalesce(p_at, clock_timestamp()));
+  c := muniment.gate_context_of(n.release_id, NULL, v_at);
   IF n.cause = 'evidence_failed' THEN
     SELECT jsonb_build_object('plan_kind', l.kind, 'environment', v.name, 'subject', CASE
              WHEN e.dataset_version_id IS NOT NULL THEN 'data' WHEN e.promotion_id IS NOT NULL THEN 'promotion' ELSE 'model' END)
@@ -113,24 +128,40 @@ DECLARE
   n record;
 BEGIN
   PERFORM muniment.actor_id();
-  SELECT s.*, r.model_version_id, m.namespace_id INTO n FROM public.approvals_servingnotice s
-    JOIN public.approvals_promotion p ON p.id = s.promotion_id JOIN public.approvals_release r ON r.id = p.release_id
-    JOIN public.lineage_model m ON m.id = p.model_id WHERE s.id = NEW.notice_id;
+  SELECT s.promotion_id INTO n FROM public.approvals_servingnotice s WHERE s.id = NEW.notice_id;
   IF NOT FOUND THEN
     PERFORM muniment.refuse('MU009', 'no-such-notice', 'There is no such serving notice.', 'Look at what is live now.');
   END IF;
   IF pg_trigger_depth() < 2 THEN
-    PERFORM muniment.lock_promotion(n.promotion_id);
+    BEGIN
+      PERFORM muniment.lock_promotion(n.promotion_id);
+      NEW.fallback_id := muniment.answered_by(NEW);
+    EXCEPTION WHEN lock_not_available THEN
+      PERFORM muniment.refuse('40001', 'answer-overtaken', 'Someone else is at work on what this answer needs.', 'Try again.');
+    END;
+  ELSE
+    NEW.fallback_id := muniment.answered_by(NEW);
   END IF;
-  IF EXISTS (SELECT 1 FROM public.approvals_servingnoticeend e WHERE e.notice_id = NEW.notice_id) THEN
+  RETURN NEW;
+END $$;
+
+-- Whether a notice may end so, and (where its response is carried out) the promotion that serves instead.
+CREATE OR REPLACE FUNCTION muniment.answered_by(p_end public.approvals_servingnoticeend) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  n record;
+BEGIN
+  SELECT s.*, r.model_version_id, m.namespace_id INTO n FROM public.approvals_servingnotice s
+    JOIN public.approvals_promotion p ON p.id = s.promotion_id JOIN public.approvals_release r ON r.id = p.release_id
+    JOIN public.lineage_model m ON m.id = p.model_id WHERE s.id = p_end.notice_id;
+  IF EXISTS (SELECT 1 FROM public.approvals_servingnoticeend e WHERE e.notice_id = p_end.notice_id) THEN
     PERFORM muniment.refuse('MU008', 'notice-ended', 'This notice has ended.', 'Look at what became of it.');
   ELSIF NOT EXISTS (SELECT 1 FROM public.approvals_liveslot l WHERE l.promotion_id = n.promotion_id) THEN
     PERFORM muniment.refuse('MU008', 'promotion-ended', 'This promotion has ended.', 'Look at what is live now.');
   END IF;
-  NEW.fallback_id := NULL;
-  IF NEW.kind = 'confirmed' THEN
+  IF p_end.kind = 'confirmed' THEN
     PERFORM muniment.check_confirmation(n.response ->> 'confirm', n.model_version_id, n.namespace_id, n.due_at);
-  ELSIF NEW.kind = 'cleared' THEN
+  ELSIF p_end.kind = 'cleared' THEN
     IF muniment.cause_stands(n.id) THEN
       PERFORM muniment.refuse('MU008', 'cause-stands', 'What this notice was given for is still so.',
         'Remove the cause first: new terms, a review, a closed finding, good evidence.');
@@ -142,11 +173,8 @@ BEGIN
     ELSIF pg_trigger_depth() < 2 AND NOT muniment.cause_stands(n.id) THEN
       PERFORM muniment.refuse('MU008', 'cause-gone', 'What this notice was given for is no longer so.', 'Clear it.');
     END IF;
-    NEW.fallback_id := muniment.carry_out(n.id, n.promotion_id, n.cause, n.response ->> 'fallback');
+    RETURN muniment.carry_out(n.id, n.promotion_id, n.cause, n.response ->> 'fallback');
   END IF;
-  RETURN NEW;
-EXCEPTION WHEN lock_not_available THEN
-  PERFORM muniment.refuse('40001', 'answer-overtaken', 'Someone else is at work on what this answer needs.', 'Try again.');
   RETURN NULL;
 END $$;
 

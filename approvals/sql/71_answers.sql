@@ -35,12 +35,17 @@ BEGIN
   v_targets := ARRAY(SELECT DISTINCT r.model_version_id * 4 + 2 FROM public.approvals_promotion p
                      JOIN public.approvals_release r ON r.id = p.release_id WHERE p.id = ANY (p_promotions));
   FOR v IN
-    WITH ways AS MATERIALIZED (SELECT w.* FROM muniment.ways_down(p_below, p_starts, v_targets) w),
+    -- Of a long way the beginning and the end are kept: a notice is recorded three times over, and read by people.
+    WITH ways AS MATERIALIZED (
+      SELECT w.* FROM (SELECT x.*, max(x.step) OVER (PARTITION BY x.target) AS steps
+                       FROM muniment.ways_down(p_below, p_starts, v_targets) x) w
+      WHERE w.step < 14 OR w.step > w.steps - 4),
     named AS MATERIALIZED (
       SELECT n.* FROM muniment.named_records(ARRAY(SELECT DISTINCT w.key FROM ways w)) n),
     chains AS (
-      SELECT w.target, jsonb_agg(n.said ORDER BY w.step DESC) AS chain FROM ways w JOIN named n ON n.key = w.key
-      GROUP BY w.target)
+      SELECT w.target, jsonb_agg(CASE WHEN w.steps > 17 AND w.step = 13
+               THEN n.said || jsonb_build_object('left_out', w.steps - 17) ELSE n.said END ORDER BY w.step DESC) AS chain
+      FROM ways w JOIN named n ON n.key = w.key GROUP BY w.target)
     SELECT p.id, p_head || c.chain || jsonb_build_object('kind', 'promotion', 'id', p.id, 'page', p.id, 'name', e.name,
                                                          'detail', p.slot, 'namespace', m.namespace_id) AS chain
     FROM public.approvals_promotion p
@@ -50,7 +55,7 @@ BEGIN
     JOIN chains c ON c.target = r.model_version_id * 4 + 2
     WHERE p.id = ANY (p_promotions) ORDER BY p.id
   LOOP
-    PERFORM muniment.answer_change(v.id, p_cause, p_cause_id, v.chain, p_not_before);
+    PERFORM muniment.answer_one(v.id, p_cause, p_cause_id, v.chain, p_not_before);
   END LOOP;
 EXCEPTION WHEN lock_not_available THEN
   PERFORM muniment.refuse('40001', 'answer-overtaken', 'Someone else is at work on what this change reaches.', 'Try again.');
@@ -236,6 +241,29 @@ BEGIN
   PERFORM muniment.answer_under(CASE f.kind WHEN 'review_due' THEN 'review_overdue' ELSE 'finding_raised' END, f.id, jsonb_build_array(jsonb_build_object('kind', 'finding', 'id', f.id,
       'page', NULL, 'name', left(f.text, 120), 'detail', f.severity, 'namespace', f.namespace_id)), v_below, v_starts, v_promotions);
 END $$;
+
+-- A review that is asked for: if it is not done by the day it is overdue, the policy's response follows.
+CREATE OR REPLACE FUNCTION muniment.answer_review() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_chain jsonb;
+  v_overdue timestamptz;
+BEGIN
+  SELECT jsonb_build_array(
+      jsonb_build_object('kind', 'review', 'id', NEW.id, 'page', NEW.id, 'name', m.name, 'detail', '', 'namespace', m.namespace_id),
+      jsonb_build_object('kind', 'promotion', 'id', p.id, 'page', p.id, 'name', e.name, 'detail', p.slot, 'namespace', m.namespace_id))
+    INTO v_chain FROM public.approvals_promotion p JOIN public.lineage_model m ON m.id = p.model_id
+    JOIN public.approvals_environment e ON e.id = p.environment_id WHERE p.id = NEW.review_of_id;
+  SELECT v.overdue_at INTO v_overdue FROM muniment.reviews_of(ARRAY[NEW.review_of_id]) v;
+  IF v_overdue IS NOT NULL THEN
+    PERFORM muniment.answer_change(NEW.review_of_id, 'review_overdue', NEW.id, v_chain, v_overdue);
+  END IF;
+  RETURN NULL;
+END $$;
+DROP TRIGGER IF EXISTS zz_answer_review ON public.approvals_release;
+CREATE TRIGGER zz_answer_review AFTER INSERT ON public.approvals_release FOR EACH ROW
+  WHEN (NEW.review_of_id IS NOT NULL) EXECUTE FUNCTION muniment.answer_review();
+ALTER TABLE public.approvals_release ENABLE ALWAYS TRIGGER zz_answer_review;
 
 CREATE OR REPLACE FUNCTION muniment.answer_raised_finding() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$

@@ -6,11 +6,15 @@ import pytest
 from django.utils import timezone
 
 from approvals.actions.findings import close_finding, raise_finding, reopen_finding
-from approvals.models import Finding, PlanKind, PromotionEnd, ServingNotice
+from approvals.actions.serving import clear_notice
+from approvals.models import Finding, PlanKind, PromotionEnd, Release, ServingNotice
 from approvals.responses import Cause
+from approvals.serving import how_they_stand
+from governance import errors
+from governance.unit_of_work import recorded_action
 from lineage.actions import recall
 from tests.approvals.serving.scenes import KEEP, STOP, before_and_live, go_live, live, only_notice, policy, withdraw
-from tests.approvals.world import PURPOSE, WHY, World, flag, give_terms
+from tests.approvals.world import FACTS, PURPOSE, WHY, World, flag, give_terms, refused
 
 EVERY = dict.fromkeys(Cause.values, STOP)
 
@@ -94,6 +98,7 @@ def test_terms_that_narrow_later_are_noticed_now_and_due_when_they_begin(w: Worl
     notice = only_notice(promotion)
     assert (notice.due_at, hasattr(notice, "end")) == (begin, False)
     assert live(w) == promotion
+    refused(lambda: clear_notice(actor=w.cast.steward, notice=notice, **WHY), errors.Conflict, "cause-stands")
 
 
 def test_a_raised_flag_is_a_cause_where_it_stands_against_the_model(w: World) -> None:
@@ -196,3 +201,18 @@ def test_every_live_promotion_downstream_is_found_and_nothing_else(w: World) -> 
     _before, promotion = before_and_live(w)
     withdraw(w)
     assert [n.promotion for n in ServingNotice.objects.all()] == [promotion]
+
+
+def test_a_review_that_is_not_done_in_time_is_a_cause_and_nobody_clears_it_early(w: World) -> None:
+    w.policy(*FACTS, responses={"review_overdue": STOP}, review_days=1, review_grace_days=2)
+    promotion = go_live(w)
+    with recorded_action(actor=w.cast.system, **WHY):
+        review = Release.objects.create(
+            model_version=w.version, environment=w.production, slot="champion", purpose=PURPOSE, review_of=promotion
+        )
+    notice = only_notice(promotion)
+    assert (notice.cause, notice.cause_id) == ("review_overdue", review.pk)
+    assert notice.due_at == promotion.started_at + timedelta(days=3)
+    refused(lambda: clear_notice(actor=w.cast.risk, notice=notice, **WHY), errors.Conflict, "cause-stands")
+    assert not how_they_stand([promotion.pk], at=timezone.now() + timedelta(days=4))[promotion.pk].may_serve
+    assert live(w) == promotion
