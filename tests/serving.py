@@ -45,10 +45,12 @@ def product() -> Any:
     handler = WSGIHandler()
 
     def closing(environ: Any, start_response: Any) -> Any:
-        """A thread's connection must not outlive its request."""
+        """Neither files nor a thread's connection may outlive their request."""
+        answer = handler(environ, start_response)
         try:
-            return list(handler(environ, start_response))
+            return list(answer)
         finally:
+            answer.close()
             connections.close_all()
 
     return closing
