@@ -1,5 +1,6 @@
 """How many persons could be missing before nobody could satisfy a policy, and the watch over it when people leave."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,8 +44,11 @@ class Margin:
 _MARGINS = """
 SELECT f.policy_id, f.policy_version_id, f.publication_id, m.namespace_id, n.name, m.margin, m.roles, m.asked, m.holders
 FROM muniment.policies_in_force() f
-CROSS JOIN LATERAL muniment.policy_margins(f.policy_version_id, muniment.policy_namespaces(f.policy_id)) m
+CROSS JOIN LATERAL muniment.policy_margins(f.policy_version_id, ARRAY(
+  SELECT x FROM unnest(muniment.policy_namespaces(f.policy_id)) x
+  WHERE %(namespaces)s::bigint[] IS NULL OR x = ANY (%(namespaces)s::bigint[]))) m
 JOIN governance_namespace n ON n.id = m.namespace_id
+WHERE %(policy)s::bigint IS NULL OR f.policy_id = %(policy)s
 ORDER BY f.policy_id, m.margin, n.name
 """
 
@@ -61,10 +65,15 @@ SELECT max(x.at) FROM (
 """
 
 
-def all_margins() -> list[Margin]:
-    """The margin of every policy in force in every namespace it decides in; per policy the smallest first."""
+def all_margins(*, policy: int | None = None, namespaces: Collection[int] | None = None) -> list[Margin]:
+    """The margin of every policy in force in every namespace it decides in; per policy the smallest first.
+
+    Args:
+        policy: of this one alone. namespaces: in these alone, for pages (0.6 s for a thousand namespaces).
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_MARGINS)
+        ids = None if namespaces is None else list(namespaces)
+        cursor.execute(_MARGINS, {"policy": policy, "namespaces": ids})
         return [Margin(*row) for row in cursor.fetchall()]
 
 
