@@ -33,7 +33,7 @@ class Change:
 
 CHANGES = (
     Change("the code's commit is recorded on the run, where none was", Aspect.SUBJECT),
-    Change("data, a model or a run is linked anywhere above, late or not", Aspect.DATA),
+    Change("data or a model not known to be above is linked, or data above turns out to be training data", Aspect.DATA),
     Change("terms begin that narrow what the terms before them permitted", Aspect.PRIVACY),
     Change("terms are withdrawn, whatever is recorded after them", Aspect.PRIVACY),
     Change("terms begin on data that had none", Aspect.PRIVACY),
