@@ -22,7 +22,7 @@ from lineage.actions.recalls import RECALLERS
 
 DRAWN = 20  # records of a chain that a drawing shows; the table beneath it holds all
 EARLIER_SHOWN = 10
-WIDTH, HEIGHT, GAP, ACROSS, MARGIN = 188, 54, 42, 5, 8
+WIDTH, HEIGHT, GAP, ACROSS, MARGIN = 188, 54, 42, 3, 8
 NAME_LENGTH = 25
 
 
@@ -204,7 +204,7 @@ def answer_in_words(notice: ServingNotice, serving: Serving) -> str:
 
 
 def chain_of(chain: Sequence[dict[str, Any]], shown: Collection[int]) -> Chain:
-    """A chain as links, with places for the drawing: rows of five, left to right."""
+    """A chain as links, with places for the drawing: rows of three, left to right."""
     nodes = masked(chain, shown)
     keep = nodes if len(nodes) <= DRAWN else [*nodes[:4], *nodes[-(DRAWN - 4) :]]
     links = [_link(node) for node in nodes]
