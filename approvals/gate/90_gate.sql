@@ -16,6 +16,7 @@ DECLARE
   q record;
   a muniment.gate_answer;
   v_any boolean := false;
+  v_artifact boolean := false;
 BEGIN
   BEGIN
     c := muniment.gate_context_of(gate.release_id, gate.policy_version_id, coalesce(gate.at, clock_timestamp()));
@@ -32,6 +33,7 @@ BEGIN
   FOR q IN SELECT r.id, r.key, r.kind, r.params FROM public.approvals_requirement r
            WHERE r.policy_version_id = c.policy_version_id ORDER BY r.position LOOP
     v_any := true;
+    v_artifact := v_artifact OR q.kind = 'artifact';
     BEGIN
       a := CASE q.kind
         WHEN 'artifact' THEN muniment.gate_artifact(c, q.params)
@@ -53,6 +55,13 @@ BEGIN
     END;
     RETURN QUERY SELECT q.key::text, q.kind::text, a.status, a.reason, a.params, a.rests_on;
   END LOOP;
+  -- Recalled bytes go nowhere, whatever a policy asks.
+  IF v_any AND NOT v_artifact THEN
+    a := muniment.fact_answer(c, 'artifact', '{}');
+    IF a.reason IN ('digest-recalled', 'gate-error') THEN
+      RETURN QUERY SELECT 'artifact', 'artifact', a.status, a.reason, a.params, a.rests_on;
+    END IF;
+  END IF;
   IF NOT v_any THEN
     a := muniment.answered('policy-met', '{}', jsonb_build_array(muniment.problem(
            CASE WHEN c.policy_version_id IS NULL THEN 'no-policy' ELSE 'policy-empty' END,

@@ -134,14 +134,14 @@ BEGIN
 END $$;
 
 -- Earlier promotions of the slot of one that could serve in its stead: superseded by another and never found wanting, each
--- release once, newest first.
+-- version once, newest first.
 CREATE OR REPLACE FUNCTION muniment.fallback_candidates(promotion bigint) RETURNS TABLE (id bigint, release_id bigint)
 LANGUAGE plpgsql STABLE ROWS 5 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
     SELECT x.id, x.release_id FROM (
-      SELECT DISTINCT ON (o.release_id) o.id, o.release_id, e.kind AS ended, r.model_version_id,
+      SELECT DISTINCT ON (r.model_version_id) o.id, o.release_id, e.kind AS ended, r.model_version_id,
              n.model_version_id AS bad
       FROM public.approvals_promotion p
       JOIN public.approvals_release n ON n.id = p.release_id
@@ -149,7 +149,7 @@ BEGIN
         AND o.slot = p.slot AND o.id < p.id
       JOIN public.approvals_release r ON r.id = o.release_id
       LEFT JOIN public.approvals_promotionend e ON e.promotion_id = o.id
-      WHERE p.id = promotion ORDER BY o.release_id, o.id DESC) x
+      WHERE p.id = promotion ORDER BY r.model_version_id, o.id DESC) x
     WHERE x.ended = 'superseded' AND x.model_version_id <> x.bad
     ORDER BY x.id DESC LIMIT 20;
 END $$;

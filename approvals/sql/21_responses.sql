@@ -19,12 +19,13 @@ BEGIN
     IF NOT r.key = ANY (muniment.causes()) OR jsonb_typeof(r.value) <> 'object'
        OR (SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(r.value) k) IS DISTINCT FROM '{confirm,fallback,notice_hours}'
        OR jsonb_typeof(r.value -> 'notice_hours') <> 'number'
+       OR r.value ->> 'notice_hours' !~ '^[0-9]+$'  -- 24.0 is no integer to who answers by it, and would stop the fact
        OR NOT jsonb_typeof(r.value -> 'confirm') IN ('null', 'string')
        OR coalesce(r.value ->> 'fallback', '') NOT IN ('last_good', 'keep', 'stop') THEN
       RETURN r.key;
     END IF;
     v_hours := (r.value ->> 'notice_hours')::numeric;
-    IF v_hours < 0 OR v_hours > 8760 OR v_hours <> trunc(v_hours)
+    IF v_hours < 0 OR v_hours > 8760
        OR (r.value ->> 'confirm' IS NOT NULL AND (v_hours = 0 OR r.value ->> 'confirm' NOT IN (
              'data_steward', 'validator', 'risk_manager', 'compliance_officer', 'business_owner'))) THEN
       RETURN r.key;

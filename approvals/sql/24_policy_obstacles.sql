@@ -22,8 +22,7 @@ BEGIN
       AND NOT (params -> k.name = 'null' AND k.absent = 'null' AND k.name NOT IN ('plan_kind', 'role'))
       AND CASE k.type
         WHEN 'boolean' THEN jsonb_typeof(params -> k.name) <> 'boolean'
-        WHEN 'integer' THEN CASE WHEN jsonb_typeof(params -> k.name) = 'number' THEN (params ->> k.name)::numeric % 1 <> 0
-                                 ELSE true END
+        WHEN 'integer' THEN jsonb_typeof(params -> k.name) <> 'number' OR params ->> k.name !~ '^-?[0-9]+$'  -- 2.0 is none
         WHEN 'text' THEN jsonb_typeof(params -> k.name) <> 'string'
         ELSE jsonb_typeof(params -> k.name) <> 'array' END
     ORDER BY 1 LIMIT 1;

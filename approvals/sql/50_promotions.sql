@@ -67,16 +67,25 @@ CREATE OR REPLACE FUNCTION muniment.check_repetition(p_kind text, p_release bigi
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_actor bigint := muniment.actor_id();
-  v_ended text;
+  v_ended text[];
 BEGIN
-  SELECT e.kind INTO v_ended FROM public.approvals_promotion o
+  SELECT array_agg(e.kind) INTO v_ended FROM public.approvals_promotion o
     LEFT JOIN public.approvals_promotionend e ON e.promotion_id = o.id
-    WHERE o.id = p_repeats AND o.release_id = p_release;
+    WHERE o.id = p_repeats AND o.release_id = p_release
+    HAVING count(*) > 0;
   IF NOT FOUND THEN
     PERFORM muniment.refuse('MU009', 'repeats-another', 'What is brought back is an earlier promotion of the same release.',
       'Name that promotion, or promote a release.');
-  ELSIF v_ended IS NULL OR NOT v_ended = ANY (CASE p_kind WHEN 'rollback' THEN ARRAY['superseded', 'rolled_back']
-                                              WHEN 'reinstatement' THEN ARRAY['suspended'] ELSE ARRAY['superseded'] END) THEN
+  END IF;
+  -- And how the version's newest promotion there ended: an older one, superseded in its time, undoes no suspension since.
+  SELECT v_ended || e.kind::text INTO v_ended FROM public.approvals_promotion o
+    JOIN public.approvals_release x ON x.id = p_release
+    JOIN public.approvals_release r ON r.id = o.release_id AND r.model_version_id = p_model_version
+    LEFT JOIN public.approvals_promotionend e ON e.promotion_id = o.id
+    WHERE o.environment_id = x.environment_id AND o.slot = x.slot ORDER BY o.id DESC LIMIT 1;
+  IF array_position(v_ended, NULL) IS NOT NULL
+     OR NOT v_ended <@ (CASE p_kind WHEN 'rollback' THEN ARRAY['superseded', 'rolled_back']
+                                   WHEN 'reinstatement' THEN ARRAY['suspended'] ELSE ARRAY['superseded'] END) THEN
     PERFORM muniment.refuse('MU008', 'cannot-be-repeated', CASE p_kind
         WHEN 'rollback' THEN 'Only what another version took the place of can be rolled back to.'
         WHEN 'reinstatement' THEN 'Only what was suspended can be reinstated.'
@@ -139,6 +148,11 @@ BEGIN
   IF v_live IS DISTINCT FROM NEW.replaces_id THEN
     PERFORM muniment.refuse('MU008', 'another-went-live', 'Another promotion went live there meanwhile.',
       'Look at what is live now, and promote again if it is still right.');
+  END IF;
+  -- The id was drawn before the wait for the locks, and the greatest id is the newest (as for flags).
+  IF EXISTS (SELECT 1 FROM public.approvals_promotion p WHERE p.model_id = r.model_id
+             AND p.environment_id = r.environment_id AND p.slot = r.slot AND p.id > NEW.id) THEN
+    PERFORM muniment.refuse('40001', 'promotion-overtaken', 'Another promotion went live there meanwhile.', 'Try again.');
   END IF;
   NEW.started_at := clock_timestamp();
   RETURN NEW;

@@ -60,16 +60,17 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 
     VALUES (p_topic, p_subject, p_payload, current_setting('muniment.action', true)::uuid, 0, '')
 $$;
 
--- Whether what a notice was given for is still so.
+-- Whether what a notice was given for is still so, in the use it was given for: another purpose, tier or place for a moment
+-- clears nothing.
 CREATE OR REPLACE FUNCTION muniment.cause_stands(p_notice bigint, p_at timestamptz DEFAULT NULL) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' AS $$
 DECLARE
   n record;
   c muniment.gate_context;
   v_params jsonb := '{}';
   v_at timestamptz;
 BEGIN
-  SELECT s.cause, s.cause_id, s.due_at, s.promotion_id, p.release_id INTO n FROM public.approvals_servingnotice s
+  SELECT s.cause, s.cause_id, s.due_at, s.promotion_id, s.recorded_at, p.release_id INTO n FROM public.approvals_servingnotice s
     JOIN public.approvals_promotion p ON p.id = s.promotion_id WHERE s.id = p_notice;
   -- Judged as of the moment it is due: terms that begin then, and a review overdue then, are not cleared by being early.
   v_at := greatest(coalesce(p_at, clock_timestamp()), n.due_at);
@@ -82,6 +83,12 @@ BEGIN
                     'reopened') = 'reopened';
   END IF;
   c := muniment.gate_context_of(n.release_id, NULL, v_at);
+  IF EXISTS (SELECT 1 FROM public.lineage_historicalmodel h
+             WHERE h.id = c.model_id AND h.history_date > n.recorded_at AND h.use_epoch > (
+               SELECT o.use_epoch FROM public.lineage_historicalmodel o
+               WHERE o.id = h.id AND o.history_date <= n.recorded_at ORDER BY o.history_date DESC, o.history_id DESC LIMIT 1)) THEN
+    RETURN true;
+  END IF;
   IF n.cause = 'evidence_failed' THEN
     SELECT jsonb_build_object('plan_kind', l.kind, 'environment', v.name, 'subject', CASE
              WHEN e.dataset_version_id IS NOT NULL THEN 'data' WHEN e.promotion_id IS NOT NULL THEN 'promotion' ELSE 'model' END)

@@ -83,46 +83,52 @@ BEGIN
           FROM public.lineage_dataset d WHERE d.id = p_dataset);
 END $$;
 
--- Terms withdrawn: they were the ones standing, so none are in force now.
+-- Terms withdrawn: they were the ones standing, so none are in force now; or they will be, and none are from then on.
 CREATE OR REPLACE FUNCTION muniment.answer_withdrawal() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   t public.lineage_collectionterms%ROWTYPE;
   v_starts bigint[];
   v_below bigint[];
+  v_from timestamptz;
 BEGIN
   SELECT * INTO t FROM public.lineage_collectionterms WHERE id = NEW.terms_id;
-  IF NOT EXISTS (SELECT 1 FROM muniment.terms_standing(ARRAY[t.dataset_id], clock_timestamp()) s WHERE s.terms_id = t.id) THEN
-    RETURN NULL;  -- superseded before, or not begun: nothing rests on them
+  v_from := greatest(t.effective_from, clock_timestamp());
+  IF NOT EXISTS (SELECT 1 FROM muniment.terms_standing(ARRAY[t.dataset_id], v_from) s WHERE s.terms_id = t.id) THEN
+    RETURN NULL;  -- superseded before: nothing rests on them
   END IF;
   v_starts := muniment.keys_of_dataset(t.dataset_id);
   v_below := muniment.below_keys(v_starts);
   PERFORM muniment.answer_under('terms_withdrawn', NEW.id,
     muniment.said_of_dataset(t.dataset_id, 'terms_withdrawal', NEW.id, t.number::text), v_below, v_starts,
-    muniment.live_among(v_below));
+    muniment.live_among(v_below), v_from);
   RETURN NULL;
 END $$;
 
--- New terms: only what they do not permit, and the ones before did. From the moment they begin.
+-- New terms: only what they do not permit, and the ones before did. From the moment they begin. Before are the ones that
+-- would stand then without them: terms further in the future are none to compare with.
 CREATE OR REPLACE FUNCTION muniment.answer_terms() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' AS $$
 DECLARE
   v_before public.lineage_collectionterms%ROWTYPE;
   v_starts bigint[];
   v_below bigint[];
   v_affected bigint[];
 BEGIN
-  IF NOT NEW.narrows THEN
+  SELECT * INTO v_before FROM public.lineage_collectionterms
+    WHERE dataset_id = NEW.dataset_id AND number < NEW.number AND effective_from <= greatest(NEW.effective_from, NEW.recorded_at)
+    ORDER BY number DESC LIMIT 1;
+  IF v_before.id IS NULL OR NOT muniment.terms_narrow(v_before, NEW) THEN
     RETURN NULL;
   END IF;
-  SELECT * INTO v_before FROM public.lineage_collectionterms WHERE dataset_id = NEW.dataset_id AND number = NEW.number - 1;
   v_starts := muniment.keys_of_dataset(NEW.dataset_id);
   v_below := muniment.below_keys(v_starts);
   v_affected := ARRAY(
     SELECT p.id FROM public.approvals_promotion p
     JOIN public.approvals_release r ON r.id = p.release_id JOIN public.lineage_model m ON m.id = p.model_id
     WHERE p.id = ANY (muniment.live_among(v_below))
-      AND muniment.terms_problems(NEW, '', r.purpose, m.deployment_geography, NEW.effective_from) <> '[]'
+      AND muniment.terms_problems(NEW, '', r.purpose, m.deployment_geography,
+                                  greatest(NEW.effective_from, NEW.recorded_at)) <> '[]'
       AND muniment.terms_problems(v_before, '', r.purpose, m.deployment_geography, NEW.recorded_at) = '[]');
   PERFORM muniment.answer_under('terms_narrowed', NEW.id,
     muniment.said_of_dataset(NEW.dataset_id, 'terms', NEW.id, NEW.number::text), v_below, v_starts, v_affected,
@@ -280,22 +286,29 @@ BEGIN
 END $$;
 
 -- Evidence that failed, where the policy asks for its kind. At the end of the transaction, when its values are all there
--- (an action asks for it before: SET CONSTRAINTS).
+-- (an action asks for it before: SET CONSTRAINTS). Asked by the last value and the last answer: whoever has it asked at
+-- once, before there is any, has it asked again by each that follows.
 CREATE OR REPLACE FUNCTION muniment.answer_evidence() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  e public.approvals_evidence%ROWTYPE;
   v_kind text;
   v_title text;
   v_starts bigint[];
   v_below bigint[];
   v_affected bigint[];
 BEGIN
-  IF muniment.evidence_verdict(NEW.id) <> 'bad' THEN
+  IF TG_TABLE_NAME = 'approvals_evidencevalue'
+     AND EXISTS (SELECT 1 FROM public.approvals_evidencevalue v WHERE v.evidence_id = NEW.evidence_id AND v.id > NEW.id)
+     OR TG_TABLE_NAME = 'approvals_evidenceanswer'
+     AND EXISTS (SELECT 1 FROM public.approvals_evidenceanswer a WHERE a.evidence_id = NEW.evidence_id AND a.id > NEW.id)
+     OR muniment.evidence_verdict(NEW.evidence_id) <> 'bad' THEN
     RETURN NULL;
   END IF;
-  SELECT p.kind, p.title INTO v_kind, v_title FROM public.approvals_plan p WHERE p.id = NEW.plan_id;
-  IF NEW.dataset_version_id IS NOT NULL THEN
-    v_starts := ARRAY[NEW.dataset_version_id * 4];
+  SELECT * INTO e FROM public.approvals_evidence x WHERE x.id = NEW.evidence_id;
+  SELECT p.kind, p.title INTO v_kind, v_title FROM public.approvals_plan p WHERE p.id = e.plan_id;
+  IF e.dataset_version_id IS NOT NULL THEN
+    v_starts := ARRAY[e.dataset_version_id * 4];
     v_below := muniment.below_keys(v_starts);
     v_affected := muniment.live_among(v_below);
   ELSE
@@ -303,7 +316,7 @@ BEGIN
       INTO v_affected, v_below
       FROM public.approvals_liveslot l JOIN public.approvals_promotion p ON p.id = l.promotion_id
       JOIN public.approvals_release r ON r.id = p.release_id
-      WHERE r.model_version_id = NEW.model_version_id OR l.promotion_id = NEW.promotion_id;
+      WHERE r.model_version_id = e.model_version_id OR l.promotion_id = e.promotion_id;
     v_starts := v_below;
   END IF;
   v_affected := ARRAY(
@@ -313,12 +326,12 @@ BEGIN
       SELECT 1 FROM public.approvals_requirement q
       WHERE q.policy_version_id = muniment.active_policy_version(p.environment_id, m.risk_tier, m.namespace_id, p.slot)
         AND q.kind = 'evidence' AND q.params ->> 'plan_kind' = v_kind
-        AND coalesce(q.params ->> 'subject', 'model') = CASE WHEN NEW.dataset_version_id IS NOT NULL THEN 'data'
-              WHEN NEW.promotion_id IS NOT NULL THEN 'promotion' ELSE 'model' END)
+        AND coalesce(q.params ->> 'subject', 'model') = CASE WHEN e.dataset_version_id IS NOT NULL THEN 'data'
+              WHEN e.promotion_id IS NOT NULL THEN 'promotion' ELSE 'model' END)
       -- evidence on data is asked of what a model was trained on, not of all above it
-      AND (NEW.dataset_version_id IS NULL OR NEW.dataset_version_id = ANY (muniment.training_of(r.model_version_id))));
-  PERFORM muniment.answer_under('evidence_failed', NEW.id, jsonb_build_array(jsonb_build_object('kind', 'evidence', 'id', NEW.id,
-      'page', NEW.model_version_id, 'name', v_title, 'detail', v_kind, 'namespace', NEW.namespace_id)), v_below, v_starts, v_affected);
+      AND (e.dataset_version_id IS NULL OR e.dataset_version_id = ANY (muniment.training_of(r.model_version_id))));
+  PERFORM muniment.answer_under('evidence_failed', e.id, jsonb_build_array(jsonb_build_object('kind', 'evidence', 'id', e.id,
+      'page', e.model_version_id, 'name', v_title, 'detail', v_kind, 'namespace', e.namespace_id)), v_below, v_starts, v_affected);
   RETURN NULL;
 END $$;
 
@@ -342,7 +355,15 @@ BEGIN
     EXECUTE format('ALTER TABLE public.%I ENABLE ALWAYS TRIGGER zz_answer', v_rule.tab);
   END LOOP;
 END $$;
-DROP TRIGGER IF EXISTS zz_answer_evidence ON public.approvals_evidence;
-CREATE CONSTRAINT TRIGGER zz_answer_evidence AFTER INSERT ON public.approvals_evidence DEFERRABLE INITIALLY DEFERRED
-  FOR EACH ROW EXECUTE FUNCTION muniment.answer_evidence();
-ALTER TABLE public.approvals_evidence ENABLE ALWAYS TRIGGER zz_answer_evidence;
+DROP TRIGGER IF EXISTS zz_answer_evidence ON public.approvals_evidence;  -- where it was once
+DO $$
+DECLARE
+  v_table text;
+BEGIN
+  FOREACH v_table IN ARRAY ARRAY['approvals_evidencevalue', 'approvals_evidenceanswer'] LOOP
+    EXECUTE format('DROP TRIGGER IF EXISTS zz_answer_evidence ON public.%I', v_table);
+    EXECUTE format('CREATE CONSTRAINT TRIGGER zz_answer_evidence AFTER INSERT ON public.%I DEFERRABLE INITIALLY DEFERRED'
+                   ' FOR EACH ROW EXECUTE FUNCTION muniment.answer_evidence()', v_table);
+    EXECUTE format('ALTER TABLE public.%I ENABLE ALWAYS TRIGGER zz_answer_evidence', v_table);
+  END LOOP;
+END $$;

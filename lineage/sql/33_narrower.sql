@@ -10,7 +10,9 @@ $$;
 -- licence, legal basis, condition or controller) counts as less. Documents, wording and where evidence lies count for
 -- nothing, and neither does the moment from which terms hold.
 CREATE OR REPLACE FUNCTION muniment.terms_narrow(old public.lineage_collectionterms, new public.lineage_collectionterms)
-RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+SET "TimeZone" = 'UTC'  -- a session's own zone may lengthen days of retention
+AS $$
 BEGIN
   RETURN NOT (
     old.permitted_purposes <@ new.permitted_purposes AND new.forbidden_purposes <@ old.forbidden_purposes
