@@ -21,7 +21,8 @@ CREATE OR REPLACE FUNCTION muniment.check_criterion() RETURNS trigger LANGUAGE p
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF NOT EXISTS (SELECT 1 FROM public.approvals_plan
-                 WHERE id = NEW.plan_id AND muniment.written_here(written_in, recorded_at)) THEN
+                 WHERE id = NEW.plan_id AND muniment.written_here(written_in, recorded_at))
+     OR EXISTS (SELECT 1 FROM public.approvals_evidence e WHERE e.plan_id = NEW.plan_id) THEN
     PERFORM muniment.refuse('MU003', 'plan-locked', 'This plan is locked: its criteria came with it.',
       'Record a new plan; evidence measured after it can count.');
   END IF;

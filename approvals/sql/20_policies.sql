@@ -59,7 +59,8 @@ CREATE OR REPLACE FUNCTION muniment.check_requirement() RETURNS trigger LANGUAGE
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF NOT EXISTS (SELECT 1 FROM public.approvals_policyversion
-                 WHERE id = NEW.policy_version_id AND muniment.written_here(written_in, recorded_at)) THEN
+                 WHERE id = NEW.policy_version_id AND muniment.written_here(written_in, recorded_at))
+     OR EXISTS (SELECT 1 FROM public.approvals_policypublication p WHERE p.policy_version_id = NEW.policy_version_id) THEN
     PERFORM muniment.refuse('MU003', 'policy-version-final', 'A policy version is final: its requirements came with it.',
       'Write a new version.');
   END IF;

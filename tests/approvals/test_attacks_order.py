@@ -89,6 +89,33 @@ def test_a_finding_is_not_closed_before_it_is_raised(w: World, app: Connection) 
         app.execute("INSERT INTO approvals_findingevent (finding_id, kind, text) VALUES (%s, 'closed', 'x')", [guess])
 
 
+# A41, A42: completed after the fact, in one transaction
+
+
+def test_A41_a_policy_takes_no_requirement_once_it_is_published(w: World, app: Connection) -> None:
+    """Not in the transaction that wrote it either: what was published would not be what is in force."""
+    with refuses("MU003", "policy-version-final"), app.transaction():
+        version = w.policy(OPEN)
+        with acting(app, w.cast.policy):
+            app.execute(
+                "INSERT INTO approvals_requirement (policy_version_id, position, key, kind, title, params, binds)"
+                " VALUES (%s, 9, 'more', 'artifact', '', '{}', '{}')",
+                [version.pk],
+            )
+
+
+def test_A42_a_plan_takes_no_criterion_once_something_was_measured_under_it(w: World, app: Connection) -> None:
+    """Plan, run, and then bounds that fit what was measured, before anyone sees any of it."""
+    plan = w.plan(criteria=[], checklist=["Reviewed"])
+    w.evidence(plan, "0.5")
+    with refuses("MU003", "plan-locked"), acting(app, w.cast.validator):
+        app.execute(
+            "INSERT INTO approvals_plancriterion (plan_id, metric, comparator, threshold, slice, dataset_role)"
+            " VALUES (%s, 'accuracy', 'ge', 0.5, '', '')",
+            [plan.pk],
+        )
+
+
 # A30, A43: evidence handed over
 
 

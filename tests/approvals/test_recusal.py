@@ -162,6 +162,17 @@ def test_A32_who_reset_a_password_does_not_restore_signing_and_nobody_does_for_t
     restore_signing(actor=w.cast.admin2, principal=w.cast.risk, **WHY)
 
 
+def test_A32_a_second_reset_as_the_person_hides_no_first_one(w: World, app: Connection) -> None:
+    """An administrator resets the password, resets it again as its holder, and lets the account sign."""
+    reset(w, w.cast.risk, by=w.cast.admin)
+    reset(w, w.cast.risk)
+    with refuses("MU006", "second-person"), acting(app, w.cast.admin):
+        insert(app, "governance_credentialevent", principal_id=w.cast.risk.pk, kind="signing_restored", key_prefix="")
+    restore_signing(actor=w.cast.admin2, principal=w.cast.risk, **WHY)
+    reset(w, w.cast.risk)
+    restore_signing(actor=w.cast.admin, principal=w.cast.risk, **WHY)
+
+
 def test_a_first_password_and_one_changed_by_its_holder_suspend_nothing(w: World) -> None:
     from governance.accounts.actions.principals import create_person
 

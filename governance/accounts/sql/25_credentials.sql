@@ -14,7 +14,7 @@ CREATE OR REPLACE FUNCTION muniment.check_credential_event() RETURNS trigger LAN
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_actor bigint := muniment.actor_id();
-  v_reset_by bigint;
+  v_reset_by bigint[];
 BEGIN
   -- The principal is the root: a reset and a restoring must not pass each other.
   PERFORM 1 FROM public.governance_principal p WHERE p.id = NEW.principal_id FOR NO KEY UPDATE;
@@ -30,14 +30,18 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'MU008', MESSAGE = 'Nothing suspends this person''s signing.',
       DETAIL = 'signing-not-suspended', HINT = 'Nothing is left to do.';
   END IF;
-  SELECT e.recorded_by_id INTO v_reset_by FROM public.governance_credentialevent e
-    WHERE e.principal_id = NEW.principal_id AND e.kind = 'password_reset' ORDER BY e.id DESC LIMIT 1;
+  -- Whoever reset it since signing was last restored: who did could reset it once more as the person themselves.
+  v_reset_by := ARRAY(
+    SELECT unnest(muniment.persons_behind(e.recorded_by_id)) FROM public.governance_credentialevent e
+    WHERE e.principal_id = NEW.principal_id AND e.kind = 'password_reset' AND e.id > coalesce((
+      SELECT max(o.id) FROM public.governance_credentialevent o
+      WHERE o.principal_id = NEW.principal_id AND o.kind = 'signing_restored'), 0));
   IF NOT muniment.is_person(v_actor)
      OR NOT muniment.holds_role(v_actor, ARRAY['administrator'], NULL, clock_timestamp()) THEN
     RAISE EXCEPTION USING ERRCODE = 'MU006', MESSAGE = 'Only an administrator of everything lets someone sign again.',
       DETAIL = 'not-an-administrator', HINT = 'Ask an administrator of everything.';
   END IF;
-  IF v_actor IN (NEW.principal_id, v_reset_by) THEN
+  IF v_actor = ANY (v_reset_by || NEW.principal_id) THEN
     RAISE EXCEPTION USING ERRCODE = 'MU006',
       MESSAGE = 'A second person lets someone sign again: neither they themselves nor who reset their password.',
       DETAIL = 'second-person', HINT = 'Ask another administrator.';
