@@ -22,6 +22,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   v_now timestamptz;
   v_policy bigint;
+  v_approved bigint;
   v_response jsonb;
   v_due timestamptz;
   v_notice bigint;
@@ -38,6 +39,20 @@ BEGIN
   SELECT v.responses -> p_cause INTO v_response FROM public.approvals_policyversion v WHERE v.id = v_policy;
   -- Nothing vanishes from under a consumer unless the policy says so.
   v_response := coalesce(v_response, '{"notice_hours": 0, "confirm": null, "fallback": "keep"}');
+  -- Approved in another tier, it is answered as that one asks where that is stricter: a model's owner alone answers for
+  -- its tier, and no vote was given on it in this one.
+  SELECT muniment.active_policy_version(p.environment_id, x.risk_tier, m.namespace_id, p.slot) INTO v_approved
+    FROM public.approvals_promotion p JOIN public.lineage_model m ON m.id = p.model_id
+    JOIN public.approvals_gatedecision d ON d.promotion_id = p.id
+    JOIN public.approvals_policyversion v ON v.id = d.policy_version_id JOIN public.approvals_policy x ON x.id = v.policy_id
+    WHERE p.id = p_promotion AND x.risk_tier <> m.risk_tier;
+  IF v_approved IS NOT NULL THEN
+    IF (SELECT muniment.response_looser(v.responses -> p_cause, v_response) FROM public.approvals_policyversion v
+        WHERE v.id = v_approved) THEN
+      v_policy := v_approved;
+      v_response := (SELECT v.responses -> p_cause FROM public.approvals_policyversion v WHERE v.id = v_approved);
+    END IF;
+  END IF;
   v_now := clock_timestamp();
   IF v_response ->> 'fallback' <> 'keep' THEN
     v_due := greatest(v_now + make_interval(hours => (v_response ->> 'notice_hours')::integer), p_not_before);

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from psycopg.types.json import Jsonb
 
 from approvals.actions.promotions import end_promotion
 from approvals.actions.serving import roll_back
@@ -194,3 +195,24 @@ def test_A44_evidence_that_fails_is_answered_though_the_answer_was_asked_for_ear
         failed(w, app, plan, "0.1")
     assert live(w) is None
     assert only_notice(promotion).cause == "evidence_failed"
+
+
+def test_A40_a_model_answered_into_a_milder_tier_is_answered_as_it_was_approved(w: World, app: Connection) -> None:
+    """The owner alone makes the model a low risk, whose policy says nothing of withdrawals, before the terms go."""
+    policy(w, {"terms_withdrawn": STOP})
+    go_live(w)
+    answers = (
+        "legal_or_similar_effect",
+        "safety_component",
+        "special_category_data",
+        "personal_data",
+        "no_human_review",
+    )
+    with acting(app, w.cast.owner):
+        app.execute(
+            "UPDATE lineage_model SET risk_answers = %s WHERE id = %s",
+            [Jsonb(dict.fromkeys(answers, False)), w.model.pk],
+        )
+    with recorded_action(actor=w.cast.steward, **WHY):
+        TermsWithdrawal.objects.create(terms=w.terms["source"], reason="Consent withdrawn")
+    assert live(w) is None
