@@ -150,7 +150,7 @@ def live(
         found = found.filter(environment=environment)
     return (
         found.select_related("release__model_version", "model__namespace", "environment", "end")
-        .prefetch_related("release__sign_offs__withdrawal", "release__sign_offs__requirement")
+        .prefetch_related("release__sign_offs__requirement", "release__decisions")
         .order_by("model__name", "environment__order", "slot", "id")
     )
 

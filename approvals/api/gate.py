@@ -116,11 +116,15 @@ class LiveView(ApiView):
         row: Any = promotion
         version = promotion.release.model_version
         row.artifact_digest = f"{version.digest_algorithm}:{version.digest_value}" if version.digest_value else ""
-        row.signers = [
-            vote
-            for vote in promotion.release.sign_offs.all()
-            if getattr(vote, "withdrawal", None) is None and vote.signed_at <= promotion.started_at
-        ]
+        # Those its decisions rested on: what was stale or short of the quorum signed for nothing that went live.
+        rested_on = {
+            record["id"]
+            for decision in promotion.release.decisions.all()
+            for requirement in decision.requirements
+            for record in requirement["rests_on"]
+            if record["kind"] == "sign_off"
+        }
+        row.signers = [vote for vote in promotion.release.sign_offs.all() if vote.pk in rested_on]
         past: dict[str, Any] = {
             "may_serve": None,
             "review_overdue": None,
