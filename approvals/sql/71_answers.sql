@@ -275,9 +275,10 @@ CREATE OR REPLACE FUNCTION muniment.answer_raised_finding() RETURNS trigger LANG
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF TG_TABLE_NAME = 'approvals_finding' THEN
-    IF CASE WHEN NEW.kind <> 'review_due' THEN NEW.blocks ELSE NOT EXISTS (  -- noticed as its release was opened
-         SELECT 1 FROM public.approvals_servingnotice n WHERE n.promotion_id = NEW.promotion_id AND n.cause = 'review_overdue')
-       END THEN
+    IF NEW.kind <> 'review_due' AND NEW.blocks
+       OR NEW.kind = 'review_due' AND NOT EXISTS (  -- noticed as its release was opened
+         SELECT 1 FROM public.approvals_servingnotice n
+         WHERE n.promotion_id = NEW.promotion_id AND n.cause = 'review_overdue') THEN
       PERFORM muniment.answer_finding(NEW.id);
     END IF;
   ELSIF NEW.kind = 'reopened' AND EXISTS (SELECT 1 FROM public.approvals_finding f

@@ -1,4 +1,4 @@
-"""Chapter 7: an auditor, later."""
+"""Chapter 8: an auditor, later."""
 
 from client import last_words, manage
 from judgement import live_question
@@ -22,7 +22,7 @@ def _live_then(scene: Scene) -> None:
     tell.must([one["version"] for one in live["results"]] == [2], "Version 2 must have been live then.")
     tell.asked(f"GET /api/v1/live?model=…&environment=production&at={then}")
     tell.answered("200, version 2, promotion " + str(live["results"][0]["promotion"]))
-    tell.right("Version 3 serves now; the past is not rewritten by it.")
+    tell.right("Nothing serves now; the past is not rewritten by that.")
 
 
 def _who_signed(scene: Scene) -> None:

@@ -1,5 +1,6 @@
 """Chapter 1: the pipeline puts on record what the data is, what it was made from, and the first trained model."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -67,7 +68,7 @@ def _source(scene: Scene) -> None:
     tell, pipeline, table = scene.tell, scene.pipeline, scene.data.source
     tell.step("The pipeline registers the source data")
     scene.keep("source", _dataset(scene, "breast-cancer-wisconsin", "Breast Cancer Wisconsin (Diagnostic)"))
-    body = _version_body(scene.ids["source"], "uci-1995", table) | PROVENANCE
+    body = version_body(scene.ids["source"], "uci-1995", table) | PROVENANCE
     answer = scene.keep("source version", pipeline.post("/api/v1/dataset-versions", body))
     tell.asked(f"POST /api/v1/dataset-versions with sha256 {table.digest[:16]}…, {table.rows} rows, origin and method")
     tell.answered(f"201, {answer.receipt}")
@@ -76,7 +77,7 @@ def _source(scene: Scene) -> None:
 
 def _again(scene: Scene) -> None:
     tell, pipeline, table = scene.tell, scene.pipeline, scene.data.source
-    body = _version_body(scene.ids["source"], "uci-1995", table) | PROVENANCE
+    body = version_body(scene.ids["source"], "uci-1995", table) | PROVENANCE
     tell.step("The same again, then the same with another origin")
     same = pipeline.post("/api/v1/dataset-versions", body, expect=200)
     tell.must(same["id"] == scene.ids["source version"], "Registering again must find the same record.")
@@ -108,7 +109,7 @@ def _split(scene: Scene) -> None:
     outputs = []
     for part, table in (("training", data.training), ("test", data.test)):
         scene.keep(part, _dataset(scene, f"breast-cancer-{part}", f"Breast cancer, {part} part"))
-        body = _version_body(scene.ids[part], f"split-{SEED}", table) | {"preprocessing": SPLIT}
+        body = version_body(scene.ids[part], f"split-{SEED}", table) | {"preprocessing": SPLIT}
         scene.keep(f"{part} version", pipeline.post("/api/v1/dataset-versions", body))
         pipeline.post("/api/v1/flags", {"dataset_version": scene.ids[f"{part} version"], **HEALTH})
         outputs.append({"dataset_version": scene.ids[f"{part} version"], "role": part})
@@ -161,7 +162,9 @@ def _model(scene: Scene) -> None:
     tell.right("A wrong answer can harm health, so the tier is high, and with it what the policy will ask.")
 
 
-def register_version(scene: Scene, name: str, candidate: Candidate, title: str) -> None:
+def register_version(
+    scene: Scene, name: str, candidate: Candidate, title: str, trained_on: Sequence[str] = ("training",)
+) -> None:
     """Register the training run of a candidate and the version that came out of it."""
     tell, pipeline = scene.tell, scene.pipeline
     tell.step(title)
@@ -174,7 +177,7 @@ def register_version(scene: Scene, name: str, candidate: Candidate, title: str) 
             "started_at": candidate.started.isoformat(),
             "ended_at": candidate.ended.isoformat(),
             "inputs": [
-                {"dataset_version": scene.ids["training version"], "role": "training"},
+                *[{"dataset_version": scene.ids[f"{part} version"], "role": "training"} for part in trained_on],
                 {"dataset_version": scene.ids["test version"], "role": "test"},
             ],
         },
@@ -212,7 +215,8 @@ def _dataset(scene: Scene, name: str, title: str) -> Any:
     return scene.pipeline.post("/api/v1/datasets", {"name": name, "title": title})
 
 
-def _version_body(dataset: int, label: str, table: Table) -> dict[str, Any]:
+def version_body(dataset: int, label: str, table: Table) -> dict[str, Any]:
+    """A file as the body of a dataset version."""
     return {
         "dataset": dataset,
         "label": label,

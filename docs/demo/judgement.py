@@ -1,7 +1,7 @@
 """Chapters 2 to 6: asking, being refused, giving evidence, signing, promoting, superseding."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from client import Answer, Caller
@@ -9,6 +9,7 @@ from facts import HEALTH, TERMS, register_version
 from objections import tell_condition, tell_veto
 from scene import ENVIRONMENT, MODEL, PURPOSE, Scene, as_measured, clock, digest_of, gaps, in_words, met
 from science import TOOL, Candidate, Data, Value, by_size_of_nuclei, performance
+from serving import tell_jittered_data
 
 REVIEWERS = (
     ("VALIDATOR", "validator"),
@@ -40,14 +41,6 @@ PLANS: dict[str, dict[str, Any]] = {
             for one in ("small nuclei", "large nuclei")
         ],
     },
-}
-
-
-#: What the challenger is tried on.
-TRIAL: dict[str, Any] = {
-    "kind": "ab_test",
-    "title": "Beside the champion, on every tenth case",
-    "criteria": [{"metric": "sensitivity", "comparator": "ge", "threshold": "0.95"}],
 }
 
 
@@ -178,10 +171,9 @@ def _not_independent(scene: Scene, second: Candidate) -> None:
 def tell_supersession(scene: Scene, third: Candidate) -> None:
     """Chapter 6: the next version goes the same way and takes the place of the one before."""
     tell = scene.tell
-    tell.chapter(
-        "The next version", "Another algorithm on the same data. Nothing is waived because it went well before."
-    )
-    register_version(scene, "v3", third, "Version 3: extremely randomised trees")
+    tell.chapter("The next version", "Another algorithm, and more data. Nothing is waived because it went well before.")
+    tell_jittered_data(scene)
+    register_version(scene, "v3", third, "Version 3: extremely randomised trees", ("training", "jittered"))
     tell.step("Evidence, and the first four signatures")
     release = open_release(scene, "v3")
     values = report_both(scene, "v3", third)
@@ -203,36 +195,12 @@ def tell_supersession(scene: Scene, third: Candidate) -> None:
     tell.right(
         f"One version per slot. Promotion {before['id']} ended as {before['end']['kind']} in the same transaction."
     )
-    _left_for_you(scene)
 
 
-def _left_for_you(scene: Scene) -> None:
-    tell = scene.tell
-    tell.step("Version 2 is asked for once more, as challenger, and waits")
-    missing = scene.pipeline.post(
-        "/api/v1/releases",
-        {"model_version": scene.ids["v2"], "environment": ENVIRONMENT, "purpose": PURPOSE, "slot": "challenger"},
-        expect=400,
-    )
-    trial = scene.person("OWNER").post("/api/v1/plans", {"model": scene.ids["model"], **TRIAL})
-    ends = (datetime.now(UTC) + timedelta(days=30)).isoformat()
-    release = open_release(scene, "v2", slot="challenger", trial_plan=int(trial["id"]), trial_ends_at=ends)
-    gate = scene.pipeline.get("/api/v1/gate", **gate_question(scene, 2), slot="challenger")
-    waiting = [one["key"] for one in gate["requirements"] if one["status"] != "SATISFIED"]
-    tell.must({one for _key, one in REVIEWERS} == set(waiting), f"Signatures alone must be missing, and {waiting} is.")
-    tell.asked("POST /api/v1/releases with slot challenger: alone, then with a trial plan and an end in thirty days")
-    tell.answered(f"400 {missing.problem}", refused=True)
-    tell.asked("GET /api/v1/gate?…&slot=challenger")
-    tell.answered(f"201, release {release}; 200, not allowed, missing: {', '.join(waiting)}", refused=True)
-    tell.right("The evidence still stands. The signatures were for another place, and are asked for anew. This one is "
-               "left for you to sign.")  # fmt: skip
-
-
-def open_release(scene: Scene, name: str, slot: str = "champion", **trial: Any) -> int:
+def open_release(scene: Scene, name: str) -> int:
     """Ask for the promotion of a version; the release's id."""
-    body = {"model_version": scene.ids[name], "environment": ENVIRONMENT, "purpose": PURPOSE, "slot": slot, **trial}
-    answer = scene.pipeline.post("/api/v1/releases", body)
-    return int(scene.keep(f"release {name}" if slot == "champion" else slot, answer)["id"])
+    body = {"model_version": scene.ids[name], "environment": ENVIRONMENT, "purpose": PURPOSE}
+    return int(scene.keep(f"release {name}", scene.pipeline.post("/api/v1/releases", body))["id"])
 
 
 MEASURES: dict[str, Callable[[Candidate, Data], list[Value]]] = {

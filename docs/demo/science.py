@@ -50,10 +50,12 @@ class Data:
     source: Table
     training: Table
     test: Table
+    jittered: Table
     train_x: Numbers
     train_y: Numbers  # 1 = malignant
     test_x: Numbers
     test_y: Numbers
+    jittered_x: Numbers  # the training rows once more, each value moved by a hundredth of its column's spread
     features: list[str]
 
 
@@ -107,6 +109,8 @@ def load(folder: Path) -> Data:
     train_x, test_x, train_y, test_y = train_test_split(
         bunch.data, malignant, test_size=TEST_SHARE, stratify=malignant, random_state=SEED
     )
+    noise = np.random.default_rng(SEED).normal(size=train_x.shape)
+    jittered_x = train_x + noise * train_x.std(axis=0) / 100
     columns = [*features, "malignant"]
     return Data(
         source=Table(source, len(malignant), [*features, "benign"], sha256(source)),  # benign is 1 in the source
@@ -116,6 +120,8 @@ def load(folder: Path) -> Data:
         train_y=train_y,
         test_x=test_x,
         test_y=test_y,
+        jittered=_write(folder / "jittered.csv", columns, jittered_x, train_y),
+        jittered_x=jittered_x,
         features=features,
     )
 
@@ -147,7 +153,7 @@ def train_regression(data: Data, folder: Path, *, chosen_threshold: bool) -> Can
 
 
 def train_trees(data: Data, folder: Path) -> Candidate:
-    """Extremely randomised trees, with a threshold chosen on the training data."""
+    """Extremely randomised trees on the training and the jittered rows; the threshold chosen on the training rows."""
     from sklearn.ensemble import ExtraTreesClassifier
 
     return _train(
@@ -157,15 +163,20 @@ def train_trees(data: Data, folder: Path) -> Candidate:
         data,
         folder,
         True,
+        jittered=True,
     )
 
 
 def _train(
-    name: str, make: Callable[[], Any], settings: dict[str, Any], data: Data, folder: Path, chosen_threshold: bool
-) -> Candidate:
+    name: str, make: Callable[[], Any], settings: dict[str, Any], data: Data, folder: Path, chosen_threshold: bool,
+    *, jittered: bool = False,
+) -> Candidate:  # fmt: skip
     started = datetime.now(UTC)
     threshold = _chosen_threshold(make(), data) if chosen_threshold else 0.5
-    estimator = make().fit(data.train_x, data.train_y)
+    rows, sick = data.train_x, data.train_y
+    if jittered:
+        rows, sick = np.vstack([rows, data.jittered_x]), np.concatenate([sick, sick])
+    estimator = make().fit(rows, sick)
     path = folder / f"{name}-{round(threshold * 100):02}.pickle"
     path.write_bytes(pickle.dumps({"estimator": estimator, "threshold": threshold, "features": data.features}))
     parameters = {**settings, "threshold": threshold, "seed": SEED, "library": TOOL}

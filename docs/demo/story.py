@@ -15,6 +15,7 @@ from facts import tell_facts
 from judgement import REVIEWERS, tell_evidence, tell_refusal, tell_supersession
 from scene import Scene
 from science import load, train_regression, train_trees, warm_up
+from serving import tell_changes_while_serving
 from signing import tell_signatures, tell_ways_around
 from telling import StoryBroken, Teller
 
@@ -63,6 +64,7 @@ def tell_story(tell: Teller) -> None:
     tell_ways_around(scene)
     tell_signatures(scene)
     tell_supersession(scene, train_trees(scene.data, scene.folder))
+    tell_changes_while_serving(scene)
     tell_audit(scene)
     closing(scene)
 
@@ -74,7 +76,7 @@ def closing(scene: Scene) -> None:
     tell.plain(f"All {tell.steps} steps went as they must, in {tell.seconds():.0f} seconds.")
     url, users = scene.variables["MUNIMENT_URL"], [scene.variables[f"{key}_USER"] for key, _ in REVIEWERS]
     tell.plain("The records stay. Look at them by hand (make run, if it does not run):")
-    tell.plain(f"  {url}/releases/{scene.ids['challenger']}  waits for six signatures")
+    tell.plain(f"  {url}/releases/{scene.ids['release v3']}  waits for six signatures")
     tell.plain(f"  sign in as {', '.join(users[:3])},")
     tell.plain(f"  {', '.join(users[3:])}; or, to read all,")
     tell.plain(f"  {scene.variables['AUDITOR_USER']}")
