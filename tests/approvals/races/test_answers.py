@@ -65,7 +65,9 @@ def test_A21_a_withdrawal_three_datasets_upstream_leaves_nothing_live_on_it(
     on_data = {v.pk for v in affected}
     surprises: list[str] = []
     fallbacks = 0
-    for round_ in range(ROUNDS):
+    for round_ in range(10 * ROUNDS):
+        if round_ >= ROUNDS and fallbacks:
+            break  # which of the sixteen comes first is chance: on until one fell back
         terms = give_terms(w.cast, w.datasets["source"], effective_from=timezone.now())
         if round_ % 2 == 0:
             clear(w)
