@@ -178,7 +178,9 @@ def _train(
         rows, sick = np.vstack([rows, data.jittered_x]), np.concatenate([sick, sick])
     estimator = make().fit(rows, sick)
     path = folder / f"{name}-{round(threshold * 100):02}.pickle"
-    path.write_bytes(pickle.dumps({"estimator": estimator, "threshold": threshold, "features": data.features}))
+    # A recall goes by the bytes, everywhere: each run's files are its own, or the next run's would be recalled already.
+    content = {"estimator": estimator, "threshold": threshold, "features": data.features, "made_in": folder.name}
+    path.write_bytes(pickle.dumps(content))
     parameters = {**settings, "threshold": threshold, "seed": SEED, "library": TOOL}
     return Candidate(name, estimator, threshold, path, sha256(path), parameters, started, datetime.now(UTC))
 
