@@ -70,46 +70,63 @@ BEGIN
     'requirement', muniment.requirement_digest(requirement),
     'role', muniment.digest_of(to_jsonb(grant_id)),
     'policy_version', c.policy_version_id,
-    'publication', (SELECT coalesce(max(pp.id), 0) FROM public.approvals_policy p
-                    JOIN public.approvals_policyversion pv ON pv.policy_id = p.id
-                    JOIN public.approvals_policypublication pp ON pp.policy_version_id = pv.id
-                    WHERE p.environment_id = c.environment_id
-                      AND (p.namespace_id = c.namespace_id OR p.namespace_id IS NULL)),
+    'publication', muniment.newest_publication(c.environment_id, c.namespace_id),
     'use_epoch', c.use_epoch);
 END $$;
 
--- The policy versions a release was judged by at some time since a vote: in the place of the active policy, in that of the
--- vote's own, in what held there while one of them had lapsed, and in the places of the tiers its model has had meanwhile.
+-- The newest publication that may concern releases of a namespace in an environment; 0 where there is none. Publications
+-- of an environment come one after another (its lock), in order of their ids.
+CREATE OR REPLACE FUNCTION muniment.newest_publication(environment bigint, namespace bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT coalesce(max(pp.id), 0) FROM public.approvals_policy p
+    JOIN public.approvals_policyversion pv ON pv.policy_id = p.id
+    JOIN public.approvals_policypublication pp ON pp.policy_version_id = pv.id
+    WHERE p.environment_id = environment AND (p.namespace_id = namespace OR p.namespace_id IS NULL));
+END $$;
+
+-- The version that was in force just after a publication: muniment.active_policy_version, of the past.
+CREATE OR REPLACE FUNCTION muniment.policy_version_after(publication bigint, environment bigint, tier text, namespace bigint,
+                                                         slot text) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT n.policy_version_id FROM public.approvals_policy p
+    CROSS JOIN LATERAL (
+      SELECT pp.id, pp.policy_version_id FROM public.approvals_policyversion pv
+      JOIN public.approvals_policypublication pp ON pp.policy_version_id = pv.id
+      WHERE pv.policy_id = p.id AND pp.id <= publication ORDER BY pp.id DESC LIMIT 1) n
+    WHERE p.environment_id = environment AND p.risk_tier = tier
+      AND (p.namespace_id = namespace OR p.namespace_id IS NULL) AND p.slot IN ('', policy_version_after.slot)
+      AND NOT EXISTS (SELECT 1 FROM public.approvals_policylapse l WHERE l.publication_id = n.id AND l.cause_id <= publication)
+    ORDER BY (p.namespace_id IS NOT NULL) DESC, (p.slot <> '') DESC LIMIT 1);
+END $$;
+
+-- The policy versions a release was judged by at some time since a vote: whatever was in force after each publication
+-- since, in the tier of the vote, in the present one, and in those its model has had meanwhile.
 CREATE OR REPLACE FUNCTION muniment.versions_since(c muniment.gate_context, vote_version bigint, bound jsonb)
 RETURNS SETOF bigint LANGUAGE plpgsql STABLE ROWS 4 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_since bigint := coalesce((bound ->> 'publication')::bigint,  -- the newest when the vote was given
     (SELECT pp.id FROM public.approvals_policypublication pp WHERE pp.policy_version_id = vote_version));
-  v_places bigint[] := ARRAY(
-    SELECT x.policy_id FROM public.approvals_policyversion x WHERE x.id IN (vote_version, c.policy_version_id));
-  v_tiers text[] := ARRAY(
+  v_tier text := (SELECT p.risk_tier FROM public.approvals_policyversion pv
+                  JOIN public.approvals_policy p ON p.id = pv.policy_id WHERE pv.id = vote_version);
+  v_tiers text[] := ARRAY(  -- those entered since, also for a while
     SELECT DISTINCT h.risk_tier FROM public.lineage_historicalmodel h
-    WHERE h.id = c.model_id AND h.use_epoch > coalesce((bound ->> 'use_epoch')::integer, 0)
-      AND h.risk_tier <> (SELECT p.risk_tier FROM public.approvals_policyversion pv
-                          JOIN public.approvals_policy p ON p.id = pv.policy_id WHERE pv.id = vote_version));
+    WHERE h.id = c.model_id AND h.use_epoch > coalesce((bound ->> 'use_epoch')::integer, 0));
 BEGIN
   RETURN QUERY
-    SELECT pv.id FROM public.approvals_policy p
-    JOIN public.approvals_policyversion pv ON pv.policy_id = p.id
-    JOIN public.approvals_policypublication pp ON pp.policy_version_id = pv.id
-    WHERE p.environment_id = c.environment_id AND (p.namespace_id = c.namespace_id OR p.namespace_id IS NULL)
-      AND p.slot IN ('', c.slot)
-      AND (p.id = ANY (v_places || ARRAY(
-             SELECT av.policy_id FROM public.approvals_policylapse l
-             JOIN public.approvals_policypublication lp ON lp.id = l.publication_id
-             JOIN public.approvals_policyversion lv ON lv.id = lp.policy_version_id AND lv.policy_id = ANY (v_places)
-             JOIN public.approvals_policypublication ap ON ap.id = l.cause_id AND ap.id > v_since
-             JOIN public.approvals_policyversion av ON av.id = ap.policy_version_id))
-             AND (pp.id > v_since OR pv.id = c.policy_version_id)
-           OR p.risk_tier = ANY (v_tiers) AND pp.id >= coalesce((
-                SELECT max(o.id) FROM public.approvals_policyversion ov
-                JOIN public.approvals_policypublication o ON o.policy_version_id = ov.id
-                WHERE ov.policy_id = p.id AND o.id <= v_since), 0));
+    SELECT muniment.policy_version_after(e.id, c.environment_id, t.tier, c.namespace_id, c.slot)
+    FROM unnest(v_tiers || v_tier || c.risk_tier) AS t (tier), (
+      SELECT pp.id FROM public.approvals_policy p
+      JOIN public.approvals_policyversion pv ON pv.policy_id = p.id
+      JOIN public.approvals_policypublication pp ON pp.policy_version_id = pv.id
+      WHERE p.environment_id = c.environment_id AND (p.namespace_id = c.namespace_id OR p.namespace_id IS NULL)
+        AND pp.id > v_since
+      UNION SELECT v_since
+    ) AS e (id)
+    UNION SELECT c.policy_version_id;
 END $$;
 
 -- Whether a requirement of that key read otherwise, or was not asked, at some time since a vote on it.
@@ -121,7 +138,7 @@ BEGIN
   SELECT * INTO STRICT o FROM public.approvals_requirement WHERE id = requirement;
   RETURN EXISTS (
     SELECT 1 FROM muniment.versions_since(c, o.policy_version_id, bound) AS v (id)
-    WHERE NOT EXISTS (
+    WHERE v.id IS NOT NULL AND NOT EXISTS (
       SELECT 1 FROM public.approvals_requirement r WHERE r.policy_version_id = v.id AND r.key = o.key
         AND (r.kind, r.title, r.params, r.binds) = (o.kind, o.title, o.params, o.binds)));
 END $$;

@@ -9,11 +9,13 @@ CREATE OR REPLACE FUNCTION muniment.live_votes(c muniment.gate_context) RETURNS 
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_now jsonb;
+  v_publication text;
 BEGIN
   IF NOT EXISTS (SELECT 1 FROM public.approvals_signoff WHERE release_id = c.release_id) THEN
     RETURN '[]';
   END IF;
   v_now := muniment.release_aspects(c);
+  v_publication := muniment.newest_publication(c.environment_id, c.namespace_id);
   RETURN (
     WITH given AS MATERIALIZED (
       SELECT x.*, coalesce(p.responsible_id, p.id) AS person, g.principal_id AS granted_to, g.role,
@@ -49,9 +51,9 @@ BEGIN
     CROSS JOIN LATERAL (
       SELECT coalesce(array_agg(DISTINCT b.aspect), '{}') AS changed FROM unnest(muniment.aspects_bound(s.binds::text[])) AS b (aspect)
       WHERE CASE b.aspect
-        -- Judged by the same version in the same use: the text cannot have changed. Else every text since is looked at.
+        -- Nothing published and the same use: the text cannot have changed. Else every text since is looked at.
         WHEN 'requirement' THEN
-          (s.policy_version_id <> c.policy_version_id OR s.bound ->> 'use_epoch' IS DISTINCT FROM c.use_epoch::text)
+          (s.bound ->> 'publication' IS DISTINCT FROM v_publication OR s.bound ->> 'use_epoch' IS DISTINCT FROM c.use_epoch::text)
           AND muniment.asked_otherwise(c, s.requirement_id, s.bound)
         WHEN 'evidence' THEN s.bound ->> 'evidence' IS DISTINCT FROM e.digest
         WHEN 'role' THEN false  -- the grant itself is looked at above

@@ -102,9 +102,12 @@ BEGIN
     PERFORM muniment.refuse('MU006', 'second-policy-owner', 'Two policy owners publish: one writes, another publishes.',
       'Ask another policy owner to publish it.');
   END IF;
-  -- The id was drawn before the wait for the lock, and the newest id is the one in force (as for flags).
+  -- The id was drawn before the wait for the lock, and the newest id is the one in force (as for flags). Per environment:
+  -- what was published there since a vote is told by its id.
   IF EXISTS (SELECT 1 FROM public.approvals_policypublication o
-             JOIN public.approvals_policyversion v ON v.id = o.policy_version_id WHERE v.policy_id = p.id AND o.id > NEW.id) THEN
+             JOIN public.approvals_policyversion v ON v.id = o.policy_version_id
+             JOIN public.approvals_policy x ON x.id = v.policy_id
+             WHERE x.environment_id = p.environment_id AND o.id > NEW.id) THEN
     PERFORM muniment.refuse('40001', 'publication-overtaken', 'Another version was published there meanwhile.', 'Try again.');
   END IF;
   IF NOT EXISTS (SELECT 1 FROM public.approvals_policypublication o WHERE o.policy_version_id = NEW.policy_version_id) THEN

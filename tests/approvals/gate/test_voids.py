@@ -173,3 +173,24 @@ def test_terms_that_only_widen_and_the_same_requirement_again_void_nothing(w: Wo
     row = w.ask()["risk"]
     assert row.passes
     assert {r["id"] for r in row.rests_on} == {vote.pk}
+
+
+def test_A41_what_a_slots_own_policy_asked_otherwise_stays_asked_after_it_has_lapsed(w: World) -> None:
+    plain = signature("risk", "risk_manager", binds=["subject"])
+    w.policy(plain)
+    w.vote("risk", w.cast.risk)
+    assert w.ask()["risk"].passes
+    w.policy({**plain, "title": "Read the report twice"}, slot="champion")
+    w.policy(plain, signature("validator", "validator"))  # the slot's asks less now, and lapses
+    rows = w.ask()
+    assert set(rows) == {"risk", "validator"}
+    assert [(v["why"], v["aspects"]) for v in rows["risk"].params["ignored"]] == [("vote-stale", ["requirement"])]
+
+
+def test_a_slots_policy_that_reads_the_same_leaves_votes_standing_when_it_lapses(w: World) -> None:
+    plain = signature("risk", "risk_manager", binds=["subject"])
+    w.policy(plain)
+    w.vote("risk", w.cast.risk)
+    w.policy(plain, {"key": "artifact", "kind": "artifact"}, slot="champion")
+    w.policy(plain, signature("validator", "validator"))
+    assert w.ask()["risk"].passes

@@ -56,7 +56,7 @@ FAULTS: dict[str, tuple[str, str, str]] = {
         f"{GATE}/15_signoff.sql", "v_queue := v_queue || v_holds[v_person];", "",
     ),
     "a text that was restored revives votes": (
-        f"{GATE}/01_aspects.sql", "(pp.id > v_since OR pv.id = c.policy_version_id)", "(pv.id = c.policy_version_id)",
+        f"{GATE}/01_aspects.sql", "AND pp.id > v_since", "AND false",
     ),
     "judgements are of the data only if the policy says so": (f"{GATE}/01_aspects.sql", "ELSE ARRAY['data'] END", "ELSE '{}' END"),
     "one person fills two requirements": (f"{GATE}/15_signoff.sql", "IF v_have < v_need THEN", "IF v_own < v_need THEN"),

@@ -134,6 +134,15 @@ def test_killed_itself_it_leaves_no_process_and_loses_no_data(copy: Copy) -> Non
         assert again.wait(40) == 0
 
 
+def test_started_in_the_background_of_a_script_its_parts_die_with_it_all_the_same(copy: Copy) -> None:
+    for process in psutil.Process(copy.process.pid).children():
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        ignored = int(next(line for line in status.splitlines() if line.startswith("SigIgn:")).split()[1], 16)
+        name = " ".join(process.cmdline()[:4])
+        if process.pid != copy.process.pid and "keeper" not in name:
+            assert not ignored & 1 << (signal.SIGQUIT - 1), f"{name} would not hear SIGQUIT"
+
+
 def test_a_second_copy_on_the_same_home_gets_a_sentence(standing: Copy) -> None:
     second = standing.launch()
     said, _ = second.communicate(timeout=30)
