@@ -21,7 +21,7 @@ _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 def _die_with_parent(death_signal: int) -> None:
     # Runs between fork and exec, after a change of user (which would clear the setting). The kernel then sends the
     # signal when the parent dies, kill -9 included. Elsewhere than on Linux the next start finds and stops leftovers.
-    # `make run &` in a script leaves SIGINT and SIGQUIT ignored, and what is ignored is inherited: workers would live on.
+    # `make run &` in a script ignores SIGINT and SIGQUIT, and what is ignored is inherited: workers would live on.
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
     if _libc is not None:
