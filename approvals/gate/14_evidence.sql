@@ -26,7 +26,11 @@ BEGIN
   CASE p_subject  -- each by its own index
     WHEN 'model' THEN v_items := ARRAY(SELECT e.id FROM public.approvals_evidence e WHERE e.model_version_id = p_id);
     WHEN 'data' THEN v_items := ARRAY(SELECT e.id FROM public.approvals_evidence e WHERE e.dataset_version_id = p_id);
-    WHEN 'promotion' THEN v_items := ARRAY(SELECT e.id FROM public.approvals_evidence e WHERE e.promotion_id = p_id);
+    WHEN 'promotion' THEN v_items := ARRAY(  -- of every time it served there: promoting again forgets no failure
+      SELECT e.id FROM public.approvals_promotion n
+      JOIN public.approvals_release r ON r.model_version_id = c.model_version_id
+      JOIN public.approvals_promotion x ON x.release_id = r.id AND x.environment_id = n.environment_id
+      JOIN public.approvals_evidence e ON e.promotion_id = x.id WHERE n.id = p_id);
   END CASE;
   RETURN QUERY
   WITH items AS MATERIALIZED (  -- else the verdict would be worked out at each mention of it

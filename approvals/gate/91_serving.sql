@@ -107,6 +107,11 @@ BEGIN
         'reason', a.reason, 'params', a.params, 'rests_on', a.rests_on);
     END IF;
   END IF;
+  IF signatures AND c.policy_version_id IS NULL THEN  -- nothing is brought back where no policy says what to ask
+    v_rows := v_rows || jsonb_build_object('key', 'policy', 'kind', 'policy', 'status', 'UNSATISFIED', 'reason', 'no-policy',
+      'params', jsonb_build_object('environment', (SELECT name FROM public.approvals_environment WHERE id = c.environment_id),
+                                   'risk_tier', c.risk_tier), 'rests_on', '[]'::jsonb);
+  END IF;
   IF signatures THEN
     v_rows := v_rows || (
       SELECT coalesce(jsonb_agg(jsonb_build_object('key', s.key, 'kind', s.kind, 'status', s.status, 'reason', s.reason,

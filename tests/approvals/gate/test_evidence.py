@@ -4,6 +4,7 @@ import datetime
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from approvals.models import Evidence, EvidenceValue, PlanKind, Promotion
@@ -246,6 +247,20 @@ def test_evidence_from_the_environment_before_is_asked_of_the_promotion_there(w:
         )  # fmt: skip
         EvidenceValue.objects.create(evidence=evidence, metric="accuracy", value="0.95")
     assert w.ask(challenger)["it"].reason == "evidence-met"
+    with recorded_action(actor=w.cast.tester, **WHY):
+        failed = Evidence.objects.create(
+            namespace=w.cast.retail, plan=plan, promotion=promotion, run_started_at=timezone.now(),
+            subject_digest=f"sha256:{w.version.digest_value}",
+        )  # fmt: skip
+        EvidenceValue.objects.create(evidence=failed, metric="accuracy", value="0.2")
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what waits for the end is still this act's
+    w.policy({"key": "artifact", "kind": "artifact"})
+    shadow = w.release(slot="shadow")
+    with recorded_action(actor=w.cast.pipeline, **WHY):
+        Promotion.objects.create(release=shadow, model=w.model, environment=shadow.environment, slot="shadow")
+    w.policy({"key": "it", "kind": "evidence", "params": params})
+    assert w.ask(challenger)["it"].reason == "evidence-failed", "A44: promoting it once more forgets no failure"
 
 
 # checklists

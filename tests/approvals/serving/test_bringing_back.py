@@ -1,5 +1,6 @@
 """Rollback, suspension and its lifting, retirement, recall: who may, on what, and what then serves."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,13 +8,13 @@ import pytest
 from approvals.actions.promotions import end_promotion, promote
 from approvals.actions.releases import open_release
 from approvals.actions.serving import reinstate, roll_back
-from approvals.models import LiveSlot, Promotion, PromotionEnd, RefusedAttempt, Slot
+from approvals.models import Environment, LiveSlot, Promotion, PromotionEnd, RefusedAttempt, Slot
 from governance import errors
 from governance.unit_of_work import recorded_action
 from lineage.actions import recall
 from lineage.models import Model, ModelVersion, Recall
 from tests.approvals.serving.scenes import KEEP, STOP, before_and_live, go_live, live, on_own_data, policy, withdraw
-from tests.approvals.world import PURPOSE, WHY, World, give_terms, refused, sha, signature, train
+from tests.approvals.world import PURPOSE, WHY, World, database, give_terms, refused, sha, signature, train
 
 SUSPENDED, RETIRED = PromotionEnd.Kind.SUSPENDED, PromotionEnd.Kind.RETIRED
 
@@ -218,3 +219,11 @@ def test_a_digest_is_recalled_where_one_oversees_it(w: World) -> None:
             recall(actor=w.cast.outsider, digest=f"sha256:{digest}", **WHY)
         said.add((str(refusal.value), str(refusal.value.params)))
     assert len(said) == 1
+
+
+def test_nothing_is_brought_back_where_no_policy_says_what_to_ask(w: World) -> None:
+    with recorded_action(actor=w.cast.policy, **WHY):
+        laboratory = Environment.objects.create(name="laboratory", order=9, live_traffic=False)
+    release = open_release(actor=w.cast.pipeline, model_version=w.version, environment=laboratory, **WHY)[0]
+    rows = database("SELECT muniment.serving_rows(%s, now())", release.pk)
+    assert "no-policy" in {row["reason"] for row in (json.loads(rows) if isinstance(rows, str) else rows)}
