@@ -27,29 +27,31 @@ BEGIN
       FROM public.lineage_sensitivityflag n WHERE n.dataset_version_id = ANY (c.closure)
       ORDER BY n.dataset_version_id, n."column", n.category, n.id DESC) a;
   -- Reviewed, absent and not excluded: nothing finds fault with it, and most answers are so. The others one by one.
-  FOR v IN
-    SELECT x.id, x.label, d.name, t.legal_basis, t.special_condition, a.id AS flag_id, a AS flag
-    FROM public.lineage_datasetversion x JOIN public.lineage_dataset d ON d.id = x.dataset_id
-    LEFT JOIN muniment.terms_standing(c.datasets, c.at) s ON s.dataset_id = d.id AND s.in_force
-    LEFT JOIN public.lineage_collectionterms t ON t.id = s.terms_id
-    LEFT JOIN public.lineage_sensitivityflag a ON a.dataset_version_id = x.id AND a.id = ANY (v_looked_at)
-    WHERE x.id = ANY (v_versions) ORDER BY x.id, a."column", a.category
-  LOOP
-    f := v.flag;
-    v_base := jsonb_build_object('dataset', v.name, 'version', v.label, 'dataset_version', v.id);
-    IF v.flag_id IS NULL THEN
-      v_problems := v_problems || muniment.problem('flags-missing', v_base);
-      CONTINUE;
-    END IF;
-    v_problems := v_problems || muniment.flag_problems(f, v_base || jsonb_build_object(
-        'column', f."column", 'category', f.category, 'flag', f.id),
-      coalesce(v.legal_basis, ''), coalesce(v.special_condition, ''), v_features);
-    IF f.present = 'yes' AND f.treatment = 'none' AND f.category = ANY (v_forbidden)
-       AND NOT muniment.answered_in(c.training, f.category, v.id) THEN
-      v_problems := v_problems || muniment.problem('category-forbidden', v_base || jsonb_build_object(
-        'column', f."column", 'category', f.category, 'flag', f.id));
-    END IF;
-  END LOOP;
+  IF cardinality(v_versions) > 0 THEN
+    FOR v IN
+      SELECT x.id, x.label, d.name, t.legal_basis, t.special_condition, a.id AS flag_id, a AS flag
+      FROM public.lineage_datasetversion x JOIN public.lineage_dataset d ON d.id = x.dataset_id
+      LEFT JOIN muniment.terms_standing(c.datasets, c.at) s ON s.dataset_id = d.id AND s.in_force
+      LEFT JOIN public.lineage_collectionterms t ON t.id = s.terms_id
+      LEFT JOIN public.lineage_sensitivityflag a ON a.dataset_version_id = x.id AND a.id = ANY (v_looked_at)
+      WHERE x.id = ANY (v_versions) ORDER BY x.id, a."column", a.category
+    LOOP
+      f := v.flag;
+      v_base := jsonb_build_object('dataset', v.name, 'version', v.label, 'dataset_version', v.id);
+      IF v.flag_id IS NULL THEN
+        v_problems := v_problems || muniment.problem('flags-missing', v_base);
+        CONTINUE;
+      END IF;
+      v_problems := v_problems || muniment.flag_problems(f, v_base || jsonb_build_object(
+          'column', f."column", 'category', f.category, 'flag', f.id),
+        coalesce(v.legal_basis, ''), coalesce(v.special_condition, ''), v_features);
+      IF f.present = 'yes' AND f.treatment = 'none' AND f.category = ANY (v_forbidden)
+         AND NOT muniment.answered_in(c.training, f.category, v.id) THEN
+        v_problems := v_problems || muniment.problem('category-forbidden', v_base || jsonb_build_object(
+          'column', f."column", 'category', f.category, 'flag', f.id));
+      END IF;
+    END LOOP;
+  END IF;
   RETURN muniment.answered('sensitivity-met', jsonb_build_object('versions', cardinality(c.closure)), v_problems,
     (
     SELECT coalesce(jsonb_agg(jsonb_build_object('kind', 'flag', 'id', x)), '[]') FROM unnest(v_flags) x));

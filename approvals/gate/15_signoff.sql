@@ -149,6 +149,17 @@ BEGIN
   IF jsonb_array_length(v_counting) = 0 THEN
     RETURN '{}';
   END IF;
+  -- Mostly everyone votes once, for themselves, and nobody too much: then each vote fills a place, and nothing is to match.
+  IF (SELECT count(*) = count(DISTINCT v ->> 'person') AND bool_and(v ->> 'person' = v ->> 'same')
+      FROM jsonb_array_elements(v_counting) v)
+     AND NOT EXISTS (
+       SELECT 1 FROM jsonb_array_elements(v_counting) v
+       JOIN public.approvals_requirement q ON q.id = (v ->> 'requirement')::bigint
+       GROUP BY q.id HAVING count(*) > coalesce((q.params ->> 'count')::integer, 1)) THEN
+    RETURN (SELECT jsonb_object_agg(x.requirement, x.votes) FROM (
+      SELECT v ->> 'requirement' AS requirement, jsonb_agg((v ->> 'id')::bigint ORDER BY (v ->> 'id')::bigint) AS votes
+      FROM jsonb_array_elements(v_counting) v GROUP BY 1) x);
+  END IF;
   SELECT coalesce(array_agg(q.id ORDER BY q.position), '{}') INTO v_places
     FROM public.approvals_requirement q, generate_series(1, coalesce((q.params ->> 'count')::integer, 1))
     WHERE q.policy_version_id = c.policy_version_id AND q.kind = 'signoff';

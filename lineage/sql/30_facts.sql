@@ -9,7 +9,15 @@ CREATE OR REPLACE FUNCTION muniment.provenance_gaps(dataset_versions bigint[], m
 RETURNS TABLE (id bigint, missing text[])
 LANGUAGE plpgsql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+  v_derived bigint[] := '{}';
 BEGIN
+  -- Where everything says where it comes from, nobody needs to know what was made from what.
+  IF EXISTS (SELECT 1 FROM public.lineage_datasetversion v WHERE v.id = ANY (dataset_versions) AND (
+               btrim(v.source) = '' OR btrim(v.origin) = '' OR v.origin_geography = '' OR v.date IS NULL
+               OR v.generation_period_start IS NULL OR v.generation_period_end IS NULL OR btrim(v.generation_method) = '')) THEN
+    v_derived := ARRAY(SELECT o FROM muniment.with_origin_above(dataset_versions, model_versions) AS o);
+  END IF;
   RETURN QUERY
     SELECT v.id, array_remove(ARRAY[
         CASE WHEN v.digest_value = '' THEN 'digest' END,
@@ -22,8 +30,7 @@ BEGIN
         CASE WHEN NOT derived.yes AND btrim(v.generation_method) = '' THEN 'generation_method' END
       ], NULL)
     FROM public.lineage_datasetversion v
-    LEFT JOIN muniment.with_origin_above(dataset_versions, model_versions) AS made (id) ON made.id = v.id
-    CROSS JOIN LATERAL (SELECT made.id IS NOT NULL AS yes) derived
+    CROSS JOIN LATERAL (SELECT v.id = ANY (v_derived) AS yes) derived
     WHERE v.id = ANY (dataset_versions);
 END $$;
 
