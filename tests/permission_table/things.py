@@ -1,0 +1,177 @@
+"""Records for the rows' addresses."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from approvals.actions.environments import set_observe_only
+from approvals.actions.findings import close_finding, raise_finding
+from approvals.actions.policies import write_policy_version
+from approvals.actions.promotions import end_promotion, promote
+from approvals.actions.sign_offs import declare_conflict
+from approvals.actions.statements import find_requirement, statements
+from approvals.models import Environment, Finding, PolicyVersion, PromotionEnd, Release, Vote
+from governance.accounts.actions.grants import grant_role
+from governance.accounts.models import ApiKey, CredentialEvent
+from governance.accounts.roles import Role
+from governance.unit_of_work import recorded_action
+from lineage.actions import recall
+from lineage.models import DatasetVersion, RiskTier
+from tests.approvals.serving import scenes
+from tests.approvals.world import World, signature
+from tests.cast import PASSWORD
+from tests.permission_table import WHY
+
+
+class Things:
+    """Records in `retail` to point a row's address at, made when they are asked for."""
+
+    def __init__(self, w: World, route: str) -> None:
+        self.w = w
+        self.route = route
+        self.versions: dict[str, DatasetVersion] = w.versions
+        self.person = w.cast.risk
+        self._release: Release | None = None
+        self._made: dict[str, int] = {}
+
+    def id(self, collection: str) -> int:
+        """The id of a record of that collection: one per row, whoever asks."""
+        if collection not in self._made:
+            self._made[collection] = self._make(collection)
+        return self._made[collection]
+
+    def principal(self, name: str) -> int:
+        """The id of a member of the cast."""
+        return int(getattr(self.w.cast, name).pk)
+
+    def _make(self, collection: str) -> int:
+        cast = self.w.cast
+        simple: dict[str, Any] = {
+            "namespaces": cast.retail,
+            "api-keys": ApiKey.objects.filter(principal=cast.pipeline).first(),
+            "environments": Environment.objects.first(),
+            "datasets": self.w.datasets["source"],
+            "dataset-versions": self.w.versions["source"],
+            "terms": self.w.terms["source"],
+            "runs": self.w.runs["raw"],
+            "models": self.w.model,
+            "model-versions": self.w.version,
+        }
+        if collection in simple:
+            return int(simple[collection].pk)
+        return int(getattr(self, "_" + collection.replace("-", "_"))().pk)
+
+    def _principals(self) -> Any:
+        """The engineer, whose password was reset where the row restores signing."""
+        if self.route.endswith("restore-signing"):
+            with recorded_action(actor=self.w.cast.engineer, **WHY):
+                CredentialEvent.objects.create(principal=self.w.cast.engineer, kind="password_reset")
+        return self.w.cast.engineer
+
+    def _observe_only_changes(self) -> Any:
+        until = timezone.now() + timezone.timedelta(days=3)
+        return set_observe_only(actor=self.w.cast.policy, environment=self.w.production, until=until, **WHY)
+
+    def _conflicts_of_interest(self) -> Any:
+        return declare_conflict(actor=self.w.cast.risk2, model=self.w.model, text="My sister sells it", **WHY)
+
+    def _role_grants(self) -> Any:
+        return grant_role(
+            actor=self.w.cast.admin,
+            principal=self.w.cast.viewer,
+            role=Role.VALIDATOR,
+            namespace=self.w.cast.retail,
+            **WHY,
+        )
+
+    def _flags(self) -> Any:
+        return self.w.versions["source"].flags.first()
+
+    def _plans(self) -> Any:
+        return self.w.plan(title="The table's plan")
+
+    def _evidence(self) -> Any:
+        return self.w.evidence(self._plans())
+
+    def _policies(self) -> PolicyVersion:
+        """A version that `policy` wrote and nobody has published: what staging asks everywhere, for `retail`."""
+        staging = Environment.objects.get(name="staging")
+        above = PolicyVersion.objects.get(policy__environment=staging, policy__risk_tier="medium")
+        asked = above.requirements.order_by("position").values("key", "kind", "title", "params", "binds")
+        return write_policy_version(
+            actor=self.w.cast.policy, environment=staging, risk_tier=RiskTier.MEDIUM, namespace=self.w.cast.retail,
+            requirements=list(asked), **WHY,
+        )  # fmt: skip
+
+    def _policy_versions(self) -> PolicyVersion:
+        return self._policies()
+
+    def _places(self) -> Any:
+        return self._policies().policy
+
+    def _releases(self) -> Release:
+        """An open release that awaits a risk manager, or one whose gate is open where the row promotes."""
+        if self._release is None:
+            promotes = "promot" in self.route
+            asked = [] if promotes else [signature("risk", "risk_manager", count=2)]
+            self.w.policy({"key": "artifact", "kind": "artifact"}, *asked)
+            self._release = self.w.release()
+        return self._release
+
+    def _sign_offs(self) -> Any:
+        return self.w.vote("risk", self.w.cast.risk2, release=self._releases())
+
+    def _promotions(self) -> Any:
+        """What is live; with one before it to go back to, or suspended, where the row asks for that."""
+        made = promote(actor=self.w.cast.owner, release=self._releases(), **WHY)
+        if self.route.endswith("rollback"):
+            made = promote(actor=self.w.cast.owner, release=self.w.release(self.w.retrain(2)), **WHY)
+        if self.route.endswith("reinstate"):
+            end_promotion(actor=self.w.cast.risk2, promotion=made, kind=PromotionEnd.Kind.SUSPENDED, **WHY)
+        return made
+
+    def _serving_notices(self) -> Any:
+        """A notice of two days on what is live, by a finding; closed where the row clears."""
+        cast = self.w.cast
+        scenes.policy(self.w, {"finding_raised": scenes.TWO_DAYS})
+        promotion = scenes.go_live(self.w)
+        found = raise_finding(
+            actor=cast.auditor, subject=self.w.model, kind=Finding.Kind.AUDIT, text="Found",
+            severity=Finding.Severity.HIGH, blocks=True, **WHY,
+        )  # fmt: skip
+        if self.route.endswith("clear"):
+            close_finding(actor=cast.risk2, finding=found, text="Mended", **WHY)
+        return scenes.only_notice(promotion)
+
+    def _recalls(self) -> Any:
+        return recall(actor=self.w.cast.risk2, digest=f"sha256:{self.w.versions['raw'].digest_value}", **WHY)
+
+    def _findings(self) -> Finding:
+        cast = self.w.cast
+        found = raise_finding(
+            actor=cast.auditor, subject=self.w.model, kind=Finding.Kind.AUDIT, text="Found",
+            severity=Finding.Severity.LOW, blocks=False, owner=cast.owner, **WHY,
+        )  # fmt: skip
+        if self.route.endswith("reopen"):
+            close_finding(actor=cast.risk2, finding=found, text="Seen", **WHY)
+        return found
+
+    def artifact(self) -> str:
+        """The digest of the model version."""
+        return f"sha256:{self.w.version.digest_value}"
+
+    def vote(self) -> dict[str, Any]:
+        """What a risk manager sends to approve."""
+        release = self._releases()
+        requirement = find_requirement(release, "risk")
+        shown = statements(person=self.person, release=release, requirement=requirement)
+        digest = shown[Vote.APPROVE].digest
+        return {"requirement": "risk", "vote": "approve", "statement_digest": digest, "password": PASSWORD}
+
+    def measurement(self) -> dict[str, Any]:
+        """An item of evidence as a pipeline reports it."""
+        return {
+            "plan": self._plans().pk, "model_version": self.w.version.pk,
+            "subject_digest": f"sha256:{self.w.version.digest_value}", "run_started_at": timezone.now().isoformat(),
+            "values": [{"metric": "accuracy", "value": "0.95"}],
+        }  # fmt: skip
