@@ -6,12 +6,14 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from governance.api import errors
 from governance.api.acts import ActSchema
 from governance.api.serializers import with_receipt
+from governance.history.models import GovernedModel
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
@@ -39,6 +41,17 @@ _WITH_BODY = {
     413: _("The body is too large."),
     415: _("The body is not application/json."),
 }
+
+
+_AS_OF = OpenApiParameter(
+    "as_of",
+    OpenApiTypes.DATETIME,
+    OpenApiParameter.QUERY,
+    description=_(
+        "Answer as the record stood at this moment (inclusive): a day (its first instant in UTC) or a date-time with its"
+        " offset, not in the future. Who may read is judged now."
+    ),
+)
 
 
 class RecordSchema(AutoSchema):
@@ -75,9 +88,16 @@ class RecordSchema(AutoSchema):
         return super().get_response_serializers()
 
     def get_override_parameters(self) -> list[Any]:
-        """The filters of a list."""
+        """The filters of a list, and the moment that lists and records are asked about."""
+        from governance.api.views import RecordViewSet  # views are described here, and read this module's settings
+
+        action = getattr(self.view, "action", None)
         filters = getattr(self.view, "filter_class", None)
-        return [filters] if filters and getattr(self.view, "action", None) == "list" else []
+        found: list[Any] = [filters] if filters and action == "list" else []
+        if isinstance(self.view, RecordViewSet) and action in ("list", "retrieve"):
+            if issubclass(self.view.model, GovernedModel):
+                found.append(_AS_OF)
+        return found
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         """What the operation answers, and every problem it may answer with."""

@@ -111,8 +111,8 @@ class FilterSerializer(serializers.Serializer[Any]):
     Text becomes numbers and moments here, since an address knows nothing else; unknown and repeated ones are refused.
     """
 
-    own = frozenset({"cursor", "limit", "format"})
-    """Parameters that pagination and rendering read."""
+    own = frozenset({"cursor", "limit", "format", "as_of"})
+    """Parameters that pagination, rendering and the view read."""
 
     def to_internal_value(self, data: Any) -> Any:
         """The lookups to filter by. `data` is a QueryDict."""

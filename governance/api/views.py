@@ -1,9 +1,11 @@
 """The base classes of end points. A view parses and presents; an action decides; the database has the last word."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, ClassVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet, prefetch_related_objects
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from rest_framework import serializers, status, viewsets
@@ -17,8 +19,10 @@ from governance.api.fields import MAX_ID
 from governance.api.principals import api_key_of, namespace_of, principal_of, reason_of
 from governance.api.scopes import require_scope
 from governance.api.serializers import FilterSerializer, with_receipt
-from governance.errors import Missing
-from governance.history.models import GovernedModel
+from governance.errors import Invalid, Missing
+from governance.history.as_of import page_as_of, rebuilt
+from governance.history.models import GovernedModel, history_model
+from governance.history.moments import is_read_from_history, may_have_changed, read_moment, standing_at
 
 
 class DoorMixin(APIView):
@@ -97,6 +101,34 @@ class RecordViewSet(DoorMixin, viewsets.GenericViewSet[Any]):
     lookup_value_regex = "[^/]+"
     """Anything: an id that is no number is answered by the same 404 as an unknown one."""
 
+    moment: datetime | None = None
+    """What `as_of` asks for; None: now."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """As every door; and reads `as_of`. Raises Invalid where it is malformed or the answer is about now only."""
+        super().initial(request, *args, **kwargs)
+        given = request.query_params.get("as_of")
+        if given is None:
+            return
+        if getattr(self, "action", None) not in ("list", "retrieve"):
+            sentence = _("Leave it out: this is about now. Records and lists answer as of a moment.")
+            raise Invalid(_("as_of is not for this address."), errors={"as_of": [sentence]})
+        if not issubclass(self.model, GovernedModel):
+            sentence = _("Leave it out: these are no governed records, so what they were is not kept.")
+            raise Invalid(_("as_of is not for this collection."), errors={"as_of": [sentence]})
+        if len(request.query_params.getlist("as_of")) > 1:
+            raise Invalid(_("as_of is given twice."), errors={"as_of": [_("Give this parameter once.")]})
+        self.moment = read_moment(given)
+
+    @contextmanager
+    def as_it_stood(self) -> Iterator[None]:
+        """For the time of the block, queries see the record as of the moment that was asked for."""
+        if self.moment is None:
+            yield
+        else:
+            with standing_at(self.moment):
+                yield
+
     def queryset_for(self, principal: Principal) -> QuerySet[Any]:
         """The records this principal may read: those of readable namespaces, by the model's `namespace_path`."""
         return readable(self.model, principal)
@@ -113,16 +145,43 @@ class RecordViewSet(DoorMixin, viewsets.GenericViewSet[Any]):
         serializer = (self.filter_class or FilterSerializer)(data=self.request.query_params)
         serializer.is_valid(raise_exception=True)
         lookups = serializer.validated_data
+        if self.moment is not None and not is_read_from_history(self.model):
+            names = {field.source: name for name, field in serializer.fields.items()}
+            refused = may_have_changed(self.model, lookups)  # type: ignore[arg-type]  # `initial` lets governed ones pass
+            if refused:
+                sentence = _("This may have been otherwise at that moment: leave it out, or leave out as_of.")
+                raise Invalid(
+                    _("This filter cannot be combined with as_of."), errors={names[one]: [sentence] for one in refused}
+                )
         return queryset.filter(**lookups) if lookups else queryset
 
     def list(self, request: Request) -> Response:
-        """A page of them, newest first."""
-        page = self.paginate_queryset(self.filtered(self.get_queryset()))
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        """A page of them, newest first; with `as_of` as they stood at that moment."""
+        with self.as_it_stood():
+            page = self.paginate_queryset(self.that_existed(self.filtered(self.get_queryset())))
+            return self.get_paginated_response(self.get_serializer(self.as_they_stood(page), many=True).data)
 
     def retrieve(self, request: Request, id: str) -> Response:
-        """One of them."""
-        return Response(self.get_serializer(self.find(id)).data)
+        """One of them; with `as_of` as it stood at that moment, 404 where it was not yet recorded."""
+        with self.as_it_stood():
+            found = resolve(self.that_existed(self.get_queryset()), id)
+            return Response(self.get_serializer(self.as_they_stood([found])[0]).data)
+
+    def that_existed(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Of accounts, whose tables are read as they are now, those recorded by the moment."""
+        if self.moment is None or is_read_from_history(self.model):
+            return queryset
+        states = history_model(self.model)._default_manager  # type: ignore[arg-type]  # `initial` lets governed ones pass
+        return queryset.filter(Exists(states.filter(id=OuterRef("pk"), history_date__lte=self.moment)))
+
+    def as_they_stood(self, page: Any) -> Any:
+        """A page of accounts with what their history says of the moment; anything else is read so already."""
+        if self.moment is None or is_read_from_history(self.model):
+            return page
+        model: Any = self.model
+        rows = [rebuilt(model, row) for row in page_as_of(model, [one.pk for one in page], self.moment)]
+        prefetch_related_objects(rows, *self.related)
+        return rows
 
     def find(self, id: str | int) -> Any:
         """The readable record of that id.

@@ -43,3 +43,13 @@ def as_of(record: GovernedModel, moment: datetime) -> Any | None:
     """The historical row of one record at a moment; None where it did not exist yet."""
     found = page_as_of(type(record), [record.pk], moment)
     return found[0] if found else None
+
+
+def rebuilt(model: type[GovernedModel], row: Any) -> Any:
+    """An instance of a governed model with what a historical row of it holds. It is for reading; saving it is refused.
+
+    Args:
+        row: a historical row, as `page_as_of` gives it.
+    """
+    fields = model._meta.concrete_fields
+    return model.from_db(row._state.db, [f.attname for f in fields], [getattr(row, f.attname) for f in fields])
