@@ -199,6 +199,9 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 
+# The form on all columns of a wide table has some fields per column (lineage/pages/answers.py: 1,000 rows at most).
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+
 STATIC_URL = "static/"
 # Served from the apps' own folders; a proxy that serves them itself gets them by collectstatic into this one.
 STATIC_ROOT = os.environ.get("MUNIMENT_STATIC_ROOT") or None

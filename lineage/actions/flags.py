@@ -54,7 +54,7 @@ def raise_flag(
     may_register(actor, dataset_version.dataset.namespace)
     if assessment not in (Assessment.DECLARED, Assessment.DETECTED):
         raise errors.Invalid(errors={"assessment": [_("declared or detected; a steward reviews by another act.")]})
-    answer = _answer(
+    answer = answer_of(
         dataset_version, column, category, present, regulation_sets, special_category, collected_as, data_subjects,
         treatment, treatment_tool, treatment_parameters, excluded_from_training,
     )  # fmt: skip
@@ -98,7 +98,7 @@ def review_flag(
         errors.Forbidden: the actor is no data steward there. errors.Invalid: no such column or term.
     """
     require(actor, Role.DATA_STEWARD, namespace=dataset_version.dataset.namespace)
-    answer = _answer(
+    answer = answer_of(
         dataset_version, column, category, present, regulation_sets, special_category, collected_as, data_subjects,
         treatment, treatment_tool, treatment_parameters, excluded_from_training,
     )  # fmt: skip
@@ -118,7 +118,7 @@ def review_flag(
     )
 
 
-def _answer(
+def answer_of(
     dataset_version: DatasetVersion,
     column: str,
     category: str,

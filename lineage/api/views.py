@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -13,6 +15,7 @@ from governance.api.serializers import with_receipt
 from governance.api.views import RecordViewSet, resolve
 from lineage import actions
 from lineage.api import bodies, filters, records, references
+from lineage.api.flag_answers import FlagAnswersSerializer, FlagAnswersWriteSerializer
 from lineage.models import (
     Assessment,
     CollectionTerms,
@@ -90,6 +93,25 @@ class DatasetVersionViewSet(FactViewSet):
         dataset = references.dataset(self.principal, data.pop("dataset"))
         record, created = actions.register_dataset_version(actor=self.principal, reason=reason, dataset=dataset, **data)
         return self.written(record, created=created)
+
+    @extend_schema(request=FlagAnswersWriteSerializer, responses={200: FlagAnswersSerializer})
+    @action(detail=True, methods=["post"], url_path="flags", url_name="flags")
+    def flags(self, request: Request, id: str) -> Response:
+        """Answer on many columns and categories at once: all of it is recorded in one act, or nothing."""
+        version = self.find(id)
+        data = self.read(FlagAnswersWriteSerializer)
+        reason = self.reason(data)
+        answered = actions.answer_flags(
+            actor=self.principal, reason=reason, dataset_version=version, answers=data["answers"]
+        )
+        new = [one.record for one in answered if one.created]
+        told = {
+            "created": len(new),
+            "unchanged": len(answered) - len(new),
+            "results": answered,
+            "receipt": new[0] if new else None,
+        }
+        return Response(FlagAnswersSerializer(told).data)
 
 
 class TermsViewSet(FactViewSet):

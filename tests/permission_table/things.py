@@ -156,6 +156,10 @@ class Things:
             close_finding(actor=cast.risk2, finding=found, text="Seen", **WHY)
         return found
 
+    def answered_at(self) -> str:
+        """The place of the answer in force on the whole of `source`, as its page says it."""
+        return f"{self._flags().pk}:"
+
     def artifact(self) -> str:
         """The digest of the model version."""
         return f"sha256:{self.w.version.digest_value}"
