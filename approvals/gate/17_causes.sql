@@ -30,8 +30,13 @@ BEGIN
     UNION ALL
     SELECT 'data', 'data-linked', jsonb_build_object('dataset', d.name, 'version', x.label, 'run', i.run_id),
            i.recorded_by_id, i.recorded_at
-      FROM public.lineage_runinput i LEFT JOIN public.lineage_datasetversion x ON x.id = i.dataset_version_id
-      LEFT JOIN public.lineage_dataset d ON d.id = x.dataset_id WHERE i.run_id = ANY (v_runs)
+      FROM public.lineage_runinput i JOIN public.lineage_datasetversion x ON x.id = i.dataset_version_id
+      JOIN public.lineage_dataset d ON d.id = x.dataset_id WHERE i.run_id = ANY (v_runs)
+    UNION ALL
+    SELECT 'data', 'model-linked', jsonb_build_object('model', m.name, 'version', v.number, 'run', i.run_id),
+           i.recorded_by_id, i.recorded_at
+      FROM public.lineage_runinput i JOIN public.lineage_modelversion v ON v.id = i.model_version_id
+      JOIN public.lineage_model m ON m.id = v.model_id WHERE i.run_id = ANY (v_runs) AND i.role <> 'baseline'
     UNION ALL
     SELECT 'data', 'made-by-run', jsonb_build_object('run', o.run_id), o.recorded_by_id, o.recorded_at
       FROM public.lineage_runoutput o WHERE o.run_id = ANY (v_runs)

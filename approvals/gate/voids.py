@@ -33,7 +33,9 @@ class Change:
 
 CHANGES = (
     Change("the code's commit is recorded on the run, where none was", Aspect.SUBJECT),
-    Change("data or a model not known to be above is linked, or data above turns out to be training data", Aspect.DATA),
+    Change(
+        "data or a model not known to be above is linked, or one known turns out to be read at first hand", Aspect.DATA
+    ),
     Change("terms begin that narrow what the terms before them permitted", Aspect.PRIVACY),
     Change("terms are withdrawn, whatever is recorded after them", Aspect.PRIVACY),
     Change("terms begin on data that had none", Aspect.PRIVACY),
@@ -57,6 +59,7 @@ OF_PERSONS = (
 WORDINGS: Mapping[str, str | Promise] = {
     "commit-recorded": _("the commit %(commit)s was recorded"),
     "data-linked": _("%(dataset)s (%(version)s) was linked above it"),
+    "model-linked": _("the model %(model)s, version %(version)s, was linked above it"),
     "made-by-run": _("it was linked to run %(run)s"),
     "terms-narrowed": _("the terms of %(dataset)s became narrower with number %(number)s"),
     "terms-withdrawn": _("the terms of %(dataset)s, number %(number)s, were withdrawn"),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from django.utils import timezone
 
+from approvals.gate.voids import causes
 from approvals.models import Vote
 from governance.accounts.actions.grants import approve_grant, end_grant, grant_role
 from governance.accounts.actions.principals import deactivate_principal
@@ -70,6 +71,20 @@ def test_data_known_upstream_that_turns_out_to_be_training_data_is_late_lineage(
     each_signed(w)
     link(w, "model", dataset_version=w.versions["source"], role="training")
     assert void(w) == ALL_BUT_USE
+
+
+def test_a_model_known_far_above_that_turns_out_to_be_its_base_is_late_lineage(w: World) -> None:
+    """Found by the model: it lay in the closure already, by way of the data, so that the closure did not change."""
+    with recorded_action(actor=w.cast.pipeline, **WHY):
+        other = Model.objects.create(namespace=w.cast.retail, name="base", risk_tier="high")
+    base = train(w.cast, other, None, "base")
+    link(w, "raw", model_version=base, role="source")
+    each_signed(w)
+    link(w, "model", model_version=base, role="source")
+    assert void(w) == ALL_BUT_USE
+    assert {"the model base, version 1, was linked above it"} == {
+        one.says for found in causes(w.release()).values() for one in found
+    }
 
 
 def test_data_on_another_version_voids_nothing_here(w: World) -> None:
