@@ -24,6 +24,10 @@ ENVIRONMENTS: tuple[dict[str, Any], ...] = (
 #: Days that evidence counts, per tier (contracts/gate.md, rule 8).
 MAX_AGE = {RiskTier.HIGH: 90, RiskTier.MEDIUM: 180, RiskTier.LOW: 365}
 
+#: Days after which what is live is reviewed, and days of grace before it is overdue. "At least annually" is what
+#: supervisors ask of models that matter (SR 11-7, section V); a low tier says nothing, and a policy owner may.
+REVIEW = {RiskTier.HIGH: (365, 30), RiskTier.MEDIUM: (730, 30), RiskTier.LOW: (None, None)}
+
 #: What a vote of each role is about; its staleness follows from it (contracts/gate.md, rule 7).
 BINDS = {
     "validator": ["subject", "data", "use", "evidence", "requirement", "role"],
@@ -131,7 +135,8 @@ def load_default_policies(*, actor: Principal, reason: str) -> list[PolicyVersio
             signatures = SIGNATURES[tier] if environment.live_traffic else []
             version = write_version(
                 environment, tier, None, check_requirements([*_facts(), *EVIDENCE[tier], *signatures]),
-                "Default of a first start", checked_responses(RESPONSES[tier] if environment.live_traffic else {}),
+                "Default of a first start", checked_responses(RESPONSES[tier] if environment.live_traffic else {}), "",
+                *(REVIEW[tier] if environment.live_traffic else (None, None)),
             )  # fmt: skip
             PolicyPublication.objects.create(policy_version=version)
             made.append(version)

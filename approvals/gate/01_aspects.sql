@@ -44,8 +44,7 @@ SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN jsonb_build_object(
     'subject', muniment.digest_of(jsonb_build_array(c.model_version_id, c.digest, c.code_commit, c.source_commit)),
-    'data', muniment.digest_of(jsonb_build_array(c.closure, c.ancestors, c.training,
-                                                  muniment.bases_of(c.model_version_id))),
+    'data', muniment.digest_of(jsonb_build_array(c.closure, c.ancestors, c.training, muniment.bases_of(c.model_version_id))),
     'privacy', muniment.digest_of(to_jsonb(muniment.privacy_epochs(c))),
     'use', muniment.digest_of(jsonb_build_array(c.use_epoch, c.purpose, c.risk_tier, c.environment_id, c.slot,
                                                 c.geographies)));

@@ -100,7 +100,8 @@ BEGIN
     ELSE jsonb_build_array(muniment.problem('plan-missing', p_base)) END);
 END $$;
 
-CREATE OR REPLACE FUNCTION muniment.gate_evidence(c muniment.gate_context, p_params jsonb) RETURNS muniment.gate_answer
+-- All gaps, and what the answer rests on: {problems, rests_on}; NULL for parameters that make no sense.
+CREATE OR REPLACE FUNCTION muniment.evidence_found(c muniment.gate_context, p_params jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_kind text := p_params ->> 'plan_kind';
@@ -145,5 +146,14 @@ BEGIN
       ELSE muniment.problem('not-promoted-there', jsonb_build_object('environment', p_params ->> 'environment',
                                                                      'plan_kind', v_kind)) END;
   END IF;
-  RETURN muniment.answered('evidence-met', jsonb_build_object('plan_kind', v_kind), v_problems, v_rests);
+  RETURN jsonb_build_object('problems', v_problems, 'rests_on', v_rests);
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.gate_evidence(c muniment.gate_context, p_params jsonb) RETURNS muniment.gate_answer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_found jsonb := muniment.evidence_found(c, p_params);
+BEGIN
+  RETURN muniment.answered('evidence-met', jsonb_build_object('plan_kind', p_params ->> 'plan_kind'), v_found -> 'problems',
+                           v_found -> 'rests_on');
 END $$;

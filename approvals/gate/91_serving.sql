@@ -28,17 +28,14 @@ EXCEPTION WHEN OTHERS THEN
   RETURN muniment.gate_failure(SQLSTATE, SQLERRM);
 END $$;
 
--- Of a requirement on evidence, the failures alone.
+-- Of a requirement on evidence, the failures alone: of all its gaps, not of the fifty that an answer shows.
 CREATE OR REPLACE FUNCTION muniment.failed_evidence(c muniment.gate_context, p_params jsonb) RETURNS muniment.gate_answer
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  a muniment.gate_answer := muniment.gate_evidence(c, p_params);
+  v_found jsonb := muniment.evidence_found(c, p_params);
 BEGIN
-  RETURN muniment.answered('evidence-met', jsonb_build_object('plan_kind', p_params ->> 'plan_kind'), (
-    SELECT coalesce(jsonb_agg(p), '[]') FROM (
-      SELECT muniment.problem(a.reason, a.params - 'also' - 'problems') AS p
-      UNION ALL SELECT e FROM jsonb_array_elements(coalesce(a.params -> 'also', '[]')) e) x
-    WHERE x.p ->> 'reason' = 'evidence-failed'), a.rests_on);
+  RETURN muniment.answered('evidence-met', jsonb_build_object('plan_kind', p_params ->> 'plan_kind'),
+    jsonb_path_query_array(v_found -> 'problems', '$[*] ? (@.reason == "evidence-failed")'), v_found -> 'rests_on');
 END $$;
 
 -- The signatures a release was approved on, as far as they bound to content that has changed since.

@@ -56,7 +56,7 @@ BEGIN
     SELECT coalesce(array_agg(r.kind), '{}'), coalesce(array_agg(r.id), '{}') INTO v_kinds, v_ids
       FROM muniment.roots_of_model_version(p_model_version) r;
     EXIT WHEN cardinality(v_ids) = v_locked;
-    PERFORM muniment.lock_rows(v_kinds, v_ids, false);
+    PERFORM muniment.lock_rows(v_kinds, v_ids, false);  -- lock: fallback
     v_locked := cardinality(v_ids);
   END LOOP;
 END $$;

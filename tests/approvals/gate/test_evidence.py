@@ -7,11 +7,13 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from approvals.actions.promotions import promote
 from approvals.models import Evidence, EvidenceValue, PlanKind, Promotion
 from approvals.queries import with_verdict
 from governance import errors
 from governance.unit_of_work import recorded_action
-from tests.approvals.world import WHY, World, refused
+from lineage.models import DatasetVersion, RunInput
+from tests.approvals.world import WHY, World, database, refused, sha
 
 
 def asks(w: World, **params: Any) -> None:
@@ -223,6 +225,29 @@ def test_evidence_on_the_data_is_asked_of_each_training_version(w: World) -> Non
     assert w.ask()["it"].reason == "evidence-missing"
     w.evidence(plan, subject=w.versions["features"], by=w.cast.pipeline)
     assert w.ask()["it"].reason == "evidence-met"
+
+
+def test_a_failure_behind_more_gaps_than_an_answer_shows_still_ends_serving(w: World) -> None:
+    """An answer shows fifty; whether what is live may go on is asked of all of them."""
+    with recorded_action(actor=w.cast.pipeline, **WHY):
+        for number in range(55):
+            version = DatasetVersion.objects.create(
+                dataset=w.datasets["features"],
+                label=f"part {number}",
+                digest_algorithm="sha256",
+                digest_value=sha(f"{number}"),
+            )
+            RunInput.objects.create(run=w.runs["model"], dataset_version=version, role="training")
+    w.policy({"key": "artifact", "kind": "artifact"})
+    promotion = promote(actor=w.cast.pipeline, release=w.release(), **WHY)
+    w.policy({"key": "it", "kind": "evidence", "params": {"plan_kind": "data_quality", "subject": "data"}})
+    plan = w.plan(PlanKind.DATA_QUALITY, subject=w.datasets["features"])
+    serving = "SELECT jsonb_array_length(gaps) FROM muniment.serving_gaps(ARRAY[%s::bigint])"
+    assert database(serving, promotion.pk) == 0
+    w.evidence(plan, "0.1", subject=version, by=w.cast.pipeline)
+    shown = w.ask()["it"]
+    assert (shown.reason, shown.params["problems"]) == ("evidence-missing", 56)
+    assert database(serving, promotion.pk) == 1
 
 
 def test_evidence_from_the_environment_before_is_asked_of_the_promotion_there(w: World) -> None:

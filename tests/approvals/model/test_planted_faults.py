@@ -31,9 +31,11 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     "another purpose is the same use": (
         "lineage/sql/40_rules.sql", "(NEW.intended_purpose <> OLD.intended_purpose OR ", "(",
     ),
-    "only training data is data": (f"{GATE}/01_aspects.sql", "jsonb_build_array(c.closure, c.ancestors, c.training)", "to_jsonb(c.training)"),
+    "only training data is data": (
+        f"{GATE}/01_aspects.sql", "c.closure, c.ancestors, c.training, muniment.bases_of(c.model_version_id)", "c.training",
+    ),
     "a linked model is no late lineage": (
-        f"{GATE}/01_aspects.sql", "(c.closure, c.ancestors, c.training)", "(c.closure, c.training)",
+        f"{GATE}/01_aspects.sql", "c.ancestors, c.training, muniment.bases_of(c.model_version_id)", "c.training",
     ),
     "a conflict of interest leaves votes as they were": (f"{GATE}/15_signoff.sql", "WHEN s.recused THEN 'voter-recused'", ""),
     "a lifted veto still closes": (
