@@ -25,6 +25,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 
+from approvals import jobs as _jobs  # noqa: F401  registers its kinds of jobs
 from approvals.audience import holders_of, live_downstream, may_sign, owners, policy_owners
 from approvals.expiry import announce_expired, carry_out_overdue
 from approvals.margins import all_margins, announce_margins

@@ -11,6 +11,7 @@ urlpatterns = [
     path("releases/<id>/sign", views.sign_release, name="release-sign"),
     path("releases/<id>/promote", views.promote_release, name="release-promote"),
     path("releases/<id>/close", views.close_release_page, name="release-close"),
+    path("releases/<id>/evidence-pack", views.pack_page, name="release-pack"),
     path("releases/<id>/conflict", views.declare_conflict_page, name="release-conflict"),
     path("findings", views_oversight.findings_page, name="findings"),
     path("findings/new", views_oversight.new_finding_page, name="finding-new"),

@@ -17,6 +17,7 @@ from approvals.actions.releases import close_release
 from approvals.actions.sign_offs import Condition, declare_conflict, lift_veto, sign, withdraw_sign_off
 from approvals.actions.statements import find_requirement
 from approvals.forms import CloseForm, ConflictForm, LiftForm, PageForm, ReasonForm, SignForm
+from approvals.jobs import ask_for_pack
 from approvals.margins import margin_of
 from approvals.models import Environment, ReauthenticationMethod, Release, ReleaseClosure, SignOff, Vote
 from approvals.pages import acts, judgements, reviews
@@ -151,6 +152,16 @@ def close_release_page(request: HttpRequest, id: str) -> HttpResponse:
         return _refused(request, release, person, form, refusal)
     messages.success(request, _("The release is closed."))
     return redirect("release", release.pk)
+
+
+@require_POST
+@login_required
+def pack_page(request: HttpRequest, id: str) -> HttpResponse:
+    """Ask for the release's evidence pack; its job's page shows how far it is."""
+    person = person_of(request)
+    release = _release(person, id)
+    job, _created = ask_for_pack(actor=person, reason=_("Asked for on the release page"), release=release)
+    return redirect("job", job.pk)
 
 
 @require_POST

@@ -19,7 +19,7 @@ from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
 
-ROOMS = ("governance.outbox", "governance.ledger", "lineage", "approvals")
+ROOMS = ("governance.outbox", "governance.jobs", "governance.ledger", "lineage", "approvals")
 
 # Redis only. A task whose worker was killed comes back after: visibility timeout + restore interval times throttle.
 # Kombu's defaults make that an hour, or 104 s at best with a short timeout alone (measured: shared/measured.md); these
@@ -68,9 +68,9 @@ def configuration() -> dict[str, Any]:
         "worker_enable_remote_control": False,  # nobody steers workers through the broker
         "worker_hijack_root_logger": False,
         "task_default_queue": "default",
-        "task_queues": [Queue("default"), Queue("sealer")],
+        "task_queues": [Queue("default"), Queue("jobs"), Queue("sealer")],
         "task_create_missing_queues": False,  # a misspelt queue is an error, not a place where work rests unseen
-        "task_routes": {"governance.ledger.*": {"queue": "sealer"}},
+        "task_routes": {"governance.ledger.*": {"queue": "sealer"}, "governance.jobs.run": {"queue": "jobs"}},
         "task_publish_retry": False,
         "timezone": "UTC",
         "beat_max_loop_interval": 5,
@@ -82,7 +82,7 @@ app = Celery("governance", set_as_current=True)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.add_defaults(configuration)
 app.autodiscover_tasks()
-app.autodiscover_tasks(["governance.outbox", "governance.ledger"])
+app.autodiscover_tasks(["governance.outbox", "governance.jobs", "governance.ledger"])
 
 
 @worker_init.connect(weak=False)

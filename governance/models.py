@@ -9,12 +9,15 @@ from governance.accounts.models import (
     RoleGrant,
     User,
 )
+from governance.jobs.models import Job, JobFilePart
 from governance.ledger.models import LedgerCheckpoint, LedgerEntry, LedgerEpoch, LedgerPosition, LedgerTile
 from governance.outbox.models import Notice, OutboxMessage
 
 __all__ = [
     "ApiKey",
     "CredentialEvent",
+    "Job",
+    "JobFilePart",
     "LedgerCheckpoint",
     "LedgerEntry",
     "LedgerEpoch",

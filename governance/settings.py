@@ -219,6 +219,9 @@ DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "Muniment <muniment@lo
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "governance_cache"}}
 
+#: Days that the file of a job, such as an evidence pack, can be downloaded.
+JOB_FILE_DAYS = int(os.environ.get("MUNIMENT_JOB_FILE_DAYS") or 7)
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

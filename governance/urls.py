@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from approvals.pages.judgements import PageJudgements
+from governance.jobs import urls as jobs
 
 urlpatterns = [
     # The admin's own form would set a password and leave nothing on record.
@@ -12,6 +13,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("governance.accounts.urls")),
     path("", include("governance.api.urls")),
+    path("", include(jobs.urlpatterns)),
+    path("api/v1/", include(jobs.api_urlpatterns)),
     path("api/v1/", include("approvals.api.urls")),
     path("api/v1/", include("lineage.api.urls")),
     path("api/v1/", include("governance.ledger.api")),

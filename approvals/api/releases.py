@@ -47,6 +47,7 @@ from approvals.api.serializers_releases import (
     VetoLiftSerializer,
     WithdrawalSerializer,
 )
+from approvals.jobs import ask_for_pack
 from approvals.models import (
     ConflictOfInterest,
     Finding,
@@ -60,12 +61,14 @@ from approvals.models import (
     Slot,
     Vote,
 )
+from governance.accounts.api.serializers import ReasonSerializer
 from governance.accounts.models import Principal
 from governance.accounts.permissions import grants_in_force
 from governance.accounts.reauthentication import verify_password
 from governance.api.acts import act
 from governance.api.principals import person_of
 from governance.api.views import RecordViewSet, readable, resolve
+from governance.jobs.api import JobSerializer, accepted
 from lineage.models import Model, ModelVersion
 
 
@@ -108,6 +111,15 @@ class ReleaseViewSet(RecordViewSet):
         kind = ReleaseClosure.Kind(data["kind"])
         closure = close_release(actor=self.principal, reason=data["reason"], release=release, kind=kind)
         return recorded(closure, ClosureSerializer)
+
+    @extend_schema(request=ReasonSerializer, responses={202: JobSerializer})
+    @action(detail=True, methods=["post"], url_path="evidence-pack", url_name="evidence-pack")
+    def evidence_pack(self, request: Request, id: str) -> Response:
+        """Ask for its evidence pack: everything it rests on, with proofs, in one file. Follow the job for the file."""
+        release = self.find(id)
+        reason = self.reason(self.read(ReasonSerializer))
+        job, _created = ask_for_pack(actor=self.principal, reason=reason, release=release)
+        return accepted(job, self.get_serializer_context())
 
     @extend_schema(parameters=[StatementQuery], responses=StatementSerializer)
     @action(detail=True, methods=["get"])

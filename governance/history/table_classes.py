@@ -15,6 +15,8 @@ WORKING: dict[str, tuple[str, ...]] = {
     "governance_apikey": KEPT,
     "governance_outboxmessage": KEPT,
     "governance_notice": KEPT,
+    "governance_job": KEPT,
+    "governance_jobfilepart": FULL,  # files of exports are removed after some days
     "governance_operatorsetting": ("SELECT",),
     "approvals_liveslot": ("SELECT",),
     "governance_cache": FULL,

@@ -43,7 +43,7 @@ from governance.outbox.models import OutboxMessage
 Handler = Callable[[OutboxMessage], None]
 
 # Rooms inside the app `governance` keep their tasks one level deeper than Django's autodiscovery looks.
-OWN_ROOMS = ("governance.outbox.notices",)
+OWN_ROOMS = ("governance.outbox.notices", "governance.jobs.tasks")
 
 _registry: dict[str, Handler] = {}
 

@@ -72,7 +72,13 @@ def wording(notice: Notice) -> Wording:
 
 
 def notify(
-    recipients: Iterable[Principal], kind: str, params: Mapping[str, Any], url: str, message: OutboxMessage
+    recipients: Iterable[Principal],
+    kind: str,
+    params: Mapping[str, Any],
+    url: str,
+    message: OutboxMessage,
+    *,
+    mail: bool = True,
 ) -> list[Notice]:
     """Tell each of `recipients` once for this message, however often its handler runs. For handlers only.
 
@@ -85,6 +91,7 @@ def notify(
         params: plain JSON values for the sentence.
         url: path on this site, beginning with "/"; "" for none.
         message: the outbox message being handled.
+        mail: False for what only belongs into the inbox on the page.
 
     Returns:
         the notices that are new.
@@ -102,6 +109,8 @@ def notify(
         if pk not in told
     ]
     Notice.objects.bulk_create(new)
+    if not mail:
+        return new
     with_mail = set(_accounts().filter(principal__in=people).values_list("principal_id", flat=True))
     for notice in new:
         if notice.recipient_id in with_mail:

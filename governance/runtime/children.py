@@ -33,7 +33,7 @@ class Role:
 
 
 def roles(home: Home, listening: Sequence[int], *, dev: bool) -> list[Role]:
-    """The processes of one running copy: web, worker, sealer, beat.
+    """The processes of one running copy: web, worker, jobs, sealer, beat.
 
     Args:
         listening: descriptors of the sockets that web serves; they are the supervisor's, so that the port stays ours
@@ -51,6 +51,9 @@ def roles(home: Home, listening: Sequence[int], *, dev: bool) -> list[Role]:
                       "--loglevel", level], "app", 0, ((signal.SIGTERM, 5.0),), signal.SIGTERM),
         Role("worker", [*celery, "worker", "--queues", "default", "--hostname", "default@%h", "--concurrency", "2",
                         *lean], "app", 1, worker_stop, signal.SIGQUIT),
+        # Long jobs have a worker of their own: an import of a minute holds up no notice.
+        Role("jobs", [*celery, "worker", "--queues", "jobs", "--hostname", "jobs@%h", "--concurrency", "1",
+                      *lean], "app", 1, worker_stop, signal.SIGQUIT),
         Role("sealer", [*celery, "worker", "--queues", "sealer", "--hostname", "sealer@%h", "--concurrency", "1",
                         *lean], "sealer", 1, worker_stop, signal.SIGQUIT),
     ]  # fmt: skip

@@ -10,10 +10,12 @@ from approvals.actions.policies import write_policy_version
 from approvals.actions.promotions import end_promotion, promote
 from approvals.actions.sign_offs import declare_conflict
 from approvals.actions.statements import find_requirement, statements
+from approvals.jobs import ask_for_pack
 from approvals.models import Environment, Finding, PolicyVersion, PromotionEnd, Release, Vote
 from governance.accounts.actions.grants import grant_role
 from governance.accounts.models import ApiKey, CredentialEvent
 from governance.accounts.roles import Role
+from governance.jobs.models import Job, JobFilePart
 from governance.unit_of_work import recorded_action
 from lineage.actions import recall
 from lineage.models import DatasetVersion, RiskTier
@@ -67,6 +69,15 @@ class Things:
             with recorded_action(actor=self.w.cast.engineer, **WHY):
                 CredentialEvent.objects.create(principal=self.w.cast.engineer, kind="password_reset")
         return self.w.cast.engineer
+
+    def _jobs(self) -> Any:
+        """A job of the auditor's that has ended with a file."""
+        job, _created = ask_for_pack(actor=self.w.cast.auditor, release=self._releases(), **WHY)
+        JobFilePart.objects.create(job=job, number=0, content=b"pack")
+        Job.objects.filter(pk=job.pk).update(
+            state="done", ended_at=timezone.now(), file_name="pack.zip", file_type="application/zip", file_bytes=4
+        )
+        return job
 
     def _observe_only_changes(self) -> Any:
         until = timezone.now() + timezone.timedelta(days=3)

@@ -35,7 +35,7 @@ class Worker:
     def start(self, *, sweep: bool = True) -> None:
         """Start it and wait until it takes work."""
         command = [sys.executable, "-m", "celery", "-A", "tests.governance.outbox.worker", "worker", "-l", "info",
-                   "-Q", "default", "-c", "1", "--without-gossip", "--without-mingle"]  # fmt: skip
+                   "-Q", "default,jobs", "-c", "1", "--without-gossip", "--without-mingle"]  # fmt: skip
         with self.log.open("ab") as log:
             offset = log.tell()
             self._process = subprocess.Popen(

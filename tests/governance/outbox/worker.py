@@ -1,5 +1,7 @@
 """What the worker processes of these tests run: `celery -A tests.governance.outbox.worker`, the product's own app."""
 
+from datetime import timedelta
+
 from celery.signals import import_modules
 
 from governance.celery import app
@@ -10,7 +12,12 @@ __all__ = ["app"]
 @import_modules.connect(sender=app, weak=False)
 def prepare(**_: object) -> None:
     """Once Django is ready: the tests' topic, and a sweep they need not wait ten seconds for."""
+    from governance.jobs import runner
+    from tests.governance.jobs import counting
     from tests.governance.outbox import topics
 
     topics.register()
+    counting.register()
+    runner.SILENCE = timedelta(seconds=3)
+    app.conf.beat_schedule["jobs-sweep"]["schedule"] = 1.0
     app.conf.beat_schedule["outbox-sweep"]["schedule"] = 1.0

@@ -97,7 +97,7 @@ def test_told_to_stop_it_stops_everything_within_seconds(copy: Copy) -> None:
         one.bind(("127.0.0.1", copy.port))
 
 
-@pytest.mark.parametrize("part", ["web", "worker", "sealer", "beat"])
+@pytest.mark.parametrize("part", ["web", "worker", "jobs", "sealer", "beat"])
 def test_a_killed_part_is_started_again_and_the_console_says_so(standing: Copy, part: str) -> None:
     killed = standing.children()[part]
     killed.kill()

@@ -1,0 +1,60 @@
+"""Asking for a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from governance import errors
+from governance.accounts.models import Principal
+from governance.jobs.kinds import find_kind
+from governance.jobs.models import Job
+from governance.outbox.messages import keep
+from governance.unit_of_work import REASON_LIMIT
+
+ASKED = "job.asked"
+OPEN_LIMIT = 20
+"""Open jobs of one principal; a limit against loops, not a rule on record."""
+
+
+def ask(kind: str, *, asked_by: Principal, reason: str, params: Mapping[str, Any], key: str) -> tuple[Job, bool]:
+    """Ask for a long piece of work; it starts once the running transaction is committed.
+
+    Args:
+        kind: as registered with `governance.jobs.job`.
+        asked_by: who may see it, and in whose name its work acts.
+        reason: why, 1 to 2000 characters; the reason of the acts it does.
+        params: ids and plain JSON values.
+        key: what it is about, for example "release:12".
+
+    Returns:
+        the job, and whether it is new: the same kind about the same thing, still open, is the same job.
+
+    Raises:
+        errors.Invalid: no reason, or one too long. errors.Conflict: too many open jobs.
+        LookupError: nobody does this kind.
+    """
+    reason = reason.strip()
+    if not reason or len(reason) > REASON_LIMIT:
+        raise errors.Invalid(_("Give a reason of 1 to %(limit)d characters.") % {"limit": REASON_LIMIT})
+    find_kind(kind)
+    with transaction.atomic():
+        mine = Job.objects.filter(asked_by=asked_by, ended_at=None)
+        while True:
+            standing = mine.filter(kind=kind, key=key).first()
+            if standing is not None:
+                return standing, False
+            if mine.count() >= OPEN_LIMIT:
+                raise errors.Conflict(
+                    _("You have %(count)d jobs open. Wait until some of them have ended.") % {"count": OPEN_LIMIT}
+                )
+            new = Job(kind=kind, key=key, params=dict(params), reason=reason, asked_by=asked_by)
+            Job.objects.bulk_create([new], ignore_conflicts=True)
+            # With a conflict ignored no id comes back: what stands under the key now is ours or another's.
+            made = mine.filter(kind=kind, key=key).first()
+            if made is not None:
+                keep(ASKED, {"job": made.pk}, subject=f"job:{made.pk}", action_id=None, dedup_key=f"{ASKED}:{made.pk}")
+                return made, True
