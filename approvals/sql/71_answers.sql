@@ -142,27 +142,36 @@ SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_before public.lineage_sensitivityflag%ROWTYPE;
   v_dataset bigint;
+  v_terms bigint;
   v_basis text;
   v_condition text;
   v_starts bigint[] := ARRAY[NEW.dataset_version_id * 4];
   v_below bigint[];
+  v_live bigint[];
   v_affected bigint[];
 BEGIN
   IF NOT NEW.raises THEN
     RETURN NULL;
   END IF;
-  SELECT * INTO v_before FROM public.lineage_sensitivityflag WHERE id = NEW.supersedes_id;
-  SELECT v.dataset_id, coalesce(t.legal_basis, ''), coalesce(t.special_condition, '') INTO v_dataset, v_basis, v_condition
-    FROM public.lineage_datasetversion v
-    LEFT JOIN public.lineage_collectionterms t ON t.id = muniment.terms_in_force(v.dataset_id, clock_timestamp())
-    WHERE v.id = NEW.dataset_version_id;
   v_below := muniment.below_keys(v_starts);
+  v_live := muniment.live_among(v_below);
+  IF cardinality(v_live) = 0 THEN
+    RETURN NULL;
+  END IF;
+  SELECT * INTO v_before FROM public.lineage_sensitivityflag WHERE id = NEW.supersedes_id;
+  -- The terms are found first: in a join the function would be asked for each terms on record.
+  SELECT v.dataset_id, muniment.terms_in_force(v.dataset_id, clock_timestamp()) INTO v_dataset, v_terms
+    FROM public.lineage_datasetversion v WHERE v.id = NEW.dataset_version_id;
+  SELECT t.legal_basis, t.special_condition INTO v_basis, v_condition
+    FROM public.lineage_collectionterms t WHERE t.id = v_terms;
+  v_basis := coalesce(v_basis, '');
+  v_condition := coalesce(v_condition, '');
   v_affected := ARRAY(
     SELECT p.id FROM public.approvals_promotion p
     JOIN public.approvals_release r ON r.id = p.release_id
     JOIN public.lineage_modelversion v ON v.id = r.model_version_id
     JOIN public.lineage_model m ON m.id = p.model_id
-    WHERE p.id = ANY (muniment.live_among(v_below))
+    WHERE p.id = ANY (v_live)
       AND EXISTS (SELECT 1 FROM jsonb_array_elements(
             muniment.flag_problems(NEW, '{}', v_basis, v_condition, v.features_used)
               || CASE WHEN muniment.forbidden_here(NEW, p.environment_id, m.risk_tier, m.namespace_id, p.slot, v.id)
