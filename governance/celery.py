@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, import_modules, worker_init
+from celery.signals import beat_init, import_modules, task_prerun, worker_init
 from django.conf import settings
 from kombu import Queue
 
@@ -107,3 +107,11 @@ def _assemble_schedule(**_: Any) -> None:
         if find_spec(f"{room}.tasks") is not None:
             schedule.update(getattr(import_module(f"{room}.tasks"), "SCHEDULE", {}))
     app.conf.beat_schedule = schedule
+
+
+@task_prerun.connect(weak=False)
+def _name_the_door(**_: Any) -> None:
+    """Acts of a task say so (governance.unit_of_work.door)."""
+    from governance.unit_of_work import door
+
+    door.set("task")

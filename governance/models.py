@@ -9,13 +9,16 @@ from governance.accounts.models import (
     RoleGrant,
     User,
 )
+from governance.desk.models import Act, Export, Sample, SearchEntry
 from governance.jobs.models import Job, JobFilePart
 from governance.ledger.models import LedgerCheckpoint, LedgerEntry, LedgerEpoch, LedgerPosition, LedgerTile
 from governance.outbox.models import Notice, OutboxMessage
 
 __all__ = [
+    "Act",
     "ApiKey",
     "CredentialEvent",
+    "Export",
     "Job",
     "JobFilePart",
     "LedgerCheckpoint",
@@ -29,5 +32,7 @@ __all__ = [
     "OutboxMessage",
     "Principal",
     "RoleGrant",
+    "Sample",
+    "SearchEntry",
     "User",
 ]

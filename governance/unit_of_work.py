@@ -31,14 +31,18 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class RunningAction:
-    """The action that a transaction carries: its id, who acts, and why."""
+    """The action that a transaction carries: its id, who acts, why, and its name (`lineage.register_run`)."""
 
     id: uuid.UUID
     actor: Principal
     reason: str
+    name: str = ""
 
 
 _running: ContextVar[RunningAction | None] = ContextVar("muniment_running_action", default=None)
+#: How the running work came in: page, api, mlflow, admin, task; a command when nobody says otherwise. For auditors who
+#: look for an act: the process says it of itself, and the log does not hold it.
+door: ContextVar[str] = ContextVar("muniment_door", default="command")
 
 
 class Receipt(TypedDict):
@@ -64,12 +68,13 @@ def running_action() -> RunningAction:
 
 
 @contextmanager
-def recorded_action(*, actor: Principal, reason: str) -> Iterator[RunningAction]:
+def recorded_action(*, actor: Principal, reason: str, name: str = "") -> Iterator[RunningAction]:
     """Open a durable transaction in which governed rows may be written by `actor` for `reason`.
 
     Args:
         actor: an active principal.
         reason: why; 1 to 2000 characters.
+        name: what the act is called, for the auditors' lists.
 
     Raises:
         errors.Invalid: no reason, or one too long.
@@ -81,7 +86,7 @@ def recorded_action(*, actor: Principal, reason: str) -> Iterator[RunningAction]
             _("Give a reason of 1 to %(limit)d characters.") % {"limit": REASON_LIMIT},
             errors={"reason": [_("1 to %(limit)d characters.") % {"limit": REASON_LIMIT}]},
         )
-    running = RunningAction(uuid.uuid4(), actor, reason)
+    running = RunningAction(uuid.uuid4(), actor, reason, name)
     former = _running.get()
     token = _running.set(running)
     try:
@@ -106,11 +111,14 @@ def _stamp(running: RunningAction | None) -> None:
         cursor.execute(
             "SELECT set_config('muniment.actor', %s, true), set_config('muniment.reason', %s, true),"
             " set_config('muniment.action', %s, true),"
+            " set_config('muniment.act', %s, true), set_config('muniment.door', %s, true),"
             " set_config('muniment.xid', CASE WHEN %s THEN pg_current_xact_id()::text ELSE '' END, true)",
             [
                 str(running.actor.pk) if running else "",
                 running.reason if running else "",
                 str(running.id) if running else "",
+                running.name if running else "",
+                door.get() if running else "",
                 running is not None,
             ],
         )
@@ -125,6 +133,8 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
         errors.Refused: as the body or the database refuses.
     """
 
+    name = f"{function.__module__.split('.')[0]}.{function.__name__}"
+
     @functools.wraps(function)
     def acting(*args: P.args, **kwargs: P.kwargs) -> R:
         actor, reason = kwargs["actor"], kwargs["reason"]
@@ -132,7 +142,7 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
         assert isinstance(reason, str)
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with recorded_action(actor=actor, reason=reason):
+                with recorded_action(actor=actor, reason=reason, name=name):
                     return function(*args, **kwargs)
             except Error as error:
                 if getattr(error.__cause__, "sqlstate", None) not in RETRIED or attempt == ATTEMPTS:

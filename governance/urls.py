@@ -18,7 +18,9 @@ urlpatterns = [
     path("api/v1/", include("approvals.api.urls")),
     path("api/v1/", include("lineage.api.urls")),
     path("api/v1/", include("governance.ledger.api")),
+    path("api/v1/", include("governance.desk.api.urls")),
     path("log/", include("governance.ledger.urls")),
+    path("", include("governance.desk.urls")),
     path("", include("approvals.urls")),
     # Facts' pages show what judgements say of them; lineage itself knows none, so it is handed in here.
     path("", include("lineage.urls"), {"judgements": PageJudgements()}),

@@ -256,6 +256,7 @@ class ConflictOfInterest(BornFinalModel):
     """
 
     namespace_path = "model__namespace"
+    search_hidden = True
 
     model = models.ForeignKey(
         "lineage.Model", on_delete=models.PROTECT, related_name="conflicts_of_interest", verbose_name=_("model")

@@ -37,7 +37,8 @@ def seed(*, versions: int, tell: Tell) -> int:
         if time.monotonic() - told > 10:
             told = time.monotonic()
             done = first + BATCH - there
-            tell(f"{there + done:,} of {versions:,} ({done * HISTORY_A_UNIT / (told - start):,.0f} rows of history a second)")
+            rate = done * HISTORY_A_UNIT / (told - start)
+            tell(f"{there + done:,} of {versions:,} ({rate:,.0f} rows of history a second)")
     return max(0, -(-(versions - there) // BATCH) * BATCH)
 
 

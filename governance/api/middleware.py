@@ -9,6 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from governance import errors
 from governance.api import errors as problems
 from governance.api import metrics
+from governance.unit_of_work import door
+
+#: How a request comes in, by the beginning of its path; anything else is a page.
+DOORS = (("/api/2.0/", "mlflow"), ("/api/v1/lineage", "openlineage"), ("/api/", "api"), ("/admin/", "admin"))
 
 Next = Callable[[HttpRequest], HttpResponse]
 
@@ -37,6 +41,7 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]  # Django's request is open to such notes
+        door.set(next((name for prefix, name in DOORS if request.path.startswith(prefix)), "page"))
         response = self.get_response(request)
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]  # set above
         metrics.count(response.status_code)

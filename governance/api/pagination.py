@@ -114,12 +114,15 @@ def read_cursor(cursor: str, ordering: Sequence[str], salt: str) -> list[Any]:
 def after(model: type[Model], ordering: Sequence[str], values: Sequence[Any]) -> Q:
     """The condition "beyond these values" in an ordering whose parts run the same way."""
     condition, equal = Q(), Q()
+    first = f"{ordering[0].lstrip('-')}__{'lte' if ordering[0].startswith('-') else 'gte'}"
+    # An index is entered by this alone; by the alternatives below it would be read from its beginning.
+    bound = Q(**{first: values[0]})
     for part, value in zip(ordering, values, strict=True):
         column = part.lstrip("-")
         lookup = "lt" if part.startswith("-") else "gt"
         condition |= equal & Q(**{f"{column}__{lookup}": value})
         equal &= Q(**{column: value})
-    return condition
+    return bound & condition
 
 
 def _plain(row: Any, part: str) -> Any:

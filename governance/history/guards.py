@@ -16,6 +16,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection, models, transaction
 
+from governance.desk import keeping
 from governance.history import builder, table_classes
 from governance.history.builder import quote
 from governance.history.models import GovernedModel, governed_models, history_model
@@ -69,6 +70,7 @@ def install() -> None:
         for file in files:
             if file not in kernel:
                 cursor.execute(file.read_text())
+        keeping.install(cursor)
         for table in table_classes.LEDGER_TABLES:
             for statement in builder.frozen_sql(table):
                 cursor.execute(statement)

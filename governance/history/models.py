@@ -72,6 +72,8 @@ class GovernedModel(models.Model):
     written_by_database: ClassVar[bool] = False
     #: Lookup from this model to its namespace, for scoping ("" = belongs to no namespace).
     namespace_path: ClassVar[str] = "namespace"
+    #: True: search does not find it by its words; who may read them is narrower than who reads its namespace.
+    search_hidden: ClassVar[bool] = False
 
     id = models.BigAutoField(primary_key=True)
     recorded_at = RecordedAtField(_("recorded at"), editable=False)

@@ -1,0 +1,1 @@
+"""The auditor's desk: acts across all kinds of records, search, samples, exports and the review of access."""

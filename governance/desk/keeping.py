@@ -1,0 +1,163 @@
+"""Builds what keeps the desk's tables: one trigger a history, which notes the act and indexes the record's words.
+
+Generated from the models like the recorders: a static column list, and the way to the namespace by the model's
+`namespace_path`. What a table's function does is compared with what was installed; where it differs, or was not there,
+the desk's rows of that table are worked out anew from its history.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+
+from governance.history.builder import literal, quote
+from governance.history.models import GovernedModel, governed_models, history_model
+
+TEXT_KEPT = 4000  # characters of a column that can be found
+TITLE_KEPT = 300
+#: Columns that name a record for people, the first that is filled.
+TITLES = ("title", "display_name", "name", "label", "run_key", "printed_name", "metric", "text", "reason")
+
+_ACT_COLUMNS = "id, action_id, kind, op, namespace_id, actor_id, at, reason, name, door, object_id, lead"
+_PINNED = "SET search_path = pg_catalog, pg_temp"
+
+
+def install(cursor: Any) -> None:
+    """Put the keeping of every governed table in place; fill the desk's tables where it is new or another.
+
+    Args:
+        cursor: of the owner, in a transaction; the tables and `muniment.search_vector` are there.
+    """
+    cursor.execute(namespace_sql())
+    for model in governed_models():
+        name = f"keep_{model._meta.db_table}"[:63]
+        before = _source(cursor, name)
+        cursor.execute(_function_sql(model, name))
+        on = f"public.{quote(history_model(model)._meta.db_table)}"
+        cursor.execute(f"DROP TRIGGER IF EXISTS zz_keep ON {on}")
+        cursor.execute(
+            f"CREATE TRIGGER zz_keep AFTER INSERT ON {on} FOR EACH ROW EXECUTE FUNCTION muniment.{quote(name)}()"
+        )
+        cursor.execute(f"ALTER TABLE {on} ENABLE ALWAYS TRIGGER zz_keep")
+        if before != _source(cursor, name):
+            for statement in _fill_sql(model):
+                cursor.execute(statement)
+
+
+def namespace_sql() -> str:
+    """The function that tells the namespace of any governed record; NULL: it belongs to none."""
+    cases = "\n".join(
+        f"    WHEN {literal(model._meta.db_table)} THEN RETURN ({_namespace_query(model)});"
+        for model in governed_models()
+        if model.namespace_path
+    )
+    return f"""
+CREATE OR REPLACE FUNCTION muniment.namespace_of(kind text, object bigint) RETURNS bigint LANGUAGE plpgsql STABLE
+{_PINNED} AS $$
+BEGIN
+  CASE kind
+{cases}
+    ELSE RETURN NULL;
+  END CASE;
+END $$;
+"""
+
+
+def searched(model: type[GovernedModel]) -> list[str]:
+    """The columns whose words can be found: all text that people or pipelines gave, no choices."""
+    fields = [
+        str(field.column)
+        for field in model._meta.concrete_fields
+        if isinstance(field, (models.CharField, models.TextField)) and not field.choices
+    ]
+    return [] if model.search_hidden else fields
+
+
+def _namespace_query(model: type[GovernedModel]) -> str:
+    """One value: the namespace of the row `object` of a model, by the joins of its `namespace_path`."""
+    joins, current, alias = [f"public.{quote(model._meta.db_table)} t0"], model, "t0"
+    *way, last = model.namespace_path.split("__")
+    for number, step in enumerate(way, 1):
+        field: Any = current._meta.get_field(step)
+        current = field.related_model
+        joins.append(
+            f"JOIN public.{quote(current._meta.db_table)} t{number} ON t{number}.id = {alias}.{quote(field.column)}"
+        )
+        alias = f"t{number}"
+    return (
+        f"SELECT {alias}.{quote(str(current._meta.get_field(last).column))} FROM {' '.join(joins)} WHERE t0.id = object"  # type: ignore[union-attr]  # a path ends at a column
+    )
+
+
+def _entry(model: type[GovernedModel], row: str) -> tuple[str, str]:
+    """SQL for a record's title and for its words, from a row of its history named `row`."""
+    columns = searched(model)
+    filled = [f"nullif({row}.{quote(name)}, '')" for name in TITLES if name in columns]
+    title = f"left(coalesce({', '.join([*filled, literal('')])}), {TITLE_KEPT})"
+    words = ", ".join(f"left({row}.{quote(name)}, {TEXT_KEPT})" for name in columns)
+    return title, f"concat_ws(' ', {words})"
+
+
+def _function_sql(model: type[GovernedModel], name: str) -> str:
+    table = model._meta.db_table
+    entry = ""
+    if searched(model):
+        title, words = _entry(model, "NEW")
+        entry = f"""
+  INSERT INTO public.governance_searchentry (kind, object_id, namespace_id, title, words, at)
+    VALUES ({literal(table)}, NEW.id, v_namespace, {title},
+            muniment.search_vector({words}, v_namespace), NEW.history_date)
+    ON CONFLICT (object_id, kind) DO UPDATE SET title = excluded.title, words = excluded.words, at = excluded.at;"""
+    return f"""
+CREATE OR REPLACE FUNCTION muniment.{quote(name)}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+{_PINNED} AS $keep$
+DECLARE
+  v_namespace bigint := muniment.namespace_of({literal(table)}, NEW.id);
+BEGIN
+  INSERT INTO public.governance_act ({_ACT_COLUMNS})
+    VALUES (NEW.ledger_entry_id, NEW.action_id, {literal(table)}, NEW.history_type, v_namespace, NEW.history_user_id,
+      NEW.history_date, NEW.history_change_reason, left(coalesce(current_setting('muniment.act', true), ''), 100),
+      left(coalesce(current_setting('muniment.door', true), ''), 20), NEW.id,
+      NOT EXISTS (SELECT 1 FROM public.governance_act a
+                  WHERE a.action_id = NEW.action_id AND a.namespace_id IS NOT DISTINCT FROM v_namespace AND a.lead))
+    ON CONFLICT DO NOTHING;{entry}
+  RETURN NULL;
+END $keep$;
+"""
+
+
+def _fill_sql(model: type[GovernedModel]) -> list[str]:
+    """The statements that work the desk's rows of a table out from its history; what is there stays, words excepted."""
+    table, history = model._meta.db_table, f"public.{quote(history_model(model)._meta.db_table)}"
+    # A rebuilt index is written in one go; what the process said of an act is kept where the act is there already.
+    statements = [
+        f"""
+INSERT INTO public.governance_act ({_ACT_COLUMNS})
+SELECT f.ledger_entry_id, f.action_id, {literal(table)}, f.history_type, f.namespace, f.history_user_id, f.history_date,
+       f.history_change_reason, '', '', f.id,
+       row_number() OVER (PARTITION BY f.action_id, f.namespace ORDER BY f.ledger_entry_id) = 1
+         AND NOT EXISTS (SELECT 1 FROM public.governance_act a WHERE a.action_id = f.action_id
+                         AND a.namespace_id IS NOT DISTINCT FROM f.namespace AND a.lead)
+FROM (SELECT DISTINCT ON (h.action_id, h.history_type, n.namespace) h.*, n.namespace
+      FROM {history} h CROSS JOIN LATERAL (SELECT muniment.namespace_of({literal(table)}, h.id) AS namespace) n
+      ORDER BY h.action_id, h.history_type, n.namespace, h.ledger_entry_id) f
+ON CONFLICT DO NOTHING"""
+    ]
+    if searched(model):
+        title, words = _entry(model, "r")
+        statements.append(
+            f"""
+INSERT INTO public.governance_searchentry (kind, object_id, namespace_id, title, words, at)
+SELECT {literal(table)}, r.id, n.namespace, {title}, muniment.search_vector({words}, n.namespace), r.recorded_at
+FROM public.{quote(table)} r CROSS JOIN LATERAL (SELECT muniment.namespace_of({literal(table)}, r.id) AS namespace) n
+ORDER BY r.id
+ON CONFLICT (object_id, kind) DO UPDATE SET title = excluded.title, words = excluded.words"""
+        )
+    return statements
+
+
+def _source(cursor: Any, name: str) -> str | None:
+    cursor.execute("SELECT prosrc FROM pg_proc WHERE pronamespace = 'muniment'::regnamespace AND proname = %s", [name])
+    row = cursor.fetchone()
+    return str(row[0]) if row else None

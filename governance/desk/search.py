@@ -1,0 +1,131 @@
+"""Search over everything: words, names, digests, ids and keys of records, within what one may read.
+
+The namespace is a word of each entry, so that the index gives only what the reader may read: what others hold changes
+neither result, order nor (but for the size of the index) time. Nothing is ranked by how common a word is elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import BooleanField, F, Value
+from django.db.models.expressions import Combinable, Func, RawSQL
+from django.db.models.functions import Lower
+
+from governance.accounts.models import Namespace
+from governance.desk import kinds
+from governance.desk.models import SearchEntry
+from governance.desk.readers import Scope
+
+LENGTH = 200  # characters of a question
+WORDS = 12  # words of it that count
+SHOWN = 25
+EXACT = 10  # records of that very name, shown first
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A record that was found."""
+
+    kind: str
+    kind_name: str
+    object: int
+    title: str
+    namespace: str | None
+    at: datetime
+    address: str
+    history: str
+    exact: bool
+    entry: int
+
+
+class _Matches(Func):
+    """`vector @@ query`."""
+
+    template = "%(expressions)s"
+    arg_joiner = " @@ "
+    output_field = BooleanField()
+
+
+def matches_words(vector: Combinable, given: str, scope: Scope) -> Any:
+    """The condition that a vector of `muniment.search_vector` holds all words given, within the scope."""
+    return _Matches(vector, RawSQL("%s::tsquery", [question(given, scope)]))
+
+
+def question(given: str, scope: Scope) -> str:
+    """A tsquery: every word, or one that begins so, in a namespace of the scope; for no word one that finds nothing.
+
+    The words are split by the same function as those kept (`muniment.search_words`), and hold letters and digits only.
+    """
+    words = words_of(given)
+    if not words or scope.namespaces == ():
+        return "'nothing:at:all'"
+    asked = [f"'{word}':*" for word in words]
+    if scope.namespaces is not None:
+        asked.append("(" + " | ".join(f"'ns:{number}'" for number in scope.namespaces) + ")")
+    return " & ".join(asked)
+
+
+def words_of(given: str) -> list[str]:
+    """The words of a question, as they are kept; the longest first, WORDS of them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT muniment.search_words(%s)", [given.replace("\x00", " ")[:LENGTH]])
+        found: list[str] = cursor.fetchone()[0]
+    return [word for word in sorted(found, key=len, reverse=True)[:WORDS] if "'" not in word and "\\" not in word]
+
+
+def find(
+    scope: Scope, given: str, *, kind: str = "", before: int | None = None, size: int = SHOWN
+) -> tuple[list[Hit], int | None]:
+    """What the words given find: first what is called exactly so or has that id, then the rest, newest record first.
+
+    Args:
+        given: words, a name, a digest, an id or a run key. kind: only this table's.
+        before: the entry to go on before; what is exact stands on the first page alone.
+
+    Returns:
+        The page, and the entry to go on before; None at the end.
+    """
+    asked = question(given, scope)
+    rows = SearchEntry.objects.filter(_Matches(F("words"), RawSQL("%s::tsquery", [asked])))
+    if kind:
+        rows = rows.filter(kind=kind)
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    found = list(rows.order_by("-pk").defer("words")[: size + 1])
+    following = found[size - 1].pk if len(found) > size else None
+    exact = _exactly(scope, given, kind) if before is None else []
+    there = {entry.pk for entry in exact}
+    entries = [(entry, True) for entry in exact] + [(e, False) for e in found[:size] if e.pk not in there]
+    spaces = Namespace.objects.in_bulk({entry.namespace_id for entry, _exact in entries if entry.namespace_id})
+    return [_hit(entry, spaces, exact=is_exact) for entry, is_exact in entries], following
+
+
+def _exactly(scope: Scope, given: str, kind: str) -> list[Any]:
+    """Records of that very title, or of that id."""
+    text = given.strip()
+    by_id = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    rows = scope.narrow(SearchEntry.objects.defer("words"))
+    rows = rows.filter(kind=kind) if kind else rows
+    found = list(rows.alias(called=Lower("title")).filter(called=Lower(Value(text[:LENGTH]))).order_by("-pk")[:EXACT])
+    if by_id is not None:
+        found += [entry for entry in rows.filter(object_id=by_id).order_by("kind") if entry not in found]
+    return found
+
+
+def _hit(entry: Any, spaces: dict[int, Namespace], *, exact: bool) -> Hit:
+    return Hit(
+        kind=entry.kind,
+        kind_name=kinds.name_of(entry.kind),
+        object=entry.object_id,
+        title=entry.title,
+        namespace=spaces[entry.namespace_id].name if entry.namespace_id else None,
+        at=entry.at,
+        address=kinds.page_of(entry.kind, entry.object_id),
+        history=kinds.history_page_of(entry.kind, entry.object_id),
+        exact=exact,
+        entry=entry.pk,
+    )

@@ -1,0 +1,113 @@
+"""Search over everything finds by words, names, digests, ids and keys; and only what its reader may read (A71)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
+
+from governance.desk.readers import Scope
+from governance.desk.search import find, question
+from tests.approvals.world import world
+from tests.cast import Cast
+from tests.governance.desk.conftest import Desk
+
+Door = Callable[[str], Any]
+
+
+def found(browser: Any, q: str, **more: Any) -> list[tuple[str, int]]:
+    answer = browser.get("/api/v1/search", {"q": q, **more})
+    assert answer.status_code == 200, answer.content
+    return [(hit["kind"], hit["object"]) for hit in answer.json()["results"]]
+
+
+@pytest.mark.parametrize(
+    "words", ["mortgage-arrears", "MORTGAGE", "arrears mortg", "muller", "Müller", "söhne arrears", "sohne"]
+)
+def test_words_are_found_in_any_case_with_and_without_accents_and_by_their_beginning(
+    words: str, desk: Desk, signed_in: Door
+) -> None:
+    assert ("lineage_dataset", desk.here.pk) in found(signed_in("viewer"), words)
+
+
+def test_a_record_is_found_by_its_digest_its_key_and_its_id(cast: Cast, signed_in: Door) -> None:
+    w = world(cast)
+    viewer = signed_in("viewer")
+    assert ("lineage_modelversion", w.version.pk) in found(viewer, w.version.digest_value)
+    assert ("lineage_modelversion", w.version.pk) in found(viewer, f"sha256:{w.version.digest_value}"[7:])
+    run = w.runs["raw"]
+    assert ("lineage_run", run.pk) in found(viewer, run.run_key)
+    hits = viewer.get("/api/v1/search", {"q": str(run.pk)}).json()["results"]
+    assert [h for h in hits if h["kind"] == "lineage_run" and h["object"] == run.pk and h["exact"]]
+
+
+def test_what_is_called_exactly_so_stands_first(desk: Desk, signed_in: Door) -> None:
+    hits = signed_in("viewer").get("/api/v1/search", {"q": "arrears, müller & söhne"}).json()["results"]
+    assert (hits[0]["object"], hits[0]["exact"]) == (desk.here.pk, True)
+
+
+def test_a_change_is_found_and_what_it_replaced_no_more(desk: Desk, signed_in: Door) -> None:
+    assert found(signed_in("viewer"), "arrears of müller") == []
+
+
+def test_A71_what_others_hold_is_not_found_not_hinted_at_and_changes_no_order(desk: Desk, signed_in: Door) -> None:
+    viewer, outsider, auditor = signed_in("viewer"), signed_in("outsider"), signed_in("auditor")
+    for q in ("quagga", "quagga-census", str(desk.there.pk), "census quagga"):
+        assert ("lineage_dataset", desk.there.pk) not in found(viewer, q)
+        assert ("lineage_dataset", desk.there.pk) in found(auditor, q)
+    assert ("lineage_dataset", desk.there.pk) in found(outsider, "quagga")
+    answer = viewer.get("/search", {"q": "quagga"})
+    assert "Nothing found" in answer.content.decode()
+    # A namespace cannot be asked for as if it were a word.
+    for trick in (f"ns:{desk.cast.elsewhere.pk} quagga", f"'ns:{desk.cast.elsewhere.pk}' | quagga", "quagga | arrears"):
+        assert ("lineage_dataset", desk.there.pk) not in found(viewer, trick)
+
+
+def test_whoever_may_read_nothing_finds_nothing(desk: Desk) -> None:
+    assert find(Scope(()), "mortgage") == ([], None)
+
+
+@given(text=st.text(max_size=60))
+@pytest.mark.django_db
+def test_any_text_is_a_question_that_postgresql_reads(text: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s::tsquery", [question(text, Scope((1, 2)))])
+
+
+def test_pages_go_on_by_key(desk: Desk, signed_in: Door) -> None:
+    auditor = signed_in("auditor")
+    seen: list[tuple[str, int]] = []
+    address: str | None = "/api/v1/search?q=a"
+    while address:
+        answer = auditor.get(address).json()
+        seen += [(hit["kind"], hit["object"]) for hit in answer["results"]]
+        address = answer["next"]
+    assert len(seen) > 25
+    assert len(set(seen)) == len(seen)
+
+
+def test_the_words_of_a_conflict_of_interest_are_not_searched(cast: Cast, signed_in: Door) -> None:
+    from approvals.actions.sign_offs import declare_conflict
+
+    w = world(cast)
+    declare_conflict(actor=cast.risk, model=w.model, text="My zeugma sister sells it", reason="Declared")
+    assert found(signed_in("auditor"), "zeugma") == []
+
+
+def test_a_search_asks_few_questions(desk: Desk, signed_in: Door) -> None:
+    viewer = signed_in("viewer")
+    for address in ("/search?q=arrears", "/api/v1/search?q=arrears"):
+        with CaptureQueriesContext(connection) as asked:
+            assert viewer.get(address).status_code == 200
+        assert len(asked) <= 12, [q["sql"][:80] for q in asked]
+
+
+def test_a_question_that_is_none_is_told(signed_in: Door) -> None:
+    viewer = signed_in("viewer")
+    assert viewer.get("/api/v1/search").status_code == 400
+    assert viewer.get("/api/v1/search", {"q": "x" * 201}).status_code == 400
+    assert viewer.get("/api/v1/search", {"q": "x", "kind": "django_session"}).status_code == 400
+    assert viewer.get("/search", {"q": "\x00 ' \\ & | ! :* <->"}).status_code == 200
