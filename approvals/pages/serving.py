@@ -154,7 +154,8 @@ def acts_for(promotion: Promotion, end: PromotionEnd | None, roles: set[str], *,
             found += ["rollback", "retire"]
     elif end.kind == PromotionEnd.Kind.SUSPENDED and overseer and not own:
         found.append("reinstate")
-    if roles & set(RECALLERS) and promotion.release.model_version.digest_value:
+    recalled = end is not None and end.kind == PromotionEnd.Kind.RECALLED
+    if roles & set(RECALLERS) and promotion.release.model_version.digest_value and not recalled:
         found.append("recall")
     return found
 

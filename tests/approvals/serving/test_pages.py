@@ -66,7 +66,7 @@ def test_one_confirms_on_a_page_that_says_what_it_means(w: World, signed_in: Api
     empty = risk.post(f"/serving-notices/{notice.pk}/confirm", {"reason": " "})
     assert (empty.status_code, ServingNotice.objects.filter(end__isnull=True).count()) == (400, 1)
     done = risk.post(f"/serving-notices/{notice.pk}/confirm", REASON, follow=True)
-    assert "confirmed to keep serving: Rita Risk" in said(done)
+    assert "Confirmed to keep serving: Rita Risk" in said(done)
     again = risk.post(f"/serving-notices/{notice.pk}/confirm", REASON)
     assert (again.status_code, "This notice has ended" in said(again)) == (409, True)
 
