@@ -45,7 +45,7 @@ test-services: $(READY) ## the production settings against real PostgreSQL, Redi
 	@exec $(PYTHON) -m pytest -m services $(T)
 
 soak: $(READY) ## the deep ones: long races, SIGKILL loops, big fuzz
-	@exec $(PYTHON) -m pytest -m soak $(T)
+	@MUNIMENT_SOAK=1 exec $(PYTHON) -m pytest -m soak $(T)
 
 bench: $(READY) ## this project's measurements beside its peers'
 	@exec $(PYTHON) -m bench

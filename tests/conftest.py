@@ -7,9 +7,15 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from tests import databases
 from tests.cast import KEYS, Cast, email, load
+
+# What lands must not hang on chance: the same examples each time. `make soak` draws new ones.
+settings.register_profile("landing", derandomize=True, database=None)
+settings.register_profile("soak", print_blob=True)
+settings.load_profile("soak" if os.environ.get("MUNIMENT_SOAK") else "landing")
 
 
 @pytest.fixture(scope="session")

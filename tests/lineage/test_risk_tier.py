@@ -25,7 +25,7 @@ def tier_in_database(answers: Any) -> str:
 
 @pytest.mark.django_db
 def test_database_and_python_agree_on_every_answer() -> None:
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=80, deadline=None)
     @given(ANSWERS)
     def agree(answers: dict[str, bool]) -> None:
         assert tier_in_database(answers) == tier_of(answers)

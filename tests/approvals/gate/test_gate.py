@@ -13,7 +13,7 @@ from approvals.models import Environment
 from tests.approvals.world import FACTS, World, database, signature
 
 IN_TEST = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
 
 

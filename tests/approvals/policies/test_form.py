@@ -16,7 +16,7 @@ from tests.cast import Cast
 LINES = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n"), max_size=30)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(policy=policies(), summary=LINES)
 def test_document_to_form_and_back_is_the_same(policy: dict[str, Any], summary: str) -> None:
     document = {**whole(policy), "summary": summary}

@@ -54,7 +54,7 @@ def ended(w: World, person: Principal) -> None:
 # how many
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     counts=st.lists(st.tuples(st.sampled_from(HELD_HERE), st.integers(1, 3)), min_size=1, max_size=4),
     people=st.lists(st.sets(st.sampled_from(HELD_HERE), max_size=3), max_size=7),

@@ -22,7 +22,7 @@ from tests.approvals.test_api_input import WRONG_PARAMS
 from tests.approvals.world import FACTS, WHY, World, database, publish, refused, signature
 
 RISK = signature("risk", "risk_manager")
-PROPERTY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PROPERTY = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def looser(parent: dict[str, Any], child: dict[str, Any]) -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ ODD = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(policy=policies(), summary=TEXTS | ODD, title=TEXTS | ODD, slot=st.sampled_from(["", "shadow"]))
 def test_a_document_reads_back_as_itself(policy: dict[str, Any], summary: str, title: str, slot: str) -> None:
     asked = [{"title": title, **one} for one in policy["requirements"]]
@@ -36,7 +36,7 @@ def test_a_document_reads_back_as_itself(policy: dict[str, Any], summary: str, t
     assert to_yaml(whole(read(text).value), Place("production", "high", "no", slot)) == text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(value=st.recursive(TEXTS | ODD | st.booleans() | st.none() | st.integers(-(10**17), 10**17),
                           lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS | ODD, inner, max_size=3)))  # fmt: skip
 def test_whatever_is_written_reads_back_and_means_the_same_to_others(value: Any) -> None:
@@ -126,7 +126,7 @@ def test_more_than_the_limit_is_not_read() -> None:
         read(b"a: \xff")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(text=st.text(max_size=60) | st.text("ab:-[]{}&*!|>'\"%@`#,?\n\t 01.", max_size=60))
 def test_any_text_is_read_or_refused_and_never_an_error_of_ours(text: str) -> None:
     with contextlib.suppress(errors.Invalid):

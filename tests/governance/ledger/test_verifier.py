@@ -164,7 +164,7 @@ def test_wrong_use_is_not_called_altered(tmp_path: Path) -> None:
     assert check(path, "--kept", str(tmp_path / "absent")) == 2
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_no_changed_octet_passes_or_breaks_the_verifier(tmp_path: Path, data: st.DataObject) -> None:
     """Any octet of any signed or listed file changed: altered, never intact, never a traceback."""
@@ -184,7 +184,7 @@ def test_no_changed_octet_passes_or_breaks_the_verifier(tmp_path: Path, data: st
         assert status == 1 or (name == "entries.jsonl" and b'"entry": ' in content[max(0, at - 11) : at + 1])
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_garbage_in_the_zip_is_a_sentence(tmp_path: Path, data: st.DataObject) -> None:
     whole = Pack(size=20, chosen=(3,), earlier=()).write(tmp_path / "whole.zip").read_bytes()
