@@ -19,7 +19,7 @@ from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
 
-ROOMS = ("governance.outbox", "governance.jobs", "governance.ledger", "lineage", "approvals")
+ROOMS = ("governance.api", "governance.outbox", "governance.jobs", "governance.ledger", "lineage", "approvals")
 
 # Redis only. A task whose worker was killed comes back after: visibility timeout + restore interval times throttle.
 # Kombu's defaults make that an hour, or 104 s at best with a short timeout alone (measured: shared/measured.md); these
@@ -82,7 +82,7 @@ app = Celery("governance", set_as_current=True)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.add_defaults(configuration)
 app.autodiscover_tasks()
-app.autodiscover_tasks(["governance.outbox", "governance.jobs", "governance.ledger"])
+app.autodiscover_tasks(["governance.api", "governance.outbox", "governance.jobs", "governance.ledger"])
 
 
 @worker_init.connect(weak=False)

@@ -92,6 +92,36 @@ class GateClosed(Conflict):
         self.requirements = [dict(r) for r in requirements]
 
 
+class PreconditionFailed(Refused):
+    """The record is no longer as the caller saw it; `params` names what changed since."""
+
+    slug, status, title = "precondition-failed", 412, _("The record has changed")
+
+
+class KeyReused(Refused):
+    """An Idempotency-Key that stands for another call."""
+
+    slug, status, title = "idempotency-key-reused", 422, _("This key stands for another call")
+
+
+class StillRunning(Conflict):
+    """The call with this Idempotency-Key has not ended yet."""
+
+    slug, title = "still-running", _("The first call with this key is still running")
+
+
+class AnswerLost(Conflict):
+    """The call with this Idempotency-Key was carried out, and its answer was lost; `params` says what it wrote."""
+
+    slug, title = "answer-lost", _("Carried out; its answer was lost")
+
+
+class TooManyRequests(Refused):
+    """More calls than the account has."""
+
+    slug, status, title = "too-many-requests", 429, _("Too many requests")
+
+
 class TooLarge(Refused):
     """More than the limit allows."""
 

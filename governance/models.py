@@ -9,6 +9,7 @@ from governance.accounts.models import (
     RoleGrant,
     User,
 )
+from governance.api.models import IdempotencyKey, RateCount
 from governance.desk.models import Act, Export, Sample, SearchEntry
 from governance.jobs.models import Job, JobFilePart
 from governance.ledger.models import LedgerCheckpoint, LedgerEntry, LedgerEpoch, LedgerPosition, LedgerTile
@@ -19,6 +20,7 @@ __all__ = [
     "ApiKey",
     "CredentialEvent",
     "Export",
+    "IdempotencyKey",
     "Job",
     "JobFilePart",
     "LedgerCheckpoint",
@@ -31,6 +33,7 @@ __all__ = [
     "OperatorSetting",
     "OutboxMessage",
     "Principal",
+    "RateCount",
     "RoleGrant",
     "Sample",
     "SearchEntry",

@@ -232,6 +232,9 @@ LOGGING = {
 
 # --- API -----------------------------------------------------------------------------------------------------------
 
+# Calls an account may make in a minute, over all its keys and sessions; 0: as many as it likes.
+RATE_LIMIT = int(os.environ.get("MUNIMENT_RATE_LIMIT") or 6000)
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "governance.api.authentication.ApiKeyAuthentication",
@@ -258,7 +261,10 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": ["governance.api.enumerations.name_enumerations"],
+    "POSTPROCESSING_HOOKS": [
+        "governance.api.enumerations.name_enumerations",
+        "governance.api.enumerations.loosen_sparse_answers",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "RunInputRole": "lineage.api.bodies.INPUT_ROLES",
         "RunOutputRole": "lineage.api.bodies.OUTPUT_ROLES",

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ParamSpec, TypedDict, TypeVar
 
 from django.db import Error, connection, transaction
@@ -43,6 +43,30 @@ _running: ContextVar[RunningAction | None] = ContextVar("muniment_running_action
 #: How the running work came in: page, api, mlflow, admin, task; a command when nobody says otherwise. For auditors who
 #: look for an act: the process says it of itself, and the log does not hold it.
 door: ContextVar[str] = ContextVar("muniment_door", default="command")
+
+
+@dataclass(slots=True)
+class Riders:
+    """What a door wants to hold, or to be done, in the very transaction of the act it calls."""
+
+    conditions: list[Callable[[], None]] = field(default_factory=list)
+    """Run before the act's first write, of its first transaction that commits; each locks what it looks at."""
+    notes: list[Callable[[RunningAction], None]] = field(default_factory=list)
+    """Run after the act's last write: what they write stands if and only if the act does."""
+
+
+_riders: ContextVar[Riders | None] = ContextVar("muniment_riders", default=None)
+
+
+@contextmanager
+def riding() -> Iterator[Riders]:
+    """Collect riders for the acts called inside; those of an outer block do not hold here."""
+    riders = Riders()
+    token = _riders.set(riders)
+    try:
+        yield riders
+    finally:
+        _riders.reset(token)
 
 
 class Receipt(TypedDict):
@@ -88,14 +112,20 @@ def recorded_action(*, actor: Principal, reason: str, name: str = "") -> Iterato
         )
     running = RunningAction(uuid.uuid4(), actor, reason, name)
     former = _running.get()
+    riders = _riders.get() or Riders()
     token = _running.set(running)
     try:
         with transaction.atomic(durable=True):
             _stamp(running)
+            for condition in riders.conditions:
+                condition()
             yield running
+            for note in riders.notes:
+                note(running)
             # Only a test's surrounding transaction goes on from here; the actor must not leak into it.
             if connection.in_atomic_block and len(connection.savepoint_ids) > 0:
                 _stamp(former)
+        riders.conditions.clear()  # they were about what this act found; what it changed is its own doing
     except Error as error:
         refusal = errors.from_database(error)
         if refusal is None:
@@ -152,6 +182,21 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     return acting
+
+
+def part(function: Callable[P, R]) -> Callable[P, R]:
+    """The body of an action, to be a part of a larger one: `part(register_run)(actor=…, reason=…, …)`.
+
+    Raises:
+        errors.Forbidden: when called outside `recorded_action`.
+    """
+    body: Callable[P, R] = function.__wrapped__  # type: ignore[attr-defined]  # `action` wraps with functools
+
+    def as_part(*args: P.args, **kwargs: P.kwargs) -> R:
+        running_action()
+        return body(*args, **kwargs)
+
+    return as_part
 
 
 def receipt(record: GovernedModel) -> Receipt:

@@ -33,6 +33,12 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
     databases.drop(name)
 
 
+@pytest.fixture(autouse=True)
+def unlimited_calls(settings: Any) -> None:
+    """No limit of calls, which would cost each a query: what is counted here are those of the pages and lists."""
+    settings.RATE_LIMIT = 0
+
+
 @pytest.fixture
 def transactional_db() -> None:
     """Refused: flushing would mean TRUNCATE. Take `own_database`."""

@@ -28,6 +28,8 @@ class PlanViewSet(RecordViewSet):
 
     collection = "plans"
     model = Plan
+    orderings = ("id", "recorded_at")
+    search_fields = ("title", "description")
     serializer_class = PlanSerializer
     create_serializer_class = PlanWriteSerializer
     filter_class = PlanFilters
@@ -58,6 +60,8 @@ class EvidenceViewSet(RecordViewSet):
 
     collection = "evidence"
     model = Evidence
+    orderings = ("id", "recorded_at")
+    search_fields = ("tool", "plan__title")
     serializer_class = EvidenceSerializer
     create_serializer_class = EvidenceWriteSerializer
     filter_class = EvidenceFilters

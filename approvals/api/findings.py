@@ -30,6 +30,8 @@ class FindingViewSet(RecordViewSet):
 
     collection = "findings"
     model = Finding
+    orderings = ("id", "recorded_at")
+    search_fields = ("text",)
     serializer_class = FindingSerializer
     create_serializer_class = FindingWriteSerializer
     filter_class = FindingFilters

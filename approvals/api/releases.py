@@ -84,6 +84,8 @@ class ReleaseViewSet(RecordViewSet):
 
     collection = "releases"
     model = Release
+    orderings = ("id", "recorded_at")
+    search_fields = ("model_version__model__name", "purpose")
     serializer_class = ReleaseSerializer
     create_serializer_class = ReleaseWriteSerializer
     filter_class = ReleaseFilters
@@ -172,6 +174,8 @@ class SignOffViewSet(RecordViewSet):
 
     collection = "sign-offs"
     model = SignOff
+    orderings = ("id", "recorded_at")
+    search_fields = ("printed_name", "comment")
     serializer_class = SignOffSerializer
     filter_class = SignOffFilters
     related = ("requirement", "withdrawal", "lift")
@@ -235,6 +239,8 @@ class PromotionViewSet(RecordViewSet):
 
     collection = "promotions"
     model = Promotion
+    orderings = ("id", "recorded_at")
+    search_fields = ("model__name",)
     serializer_class = PromotionSerializer
     create_serializer_class = PromotionWriteSerializer
     filter_class = PromotionFilters

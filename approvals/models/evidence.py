@@ -119,6 +119,7 @@ class Evidence(BornFinalModel):
             models.Index(fields=["model_version", "plan"], name="evidence_of_model_version"),
             models.Index(fields=["dataset_version", "plan"], name="evidence_of_dataset_version"),
             models.Index(fields=["promotion", "plan"], name="evidence_of_promotion"),
+            models.Index(fields=["recorded_at", "id"], name="evidence_by_moment"),
         ]
 
     def __str__(self) -> str:

@@ -116,6 +116,9 @@ class Finding(BornFinalModel):
             ),
             models.CheckConstraint(condition=Q(text__regex=r"[^[:space:]]"), name="finding_has_text"),
         ]
+        indexes = [
+            models.Index(fields=["recorded_at", "id"], name="finding_by_moment"),
+        ]
 
     def __str__(self) -> str:
         return self.text[:80]

@@ -94,6 +94,9 @@ class Plan(BornFinalModel):
             models.CheckConstraint(condition=Q(kind__in=PlanKind.values), name="plan_kind_known"),
             models.CheckConstraint(condition=Q(title__regex=r"[^[:space:]]"), name="plan_titled"),
         ]
+        indexes = [
+            models.Index(fields=["recorded_at", "id"], name="plan_by_moment"),
+        ]
 
     def __str__(self) -> str:
         return self.title

@@ -79,6 +79,7 @@ class Promotion(BornFinalModel):
         ]
         indexes = [
             models.Index(fields=["model", "environment", "slot", "-started_at"], name="promotion_of_slot"),
+            models.Index(fields=["recorded_at", "id"], name="promotion_by_moment"),
         ]
 
     def __str__(self) -> str:

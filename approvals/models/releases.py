@@ -67,6 +67,7 @@ class Release(BornFinalModel):
         ]
         indexes = [
             models.Index(fields=["model_version", "environment", "slot"], name="release_of_version"),
+            models.Index(fields=["recorded_at", "id"], name="release_by_moment"),
         ]
 
     def __str__(self) -> str:
@@ -188,7 +189,10 @@ class SignOff(BornFinalModel):
                 condition=Q(statement_digest__regex=r"^[0-9a-f]{64}$"), name="sign_off_digest_well_formed"
             ),
         ]
-        indexes = [models.Index(fields=["release", "requirement"], name="sign_off_of_release")]
+        indexes = [
+            models.Index(fields=["release", "requirement"], name="sign_off_of_release"),
+            models.Index(fields=["recorded_at", "id"], name="sign_off_by_moment"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.printed_name}: {self.get_vote_display()}"

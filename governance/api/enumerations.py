@@ -47,3 +47,27 @@ def name_enumerations(result: dict[str, Any], generator: Any, **more: Any) -> di
         postprocess: Any = postprocess_schema_enums
         finished: dict[str, Any] = postprocess(result, generator, **more)
     return finished
+
+
+def loosen_sparse_answers(result: dict[str, Any], generator: Any, **more: Any) -> dict[str, Any]:
+    """Postprocessing hook: where `fields=` may leave fields out, an answer may be the whole record or a part of it."""
+    schemas = result["components"]["schemas"]
+
+    def whole_or_part(whole: dict[str, Any]) -> dict[str, Any]:
+        name = whole["$ref"].rsplit("/", 1)[1]
+        schemas[f"{name}Part"] = {key: value for key, value in schemas[name].items() if key != "required"}
+        return {"anyOf": [whole, {"$ref": f"#/components/schemas/{name}Part"}]}
+
+    for path in result["paths"].values():
+        operation = path.get("get", {})
+        if not any(parameter["name"] == "fields" for parameter in operation.get("parameters", ())):
+            continue
+        content = operation["responses"]["200"]["content"]["application/json"]
+        page = schemas[content["schema"]["$ref"].rsplit("/", 1)[1]]
+        items = page.get("properties", {}).get("results", {}) if operation["operationId"].endswith("_list") else {}
+        if "$ref" in items.get("items", {}):
+            items["items"] = whole_or_part(items["items"])
+        elif not items:
+            content["schema"] = whole_or_part(content["schema"])
+    result["components"]["schemas"] = dict(sorted(schemas.items()))
+    return result

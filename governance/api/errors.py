@@ -34,8 +34,10 @@ _SLUGS: dict[int, str] = {
     405: "method-not-allowed",
     406: "not-acceptable",
     409: "conflict",
+    412: "precondition-failed",
     413: "too-large",
     415: "unsupported-media-type",
+    422: "idempotency-key-reused",
     429: "too-many-requests",
     500: "internal",
     503: "unavailable",
@@ -52,6 +54,7 @@ def title_of(status: int) -> str:
         405: _("This address does not do that"),
         406: _("This form of answer is not offered"),
         409: _("This conflicts with what is on record"),
+        412: _("The record has changed"),
         413: _("The request is too large"),
         415: _("Content type not supported"),
         429: _("Too many requests"),
@@ -171,6 +174,8 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
         body = of_refusal(error, request)
         if isinstance(error, errors.Unauthenticated):
             headers["WWW-Authenticate"] = 'Bearer realm="muniment"'
+        if "retry_after" in error.params:
+            headers["Retry-After"] = str(error.params["retry_after"])
     elif isinstance(error, exceptions.APIException):
         body = of_exception(error, request)
         headers.update(_headers_of(error))

@@ -24,7 +24,8 @@ MAX_LIMIT = 500
 class KeysetPagination(BasePagination):
     """Newest first by id; a view's `ordering` may name one other column before it: ("-recorded_at", "-id").
 
-    All parts of an ordering run the same way, the last is unique, none is nullable.
+    A view with `order()` is asked for it, since its readers may choose. All parts of an ordering run the same way, the
+    last is unique, none is nullable.
     """
 
     ordering: tuple[str, ...] = ("-id",)
@@ -32,7 +33,8 @@ class KeysetPagination(BasePagination):
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """One page of records. Raises Invalid for a limit or cursor that was not given out here."""
         self.request = request
-        ordering = tuple(getattr(view, "ordering", None) or self.ordering)
+        asked = view.order() if hasattr(view, "order") else getattr(view, "ordering", None)
+        ordering = tuple(asked or self.ordering)
         limit = read_limit(request)
         salt = self._salt(request, view)
         if cursor := request.query_params.get("cursor"):

@@ -10,10 +10,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from governance.api import errors
+from governance.api import errors, listing
 from governance.api.acts import ActSchema
 from governance.api.serializers import with_receipt
-from governance.history.models import GovernedModel
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
@@ -34,13 +33,27 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 
 #: Statuses any operation may answer; the sentence is the response's description.
-_ALWAYS = {401: _("No valid key or session."), 403: _("The role, the key's scope or separation of duties forbids it.")}
+_ALWAYS = {
+    401: _("No valid key or session."),
+    403: _("The role, the key's scope or separation of duties forbids it."),
+    406: _("Answers are JSON."),
+    429: _("The account has no calls left for now; Retry-After says when it has."),
+}
 _WITH_BODY = {
     400: _("The body is not valid; `errors` names the fields."),
     409: _("What is on record does not admit it."),
     413: _("The body is too large."),
     415: _("The body is not application/json."),
+    422: _("The Idempotency-Key stands for another call."),
 }
+_CHANGED = _("If-Match: the record is no longer as it was seen; `params` says what changed.")
+_UNCHANGED = _("If-None-Match: the record is as you have it.")
+_TAG = _("The state of the record; for If-Match and If-None-Match.")
+
+
+def header(name: str, told: Any) -> OpenApiParameter:
+    """An optional request header of text."""
+    return OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.HEADER, required=False, description=str(told))
 
 
 _AS_OF = OpenApiParameter(
@@ -48,8 +61,8 @@ _AS_OF = OpenApiParameter(
     OpenApiTypes.DATETIME,
     OpenApiParameter.QUERY,
     description=_(
-        "Answer as the record stood at this moment (inclusive): a day (its first instant in UTC) or a date-time with its"
-        " offset, not in the future. Who may read is judged now."
+        "Answer as the record stood at this moment (inclusive): a day (its first instant in UTC) or a date-time with"
+        " its offset, not in the future. Who may read is judged now."
     ),
 )
 
@@ -88,16 +101,34 @@ class RecordSchema(AutoSchema):
         return super().get_response_serializers()
 
     def get_override_parameters(self) -> list[Any]:
-        """The filters of a list, and the moment that lists and records are asked about."""
-        from governance.api.views import RecordViewSet  # views are described here, and read this module's settings
+        """The parameters of lists and records, and the headers that make a call conditional or safe to repeat."""
+        view: Any = self.view
+        doing = getattr(view, "action", None)
+        if not hasattr(view, "orderings"):  # no collection of records
+            filters = getattr(view, "filter_class", None)
+            return [filters] if filters and doing == "list" else self._key()
+        past = [_AS_OF] if view.has_etags() else []
+        if doing == "list":
+            return [listing.parameters_of(view.__class__), *past]
+        if doing == "retrieve":
+            told = _("Only these fields, joined by commas.")
+            fields = OpenApiParameter("fields", OpenApiTypes.STR, required=False, description=str(told))
+            return [fields, *past, *([header("If-None-Match", _TAG)] if view.has_etags() else [])]
+        if self._acts_on_state():
+            seen = _("The ETag of the record as you saw it: refused with 412 if it has changed.")
+            return [header("If-Match", seen), *self._key()]
+        return self._key()
 
-        action = getattr(self.view, "action", None)
-        filters = getattr(self.view, "filter_class", None)
-        found: list[Any] = [filters] if filters and action == "list" else []
-        if isinstance(self.view, RecordViewSet) and action in ("list", "retrieve"):
-            if issubclass(self.view.model, GovernedModel):
-                found.append(_AS_OF)
-        return found
+    def _key(self) -> list[OpenApiParameter]:
+        """The header that makes a write safe to send again."""
+        doing = getattr(self.view, "action", None)
+        if self.method != "POST" or doing in getattr(self.view, "answers_with_a_secret", ()):
+            return []
+        return [header("Idempotency-Key", _("Sent again with the same key, the call is answered and not repeated."))]
+
+    def _acts_on_state(self) -> bool:
+        view: Any = self.view
+        return self.method == "POST" and "{id}" in self.path and hasattr(view, "orderings") and view.has_etags()
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         """What the operation answers, and every problem it may answer with."""
@@ -111,11 +142,18 @@ class RecordSchema(AutoSchema):
             problems[400] = _("A parameter is not valid; `errors` names it.")
         if "{" in self.path or self.method != "GET":
             problems[404] = _("No such record, or none that the caller may read: told alike.")
+        if self._acts_on_state():
+            problems[412] = _CHANGED
         answer: Any = self._get_response_for_code
         for status, sentence in sorted(problems.items()):
             if str(status) not in responses:
                 told = OpenApiResponse(ProblemSerializer, description=str(sentence))
                 responses[str(status)] = answer(told, str(status), [errors.CONTENT_TYPE], direction)
+        view: Any = self.view
+        if getattr(view, "action", None) == "retrieve" and hasattr(view, "orderings") and view.has_etags():
+            tag = {"ETag": {"schema": {"type": "string"}, "description": str(_TAG)}}
+            responses["200"]["headers"] = tag
+            responses["304"] = {"description": str(_UNCHANGED), "headers": tag}
         return responses
 
     def get_auth(self) -> list[dict[str, Any]]:

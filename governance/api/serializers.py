@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from governance.api.fields import NameField, TextField
 from governance.api.parsers import text_fault
@@ -127,6 +128,9 @@ class FilterSerializer(serializers.Serializer[Any]):
                 faults[name] = [fault]
         if faults:
             raise serializers.ValidationError(faults)
+        for field in self.fields.values():
+            if isinstance(field, serializers.BooleanField):
+                field.default_empty_html = empty  # an unticked box reads as false; what is left out here is left out
         return super().to_internal_value(data)
 
     def _known(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django.db.models import Exists, Model, OuterRef, QuerySet, prefetch_related_objects
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework import serializers, status, viewsets
 from rest_framework.request import Request
@@ -15,6 +16,7 @@ from rest_framework.views import APIView
 
 from governance.accounts.models import Namespace, Principal
 from governance.accounts.permissions import readable_namespaces
+from governance.api import conditional, idempotency, listing, rates
 from governance.api.fields import MAX_ID
 from governance.api.principals import api_key_of, namespace_of, principal_of, reason_of
 from governance.api.scopes import require_scope
@@ -23,6 +25,9 @@ from governance.errors import Invalid, Missing
 from governance.history.as_of import page_as_of, rebuilt
 from governance.history.models import GovernedModel, history_model
 from governance.history.moments import is_read_from_history, may_have_changed, read_moment, standing_at
+from governance.unit_of_work import Riders, riding
+
+READING = ("GET", "HEAD", "OPTIONS")
 
 
 class DoorMixin(APIView):
@@ -30,12 +35,57 @@ class DoorMixin(APIView):
 
     collection: ClassVar[str] = ""
     """The name under /api/v1/, and of the scope a key needs."""
+    riders: Riders
+    """What this call wants done in the transaction of its act."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer a request; what rides along with its act is forgotten after it."""
+        with riding() as self.riders:
+            return super().dispatch(request, *args, **kwargs)
+
+    answers_with_a_secret: ClassVar[frozenset[str]] = frozenset()
+    """Actions whose answer must not be kept, so that they take no Idempotency-Key."""
+    keyed: idempotency.Keyed | None = None
+    rate: rates.Rate | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """After authentication, before the handler. Raises Forbidden when the key was not issued for this."""
+        """After authentication, before the handler.
+
+        Raises Forbidden when the key was not issued for this, TooManyRequests, and what idempotency.begin raises.
+        """
         super().initial(request, *args, **kwargs)
-        if request.user and request.user.is_authenticated:
-            require_scope(api_key_of(request), collection=self.collection, method=request.method or "")
+        if not (request.user and request.user.is_authenticated):
+            return
+        self.rate = rates.count(self.principal)
+        if self.rate is not None:
+            self.rate.require()
+        require_scope(api_key_of(request), collection=self.collection, method=request.method or "")
+        if request.method in READING or idempotency.HEADER not in request.headers:
+            return
+        if getattr(self, "action", None) in self.answers_with_a_secret:
+            sentence = _("This answer holds a secret that is kept nowhere, so it cannot be given again. Leave it out.")
+            raise Invalid(sentence, errors={f"({idempotency.HEADER})": [sentence]})
+        self.keyed = idempotency.begin(request, self.principal)
+        if self.keyed is not None:
+            self.riders.notes.append(self.keyed.note)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """The answer to what was raised: a problem, or the answer that a keyed call got before."""
+        if isinstance(exc, idempotency.Replayed):
+            return exc.response  # type: ignore[return-value]  # any response will do here
+        return super().handle_exception(exc)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """The answer with what is said of the account's rate, kept where the call was keyed."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in self.rate.headers().items() if self.rate else ():
+            answer[name] = value
+        if self.keyed is not None:
+            if isinstance(answer, Response):
+                answer.add_post_render_callback(self.keyed.finish)
+            else:
+                self.keyed.finish(answer)
+        return answer
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         """Which methods there are, in the Allow header; what they take stands in the schema."""
@@ -94,6 +144,10 @@ class RecordViewSet(DoorMixin, viewsets.GenericViewSet[Any]):
     create_serializer_class: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
     filter_class: ClassVar[type[FilterSerializer] | None] = None
     ordering: ClassVar[tuple[str, ...]] = ("-id",)
+    orderings: ClassVar[tuple[str, ...]] = ("id",)
+    """What `ordering=` takes: columns that are indexed together with the id, and never null."""
+    search_fields: ClassVar[tuple[str, ...]] = ()
+    """Columns that `search=` looks into; none: there is no such parameter."""
     related: ClassVar[tuple[str, ...]] = ()
     """What `select_related` fetches along, so that a list stays at one query."""
     lookup_field = "id"
@@ -105,8 +159,12 @@ class RecordViewSet(DoorMixin, viewsets.GenericViewSet[Any]):
     """What `as_of` asks for; None: now."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """As every door; and reads `as_of`. Raises Invalid where it is malformed or the answer is about now only."""
+        """As every door; and reads If-Match and `as_of`.
+
+        Raises PreconditionFailed; Invalid where they are malformed, or the answer is about now only.
+        """
         super().initial(request, *args, **kwargs)
+        self._hold_to_what_was_seen(request, kwargs.get("id"))
         given = request.query_params.get("as_of")
         if given is None:
             return
@@ -140,20 +198,70 @@ class RecordViewSet(DoorMixin, viewsets.GenericViewSet[Any]):
         found = self.queryset_for(self.principal)
         return found.select_related(*self.related) if self.related else found
 
+    def _hold_to_what_was_seen(self, request: Request, id: str | None) -> None:
+        """A change under If-Match holds its record to the state the caller saw.
+
+        Raises PreconditionFailed (412) when it has changed; looked at again, under lock, in the act's transaction.
+        """
+        header = request.META.get("HTTP_IF_MATCH")
+        if header is None or request.method in READING:
+            return
+        tags = conditional.read_tags(header, "If-Match")
+        if id is None or not self.has_etags():
+            sentence = _("There is no ETag here that it could match. Leave the header out.")
+            raise Invalid(sentence, errors={"(If-Match)": [sentence]})
+        conditional.require_match(tags, self.find(id), self.shown)
+
+        def unchanged() -> None:
+            self.lock(self.find(id))
+            conditional.require_match(tags, self.find(id), self.shown)
+
+        self.riders.conditions.append(unchanged)
+
+    @classmethod
+    def has_etags(cls) -> bool:
+        """Whether a record's state has a name: governed ones have, as each state of theirs is on record."""
+        return issubclass(cls.model, GovernedModel)
+
+    def lock(self, record: GovernedModel) -> None:
+        """Hold a record, and whatever refers to it, as it is until the transaction ends."""
+        list(type(record)._default_manager.select_for_update(of=("self",)).filter(pk=record.pk).values_list("pk"))
+
+    def shown(self, record: GovernedModel) -> Mapping[str, Any]:
+        """The whole record as whoever asks sees it: what its ETag stands for."""
+        data: Mapping[str, Any] = self.serializer_class(record, context=self.get_serializer_context()).data  # type: ignore[misc]  # None only in a view without records
+        return data
+
     def filtered(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """The part the query parameters ask for. Raises ValidationError for unknown or malformed ones."""
-        serializer = (self.filter_class or FilterSerializer)(data=self.request.query_params)
+        serializer = listing.parameters_of(type(self))(data=self.request.query_params)
         serializer.is_valid(raise_exception=True)
-        lookups = serializer.validated_data
+        asked = serializer.validated_data
         if self.moment is not None and not is_read_from_history(self.model):
             names = {field.source: name for name, field in serializer.fields.items()}
-            refused = may_have_changed(self.model, lookups)  # type: ignore[arg-type]  # `initial` lets governed ones pass
+            looked_at = {**dict.fromkeys(asked), **(dict.fromkeys(self.search_fields) if "search" in asked else {})}
+            refused = may_have_changed(self.model, looked_at)  # type: ignore[arg-type]  # `initial` lets governed ones pass
             if refused:
                 sentence = _("This may have been otherwise at that moment: leave it out, or leave out as_of.")
                 raise Invalid(
-                    _("This filter cannot be combined with as_of."), errors={names[one]: [sentence] for one in refused}
+                    _("This filter cannot be combined with as_of."),
+                    errors={names.get(one, "search"): [sentence] for one in refused},
                 )
-        return queryset.filter(**lookups) if lookups else queryset
+        return listing.narrowed(self, queryset, asked)
+
+    def order(self) -> tuple[str, ...]:
+        """The order asked for, which `filtered` has checked; the collection's own where none was."""
+        return listing.order_of(self, self.request.query_params.get("ordering"))
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        """What shows records; of them only the fields asked for, where a reader asks. Raises Invalid (400)."""
+        made: Any = super().get_serializer(*args, **kwargs)
+        if self.request is not None and self.request.method in READING:
+            fields = getattr(made, "child", made).fields
+            asked = listing.fields_asked(self.request.query_params.get("fields"), fields)
+            for name in () if asked is None else [name for name in fields if name not in asked]:
+                fields.pop(name)
+        return made
 
     def list(self, request: Request) -> Response:
         """A page of them, newest first; with `as_of` as they stood at that moment."""
@@ -162,10 +270,22 @@ class RecordViewSet(DoorMixin, viewsets.GenericViewSet[Any]):
             return self.get_paginated_response(self.get_serializer(self.as_they_stood(page), many=True).data)
 
     def retrieve(self, request: Request, id: str) -> Response:
-        """One of them; with `as_of` as it stood at that moment, 404 where it was not yet recorded."""
-        with self.as_it_stood():
-            found = resolve(self.that_existed(self.get_queryset()), id)
-            return Response(self.get_serializer(self.as_they_stood([found])[0]).data)
+        """One of them, with its ETag; 304 for whoever has it already.
+
+        With `as_of` as it stood at that moment, 404 where it was not yet recorded, and no ETag: nothing of it changes.
+        """
+        if self.moment is not None:
+            with self.as_it_stood():
+                then = resolve(self.that_existed(self.get_queryset()), id)
+                return Response(self.get_serializer(self.as_they_stood([then])[0]).data)
+        record = self.find(id)
+        serializer = self.get_serializer(record)
+        if not self.has_etags():
+            return Response(serializer.data)
+        etag = conditional.etag_of(record, self.shown(record))
+        if conditional.known_already(request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
+            return Response(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": etag})
+        return Response(serializer.data, headers={"ETag": etag})
 
     def that_existed(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Of accounts, whose tables are read as they are now, those recorded by the moment."""
@@ -193,9 +313,12 @@ class RecordViewSet(DoorMixin, viewsets.GenericViewSet[Any]):
     def written(self, record: GovernedModel, *, created: bool = True) -> Response:
         """The record and its receipt: 201 for a new one, 200 for one that stood there already with the same content."""
         serializer = with_receipt(self.serializer_class)(record, context=self.get_serializer_context())  # type: ignore[arg-type]  # None only in a view without records
-        headers = {"Location": f"/api/v1/{self.collection}/{record.pk}"}
+        headers = {"Location": f"/api/v1/{self.collection}/{record.pk}"} if created else {}
+        # Read again as a reader gets it: what an action hands back may still hold what was there before.
+        if (fresh := self.get_queryset().filter(pk=record.pk).first()) is not None:
+            headers["ETag"] = conditional.etag_of(fresh, self.shown(fresh))
         code = status.HTTP_201_CREATED if created else status.HTTP_200_OK
-        return Response(serializer.data, status=code, headers=headers if created else {})
+        return Response(serializer.data, status=code, headers=headers)
 
 
 def readable(model: type[Model], principal: Principal) -> QuerySet[Any]:

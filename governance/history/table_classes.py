@@ -23,6 +23,8 @@ WORKING: dict[str, tuple[str, ...]] = {
     "governance_act": ("SELECT",),
     "governance_searchentry": ("SELECT",),
     "governance_cache": FULL,
+    "governance_idempotencykey": FULL,
+    "governance_ratecount": KEPT,
     "django_session": FULL,
     "django_admin_log": ("SELECT", "INSERT"),
     "django_content_type": ("SELECT",),
@@ -43,5 +45,6 @@ HIDDEN_FROM_AUDITOR = {
     "governance_apikey",
     "django_session",
     "governance_cache",
+    "governance_idempotencykey",
     "mfa_authenticator",
 }

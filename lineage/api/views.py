@@ -13,7 +13,9 @@ from governance.api.acts import act
 from governance.api.principals import person_of
 from governance.api.serializers import with_receipt
 from governance.api.views import RecordViewSet, resolve
+from governance.history.models import GovernedModel
 from lineage import actions
+from lineage.actions.registering import lock_roots
 from lineage.api import bodies, filters, records, references
 from lineage.api.flag_answers import FlagAnswersSerializer, FlagAnswersWriteSerializer
 from lineage.models import (
@@ -41,6 +43,15 @@ class FactViewSet(RecordViewSet):
             if isinstance(data.get(field), int):
                 data[field] = self.person(data[field], field)
 
+    def lock(self, record: GovernedModel) -> None:
+        """As others lock the same: through the queue where it is a root (lineage/sql/10_locks.sql)."""
+        roots: dict[type[GovernedModel], str] = {Dataset: "dataset", Model: "model", ModelVersion: "model_version"}
+        kind = (roots | {Run: "run"}).get(type(record))
+        if kind is None:
+            super().lock(record)
+        else:
+            lock_roots((kind, record.pk))
+
     def person(self, pk: int, field: str) -> Principal:
         """A principal that the caller may know of."""
         found: Principal = resolve(readable_principals(self.principal), pk, field=field)
@@ -53,6 +64,8 @@ class DatasetViewSet(FactViewSet):
     collection = "datasets"
     model = Dataset
     related = ("namespace",)
+    orderings = ("id", "recorded_at", "name")
+    search_fields = ("name", "title", "description")
     serializer_class = records.DatasetSerializer
     create_serializer_class = bodies.DatasetWriteSerializer
     filter_class = filters.DatasetFilters
@@ -82,6 +95,8 @@ class DatasetVersionViewSet(FactViewSet):
     collection = "dataset-versions"
     model = DatasetVersion
     related = ("dataset__namespace",)
+    orderings = ("id", "recorded_at")
+    search_fields = ("label", "dataset__name", "location", "source")
     serializer_class = records.DatasetVersionSerializer
     create_serializer_class = bodies.DatasetVersionWriteSerializer
     filter_class = filters.DatasetVersionFilters
@@ -120,6 +135,8 @@ class TermsViewSet(FactViewSet):
     collection = "terms"
     model = CollectionTerms
     related = ("dataset__namespace", "withdrawal")
+    orderings = ("id", "recorded_at")
+    search_fields = ("licence", "dataset__name", "controller")
     serializer_class = records.CollectionTermsSerializer
     create_serializer_class = bodies.TermsWriteSerializer
     filter_class = filters.TermsFilters
@@ -149,6 +166,8 @@ class FlagViewSet(FactViewSet):
     collection = "flags"
     model = SensitivityFlag
     related = ("dataset_version__dataset__namespace",)
+    orderings = ("id", "recorded_at")
+    search_fields = ("column", "category", "dataset_version__dataset__name")
     serializer_class = records.SensitivityFlagSerializer
     create_serializer_class = bodies.FlagWriteSerializer
     filter_class = filters.FlagFilters
@@ -193,6 +212,8 @@ class RunViewSet(FactViewSet):
     collection = "runs"
     model = Run
     related = ("namespace",)
+    orderings = ("id", "recorded_at")
+    search_fields = ("job_name", "run_key", "source_commit")
     serializer_class = records.RunSerializer
     create_serializer_class = bodies.RunWriteSerializer
     filter_class = filters.RunFilters
@@ -263,6 +284,8 @@ class ModelViewSet(FactViewSet):
     collection = "models"
     model = Model
     related = ("namespace",)
+    orderings = ("id", "recorded_at", "name")
+    search_fields = ("name", "title", "description")
     serializer_class = records.ModelSerializer
     create_serializer_class = bodies.ModelWriteSerializer
     filter_class = filters.ModelFilters
@@ -292,6 +315,8 @@ class ModelVersionViewSet(FactViewSet):
     collection = "model-versions"
     model = ModelVersion
     related = ("model__namespace",)
+    orderings = ("id", "recorded_at")
+    search_fields = ("model__name", "artifact_uri", "code_commit", "supplier")
     serializer_class = records.ModelVersionSerializer
     create_serializer_class = bodies.ModelVersionWriteSerializer
     filter_class = filters.ModelVersionFilters
@@ -314,6 +339,7 @@ class RecallViewSet(FactViewSet):
 
     collection = "recalls"
     model = Recall
+    search_fields = ("reason",)
     serializer_class = records.RecallSerializer
     create_serializer_class = bodies.RecallWriteSerializer
     filter_class = filters.RecallFilters

@@ -70,6 +70,10 @@ class Dataset(GovernedModel):
             models.UniqueConstraint(fields=["namespace", "name"], name="dataset_name_unique_in_namespace"),
             models.CheckConstraint(condition=Q(name__regex=NAME_PATTERN), name="dataset_name_well_formed"),
         ]
+        indexes = [
+            models.Index(fields=["name", "id"], name="dataset_by_name"),
+            models.Index(fields=["recorded_at", "id"], name="dataset_by_moment"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -203,7 +207,10 @@ class DatasetVersion(BornFinalModel):
                 name="dataset_version_dates_in_order",
             ),
         ]
-        indexes = [HashIndex(fields=["digest_value"], name="dataset_version_digest_idx")]
+        indexes = [
+            HashIndex(fields=["digest_value"], name="dataset_version_digest_idx"),
+            models.Index(fields=["recorded_at", "id"], name="dataset_version_by_moment"),
+        ]
 
     def __str__(self) -> str:
         return self.label

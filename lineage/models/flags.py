@@ -179,6 +179,7 @@ class SensitivityFlag(BornFinalModel):
         ]
         indexes = [
             models.Index(fields=["dataset_version", "column", "category", "-id"], name="flag_in_force_idx"),
+            models.Index(fields=["recorded_at", "id"], name="flag_by_moment"),
         ]
 
     def __str__(self) -> str:

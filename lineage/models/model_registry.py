@@ -116,6 +116,10 @@ class Model(GovernedModel):
                 name="model_intended_purpose_well_formed",
             ),
         ]
+        indexes = [
+            models.Index(fields=["name", "id"], name="model_by_name"),
+            models.Index(fields=["recorded_at", "id"], name="model_by_moment"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -220,7 +224,10 @@ class ModelVersion(BornFinalModel):
                 name="model_version_code_commit_well_formed",
             ),
         ]
-        indexes = [HashIndex(fields=["digest_value"], name="model_version_digest_idx")]
+        indexes = [
+            HashIndex(fields=["digest_value"], name="model_version_digest_idx"),
+            models.Index(fields=["recorded_at", "id"], name="model_version_by_moment"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.number}"

@@ -91,6 +91,9 @@ class Run(GovernedModel):
                 name="run_source_commit_well_formed",
             ),
         ]
+        indexes = [
+            models.Index(fields=["recorded_at", "id"], name="run_by_moment"),
+        ]
 
     def __str__(self) -> str:
         return self.run_key

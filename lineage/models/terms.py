@@ -203,6 +203,9 @@ class CollectionTerms(BornFinalModel):
                 name="terms_storage_duration_positive",
             ),
         ]
+        indexes = [
+            models.Index(fields=["recorded_at", "id"], name="terms_by_moment"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.number}"

@@ -50,6 +50,7 @@ class NamespaceViewSet(RecordViewSet):
 
     collection = "namespaces"
     model = Namespace
+    search_fields = ("name", "title", "description")
     serializer_class = NamespaceSerializer
     create_serializer_class = NamespaceWriteSerializer
     filter_class = NamespaceFilters
@@ -78,6 +79,7 @@ class PrincipalViewSet(RecordViewSet):
 
     collection = "principals"
     model = Principal
+    search_fields = ("name", "display_name")
     serializer_class = PrincipalSerializer
     create_serializer_class = PrincipalWriteSerializer
     filter_class = PrincipalFilters
@@ -173,6 +175,7 @@ class ApiKeyViewSet(RecordViewSet):
     """Keys of service accounts, without the keys. Credentials are not governed; what happens to them is on record."""
 
     collection = "api-keys"
+    answers_with_a_secret = frozenset({"create"})
     model = ApiKey
     serializer_class = ApiKeySerializer
     create_serializer_class = ApiKeyWriteSerializer
