@@ -6,6 +6,7 @@ from approvals.api.environments import EnvironmentViewSet, ObserveChangeViewSet
 from approvals.api.evidence import EvidenceViewSet, PlanViewSet
 from approvals.api.findings import FindingViewSet
 from approvals.api.gate import GateView, LiveView
+from approvals.api.inventory import InventoryExport
 from approvals.api.policies import PolicyViewSet
 from approvals.api.releases import ConflictViewSet, PromotionViewSet, ReleaseViewSet, SignOffViewSet
 from approvals.api.serving import ServingNoticeViewSet
@@ -26,6 +27,7 @@ urlpatterns = [
         FindingViewSet,
         ServingNoticeViewSet,
     ),
+    path("exports/inventory", InventoryExport.as_view(), name="exports-inventory"),
     path("gate", GateView.as_view(), name="gate"),
     path("live", LiveView.as_view(), name="live"),
     path("use", UseView.as_view(), name="use"),

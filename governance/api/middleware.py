@@ -41,8 +41,11 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]  # Django's request is open to such notes
-        door.set(next((name for prefix, name in DOORS if request.path.startswith(prefix)), "page"))
-        response = self.get_response(request)
+        came_in = door.set(next((name for prefix, name in DOORS if request.path.startswith(prefix)), "page"))
+        try:
+            response = self.get_response(request)
+        finally:
+            door.reset(came_in)
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]  # set above
         metrics.count(response.status_code)
         return response

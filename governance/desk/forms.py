@@ -7,13 +7,16 @@ from typing import Any
 
 from django import forms
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from governance.accounts.models import Namespace, Principal
+from governance.accounts.roles import Role
 from governance.api.fields import MAX_ID
 from governance.desk import kinds
 from governance.desk.acts import Wanted
+from governance.desk.models import Sample
 from governance.desk.readers import Scope
 
 DOORS = (
@@ -24,6 +27,10 @@ DOORS = (
     ("task", gettext_lazy("task")),
     ("command", gettext_lazy("command")),
 )
+
+
+#: Names of namespaces are suggested from the page's own list.
+SUGGESTED = forms.TextInput(attrs={"list": "namespaces"})
 
 
 class DayField(forms.DateField):
@@ -37,13 +44,44 @@ def begins(day: Any) -> datetime | None:
     return datetime.combine(day, time(), UTC) if day else None
 
 
+def principal_called(given: str) -> Principal | None:
+    """The principal of that e-mail address, account name or display name; None for nothing given.
+
+    Raises ValidationError where there is none, or several.
+    """
+    if not given.strip():
+        return None
+    called = Q(name__iexact=given.strip()) | Q(display_name__iexact=given.strip())
+    found = list(Principal.objects.filter(called)[:2])
+    if len(found) != 1:
+        raise forms.ValidationError(
+            _("Several are called so: give the e-mail address or the account's name.")
+            if found
+            else _("Nobody is called so. Give the whole name, or the e-mail address.")
+        )
+    return found[0]
+
+
+def namespace_named(given: str, scope: Scope) -> Namespace | None:
+    """The namespace of that name, among those of the scope; None for nothing given.
+
+    Raises ValidationError for any other, whether it is there or not.
+    """
+    if not given.strip():
+        return None
+    found: Namespace | None = scope.narrow(Namespace.objects.filter(name=given.strip()), "pk").first()
+    if found is None:
+        raise forms.ValidationError(_("No such namespace, or none that you oversee."))
+    return found
+
+
 class ActsForm(forms.Form):
     """Which acts: every part may be left out."""
 
     who = forms.CharField(label=gettext_lazy("Who"), max_length=200, required=False)
     kind = forms.ChoiceField(label=gettext_lazy("Wrote"), required=False)
     object = forms.IntegerField(label=gettext_lazy("Record's id"), min_value=1, max_value=MAX_ID, required=False)
-    namespace = forms.CharField(label=gettext_lazy("Namespace"), max_length=100, required=False)
+    namespace = forms.CharField(label=gettext_lazy("Namespace"), max_length=100, required=False, widget=SUGGESTED)
     since = DayField(label=gettext_lazy("From"), required=False)
     until = DayField(label=gettext_lazy("Until"), required=False)
     reason = forms.CharField(label=gettext_lazy("Words of the reason"), max_length=200, required=False)
@@ -57,28 +95,12 @@ class ActsForm(forms.Form):
         self.fields["door"].choices = [("", _("any door")), *DOORS]  # type: ignore[attr-defined]  # as above
 
     def clean_who(self) -> Principal | None:
-        """The principal of that e-mail address, account name or display name."""
-        given = self.cleaned_data["who"].strip()
-        if not given:
-            return None
-        found = list(Principal.objects.filter(Q(name__iexact=given) | Q(display_name__iexact=given))[:2])
-        if len(found) != 1:
-            raise forms.ValidationError(
-                _("Several are called so: give the e-mail address or the account's name.")
-                if found
-                else _("Nobody is called so. Give the whole name, or the e-mail address.")
-            )
-        return found[0]
+        """See principal_called."""
+        return principal_called(self.cleaned_data["who"])
 
     def clean_namespace(self) -> Namespace | None:
-        """The namespace of that name, among those the reader oversees."""
-        given = self.cleaned_data["namespace"].strip()
-        if not given:
-            return None
-        found: Namespace | None = self.scope.narrow(Namespace.objects.filter(name=given), "pk").first()
-        if found is None:
-            raise forms.ValidationError(_("No such namespace, or none that you oversee."))
-        return found
+        """See namespace_named."""
+        return namespace_named(self.cleaned_data["namespace"], self.scope)
 
     def clean(self) -> dict[str, Any]:
         """A record's id says little without its kind; a period runs forwards."""
@@ -103,3 +125,64 @@ class ActsForm(forms.Form):
             name=data["name"].strip(),
             door=data["door"],
         )
+
+
+class SampleForm(forms.Form):
+    """A sample to draw: of what, from which days, how many, why."""
+
+    kind = forms.ChoiceField(label=gettext_lazy("Of what"))
+    namespace = forms.CharField(
+        label=gettext_lazy("Namespace"),
+        max_length=100,
+        required=False,
+        help_text=gettext_lazy("Empty: of all."),
+        widget=SUGGESTED,
+    )
+    since = DayField(label=gettext_lazy("From"), help_text=gettext_lazy("The day it begins, UTC."))
+    until = DayField(label=gettext_lazy("Until"), help_text=gettext_lazy("The last day; it must be over, UTC."))
+    size = forms.IntegerField(label=gettext_lazy("How many"), min_value=1, max_value=Sample.MOST, initial=25)
+    seed = forms.CharField(
+        label=gettext_lazy("Seed"),
+        max_length=100,
+        required=False,
+        help_text=gettext_lazy("Any text; one is made up when left empty."),
+    )
+    reason = forms.CharField(label=gettext_lazy("What for"), max_length=2000)
+
+    def __init__(self, *args: Any, scope: Scope, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.scope = scope
+        self.fields["kind"].choices = kinds.populations()  # type: ignore[attr-defined]  # a ChoiceField
+
+    def clean_namespace(self) -> Namespace | None:
+        """See namespace_named."""
+        return namespace_named(self.cleaned_data["namespace"], self.scope)
+
+
+class AccessForm(forms.Form):
+    """Which grants to review, and at which moment: the end of a day."""
+
+    at = DayField(label=gettext_lazy("At the end of"), required=False, help_text=gettext_lazy("Empty: now."))
+    namespace = forms.CharField(label=gettext_lazy("Namespace"), max_length=100, required=False, widget=SUGGESTED)
+    role = forms.ChoiceField(label=gettext_lazy("Role"), required=False)
+    who = forms.CharField(label=gettext_lazy("Who"), max_length=200, required=False)
+    in_force = forms.BooleanField(label=gettext_lazy("Only what counted then"), required=False)
+
+    def __init__(self, *args: Any, scope: Scope, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.scope = scope
+        self.fields["role"].choices = [("", _("any role")), *Role.choices]  # type: ignore[attr-defined]  # a ChoiceField
+
+    def clean_namespace(self) -> Namespace | None:
+        """See namespace_named."""
+        return namespace_named(self.cleaned_data["namespace"], self.scope)
+
+    def clean_who(self) -> Principal | None:
+        """See principal_called."""
+        return principal_called(self.cleaned_data["who"])
+
+    def moment(self) -> datetime:
+        """The moment asked for, never to come; of a form that is valid."""
+        now = timezone.now()
+        day = begins(self.cleaned_data["at"])
+        return min(now, day + timedelta(days=1)) if day else now

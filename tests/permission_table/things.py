@@ -15,6 +15,8 @@ from approvals.models import Environment, Finding, PolicyVersion, PromotionEnd, 
 from governance.accounts.actions.grants import grant_role
 from governance.accounts.models import ApiKey, CredentialEvent
 from governance.accounts.roles import Role
+from governance.desk.actions.exports import record_export
+from governance.desk.actions.samples import draw_sample
 from governance.jobs.models import Job, JobFilePart
 from governance.unit_of_work import receipt, recorded_action
 from lineage.actions import recall
@@ -48,6 +50,8 @@ class Things:
 
     def _make(self, collection: str) -> int | str:
         cast = self.w.cast
+        if self.route.startswith("audit/samples"):
+            collection = "samples"
         if collection in ("acts", "audit"):
             return receipt(self.w.model)["action_id"]
         simple: dict[str, Any] = {
@@ -71,6 +75,17 @@ class Things:
             with recorded_action(actor=self.w.cast.engineer, **WHY):
                 CredentialEvent.objects.create(principal=self.w.cast.engineer, kind="password_reset")
         return self.w.cast.engineer
+
+    def _samples(self) -> Any:
+        """A sample of `retail`, drawn by the auditor."""
+        now = timezone.now()
+        return draw_sample(
+            actor=self.w.cast.auditor, namespace=self.w.cast.retail, kind="lineage_dataset", size=3,
+            from_at=now - timezone.timedelta(days=1), until_at=now, **WHY,
+        )  # fmt: skip
+
+    def _export_records(self) -> Any:
+        return record_export(actor=self.w.cast.viewer, what="lineage_dataset", form="csv", filters={}, **WHY)
 
     def _jobs(self) -> Any:
         """A job of the auditor's that has ended with a file."""

@@ -99,9 +99,10 @@ def readable_records(model: type[GovernedModel], principal: Principal) -> QueryS
     if model in _READERS:
         rows: QuerySet[Any] = _READERS[model](principal)
         return rows
-    if not model.namespace_path and not holds(principal, *OVERSIGHT, namespace=None):
-        return readable(model, principal).none()
-    return readable(model, principal)
+    if holds(principal, *OVERSIGHT, namespace=None):
+        everything: QuerySet[Any] = model._default_manager.all()  # what belongs to no namespace is among it
+        return everything
+    return readable(model, principal) if model.namespace_path else readable(model, principal).none()
 
 
 def with_previous(rows: QuerySet[Any], history: type[Model]) -> QuerySet[Any]:
