@@ -18,19 +18,57 @@ settings.register_profile("soak", print_blob=True)
 settings.load_profile("soak" if os.environ.get("MUNIMENT_SOAK") else "landing")
 
 
+class Copies:
+    """Copies of the templates for this test process, each made when first asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[bool, str] = {}
+
+    def name(self, *, with_world: bool) -> str:
+        """The name of a copy: as the product is first met, or with the world of tests/approvals/world.py in it."""
+        if with_world not in self._made:
+            name = f"muniment_test_{os.getpid()}_{uuid.uuid4().hex[:6]}"
+            databases.copy(name, databases.template_with_world() if with_world else None)
+            self._made[with_world] = name
+        return self._made[with_world]
+
+    def drop(self) -> None:
+        for name in self._made.values():
+            databases.drop(name)
+
+
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
-    """A copy of the template for this test process, used as the app's login (tests roll back)."""
+def copies() -> Iterator[Copies]:
+    """The copies of this test process."""
+    made = Copies()
+    yield made
+    made.drop()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(copies: Copies, django_db_blocker: Any) -> Iterator[None]:
+    """Django's connection leads to copies of the templates, as the app's login (tests roll back)."""
     from django.db import connection
 
-    name = f"muniment_test_{os.getpid()}_{uuid.uuid4().hex[:6]}"
-    databases.copy(name)
     with django_db_blocker.unblock():
-        connection.close()
-        connection.settings_dict["NAME"] = name
         yield
         connection.close()
-    databases.drop(name)
+
+
+@pytest.fixture(autouse=True)
+def _right_copy(request: pytest.FixtureRequest, django_db_blocker: Any) -> None:
+    """Who takes `w` and rolls back finds it there: building it takes longer than many a test."""
+    asked = set(request.fixturenames)
+    if not asked & {"db", "cast", "own_database"} and request.node.get_closest_marker("django_db") is None:
+        return
+    from django.db import connection
+
+    copies: Copies = request.getfixturevalue("copies")
+    name = copies.name(with_world="w" in asked and "own_database" not in asked)
+    if connection.settings_dict["NAME"] != name:
+        with django_db_blocker.unblock():
+            connection.close()
+        connection.settings_dict["NAME"] = name
 
 
 @pytest.fixture(autouse=True)

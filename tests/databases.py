@@ -27,7 +27,7 @@ LOGIN_VARIABLES = {
     "superuser": "DATABASE_SUPERUSER_URL",
 }
 CONTENT = ("governance/**/*.py", "governance/**/*.sql", "lineage/**/*.py", "lineage/**/*.sql", "approvals/**/*.py",
-           "approvals/**/*.sql", "tests/cast.py", "requirements.txt")  # fmt: skip
+           "approvals/**/*.sql", "tests/cast.py", "tests/approvals/world.py", "requirements.txt")  # fmt: skip
 
 
 def url(login: str, database: str) -> str:
@@ -63,9 +63,25 @@ def template() -> str:
             subprocess.run(
                 [sys.executable, "-m", "tests.cast"], cwd=ROOT, env=environment(half_made), check=True, timeout=120
             )
-            owner.execute(
-                sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(half_made), sql.Identifier(name))
-            )
+            _rename(owner, half_made, name)
+    return name
+
+
+@functools.cache
+def template_with_world() -> str:
+    """The name of a copy of the template that holds the world of `tests/approvals/world.py` already."""
+    name = f"{template()}_world"
+    with psycopg.connect(url("owner", maintenance_database()), autocommit=True) as owner:
+        owner.execute("SELECT pg_advisory_lock(7234)")
+        if not _exists(owner, name):
+            half_made = f"{name}_half"
+            drop(half_made)
+            copy(half_made)
+            subprocess.run(
+                [sys.executable, "-m", "tests.approvals.settled"], cwd=ROOT, env=environment(half_made), check=True,
+                timeout=120,
+            )  # fmt: skip
+            _rename(owner, half_made, name)
     return name
 
 
@@ -83,9 +99,9 @@ def manage(database: str, *arguments: str, login: str = "app") -> str:
     return done.stdout
 
 
-def copy(name: str) -> None:
-    """Make a database as a copy of the template."""
-    source = template()
+def copy(name: str, source: str | None = None) -> None:
+    """Make a database as a copy of the template, or of another one."""
+    source = source or template()
     with psycopg.connect(url("owner", maintenance_database()), autocommit=True) as owner:
         owner.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
@@ -110,6 +126,10 @@ def maintenance_database() -> str:
 def _prefix() -> str:
     """Several checkouts may share one server; each keeps its own templates."""
     return f"template_{maintenance_database()}_"
+
+
+def _rename(owner: "psycopg.Connection[tuple[object, ...]]", old: str, new: str) -> None:
+    owner.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(old), sql.Identifier(new)))
 
 
 def _exists(owner: "psycopg.Connection[tuple[object, ...]]", name: str) -> bool:

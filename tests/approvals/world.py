@@ -212,7 +212,24 @@ def people_to_spare(cast: Cast, version: PolicyVersion) -> Iterator[None]:
 
 
 def world(cast: Cast) -> World:
-    """Build it: complete provenance, terms that permit, everything reviewed."""
+    """Build it: complete provenance, terms that permit, everything reviewed. Where it is already, it is found."""
+    model = Model.objects.filter(namespace=cast.retail, name="scoring").first()
+    return build(cast) if model is None else found(cast, model)
+
+
+def found(cast: Cast, model: Model) -> World:
+    """What `build` made in this database."""
+    versions = {v.dataset.name: v for v in DatasetVersion.objects.select_related("dataset")}
+    outputs = RunOutput.objects.select_related("run", "dataset_version__dataset")
+    runs = {o.dataset_version.dataset.name: o.run for o in outputs if o.dataset_version is not None}
+    version = ModelVersion.objects.select_related("source_run", "model").get(model=model)
+    runs["model"] = version.source_run  # type: ignore[assignment]  # train() always makes a run
+    terms = {t.dataset.name: t for t in CollectionTerms.objects.select_related("dataset")}
+    return World(cast, model, version, {n: v.dataset for n, v in versions.items()}, versions, terms, runs)
+
+
+def build(cast: Cast) -> World:
+    """Build it, in a database without."""
     datasets: dict[str, Dataset] = {}
     versions: dict[str, DatasetVersion] = {}
     terms: dict[str, CollectionTerms] = {}

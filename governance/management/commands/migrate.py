@@ -11,6 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from governance.history import guards
 from governance.history.builder import GuardsLeftBehind
 from governance.history.migration_rules import check_plan
+from governance.history.narrow_reloads import narrow_reloads
 
 
 class Command(migrate.Command):
@@ -29,7 +30,8 @@ class Command(migrate.Command):
         executor = MigrationExecutor(connection)
         check_plan(executor.migration_plan(executor.loader.graph.leaf_nodes()))
         guards.revoke_writes()
-        super().handle(*args, **options)
+        with narrow_reloads():
+            super().handle(*args, **options)
         if options.get("plan") or options.get("check_unapplied"):
             return
         call_command("createcachetable", verbosity=0)

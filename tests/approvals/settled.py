@@ -1,0 +1,19 @@
+"""`python -m tests.approvals.settled` builds the world in the database of the environment, to stay."""
+
+import os
+
+import django
+
+
+def main() -> None:
+    """As the app."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
+    django.setup()
+    from tests.approvals.world import build  # models: after the set-up
+    from tests.cast import load
+
+    build(load())
+
+
+if __name__ == "__main__":
+    main()
