@@ -42,7 +42,7 @@ class UseQuery(FilterSerializer):
     def validate_purpose(self, given: str) -> str:
         """A term, by itself or its full IRI."""
         try:
-            return vocabularies.token(given, field="purpose", known=vocabularies.PURPOSES)
+            return vocabularies.token(given, field="purpose", scheme="purpose")
         except errors.Invalid as refusal:
             raise serializers.ValidationError(refusal.errors["purpose"]) from None
 

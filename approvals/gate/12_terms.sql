@@ -7,6 +7,7 @@ DECLARE
   v_problems jsonb := '[]';
   v_rests jsonb[] := '{}';
   v_over text[] := muniment.codes_over_all(c.geographies);
+  v_purposes text[] := muniment.terms_above('purpose', c.purpose);
 BEGIN
   IF c.purpose = '' THEN
     v_problems := v_problems || muniment.problem('purpose-missing', jsonb_build_object('model', c.model_name));
@@ -17,7 +18,7 @@ BEGIN
   FOR d IN
     SELECT s.id, s.name, t.id AS terms, t.number, t.document_digest, t AS found, x.in_force, x.withdrawn,
            -- Most terms permit the use plainly; only the others are gone through one by one.
-           c.purpose = ANY (t.permitted_purposes) AND NOT c.purpose = ANY (t.forbidden_purposes)
+           c.purpose = ANY (t.permitted_purposes) AND NOT v_purposes && t.forbidden_purposes::text[]
              AND cardinality(t.forbidden_geographies) = 0
              AND (cardinality(t.permitted_geographies) = 0 OR t.permitted_geographies::text[] && v_over)
              AND t.legal_basis <> 'eu-gdpr:A6-1-a' AND t.storage_duration_days IS NULL AS plain

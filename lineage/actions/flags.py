@@ -20,7 +20,7 @@ from lineage.models import (
     SensitivityFlag,
     Treatment,
 )
-from lineage.vocabularies import CATEGORIES, SPECIAL_CATEGORIES, token, tokens
+from lineage.vocabularies import special, token, tokens
 
 
 @action
@@ -146,15 +146,15 @@ def answer_of(
     sets = sorted(set(regulation_sets))
     if unknown := [one for one in sets if one not in RegulationSet.values]:
         raise errors.Invalid(errors={"regulation_sets": [_("Unknown: %(sets)s.") % {"sets": ", ".join(unknown)}]})
-    term = token(category, field="category", known=CATEGORIES)
+    term = token(category, field="category", scheme="personal-data")
     return {
         "column": column,
         "category": term,
         "present": str(present),
         "regulation_sets": sets,
-        "special_category": special_category or term in SPECIAL_CATEGORIES,
+        "special_category": special_category or special(term),
         "collected_as": str(collected_as),
-        "data_subjects": tokens(data_subjects, field="data_subjects"),
+        "data_subjects": tokens(data_subjects, field="data_subjects", scheme="data-subject"),
         "treatment": str(treatment),
         "treatment_tool": treatment_tool,
         "treatment_parameters": dict(treatment_parameters or {}),

@@ -16,7 +16,7 @@ from lineage.actions.registering import Registered, get_or_register, lock_roots,
 from lineage.digests import Digest, parse_digest
 from lineage.models import Model, ModelVersion, Run
 from lineage.risk import tier_of
-from lineage.vocabularies import PURPOSES, geographies, token
+from lineage.vocabularies import geographies, token
 
 CARD_KEYS = frozenset(
     {
@@ -104,7 +104,7 @@ def _clean(given: Mapping[str, Any]) -> dict[str, Any]:
     for field in ("owner", "decision_owner"):
         person(told.get(field), field=field)
     if told.get("intended_purpose"):
-        told["intended_purpose"] = token(told["intended_purpose"], field="intended_purpose", known=PURPOSES)
+        told["intended_purpose"] = token(told["intended_purpose"], field="intended_purpose", scheme="purpose")
     if "deployment_geography" in told:
         told["deployment_geography"] = geographies(told["deployment_geography"], field="deployment_geography")
     if "risk_answers" in told:

@@ -15,7 +15,7 @@ from governance.unit_of_work import action
 from lineage.actions.registering import REGISTRARS, Registered, lock_roots
 from lineage.digests import parse_digest
 from lineage.models import CollectionTerms, ConsentStatus, Dataset, LegalBasis, SpecialCondition, TermsWithdrawal
-from lineage.vocabularies import PURPOSES, geographies, licence, token, tokens
+from lineage.vocabularies import above, geographies, licence, token, tokens
 
 #: Who decides on terms once a dataset has some.
 KEEPERS = (Role.DATA_STEWARD, Role.COMPLIANCE_OFFICER)
@@ -38,6 +38,7 @@ def record_terms(
     original_purpose: str = "",
     permitted_purposes: Iterable[str] = (),
     forbidden_purposes: Iterable[str] = (),
+    permits_narrower: bool = False,
     permitted_geographies: Iterable[str] = (),
     forbidden_geographies: Iterable[str] = (),
     permitted_storage_geographies: Iterable[str] = (),
@@ -51,6 +52,7 @@ def record_terms(
 
     Args:
         effective_from: now when left out (and then not compared with the newest).
+        permits_narrower: whether a permitted purpose covers the narrower ones of the vocabulary.
 
     Raises:
         errors.Forbidden: nobody who registers there; or not the first terms, and no data steward or compliance officer
@@ -66,10 +68,11 @@ def record_terms(
         "legal_basis": _choice(legal_basis, LegalBasis.values, "legal_basis"),
         "special_condition": _choice(special_condition, SpecialCondition.values, "special_condition"),
         "original_purpose": (
-            token(original_purpose, field="original_purpose", known=PURPOSES) if original_purpose else ""
+            token(original_purpose, field="original_purpose", scheme="purpose") if original_purpose else ""
         ),
-        "permitted_purposes": tokens(permitted_purposes, field="permitted_purposes", known=PURPOSES),
-        "forbidden_purposes": tokens(forbidden_purposes, field="forbidden_purposes", known=PURPOSES),
+        "permitted_purposes": tokens(permitted_purposes, field="permitted_purposes", scheme="purpose"),
+        "forbidden_purposes": tokens(forbidden_purposes, field="forbidden_purposes", scheme="purpose"),
+        "permits_narrower": permits_narrower,
         "permitted_geographies": geographies(permitted_geographies, field="permitted_geographies"),
         "forbidden_geographies": geographies(forbidden_geographies, field="forbidden_geographies"),
         "permitted_storage_geographies": geographies(
@@ -134,3 +137,11 @@ def _refuse_contradictions(content: Mapping[str, object]) -> None:
             raise errors.Invalid(
                 errors={f"forbidden_{what}": [_("Both permitted and forbidden: %(both)s.") % {"both": ", ".join(both)}]}
             )
+    forbidden_purposes = content["forbidden_purposes"]
+    permitted_purposes = content["permitted_purposes"]
+    assert isinstance(forbidden_purposes, list)
+    assert isinstance(permitted_purposes, list)
+    for one in permitted_purposes if forbidden_purposes else ():
+        if over := [broader for broader in above(one, "purpose") if broader in forbidden_purposes]:
+            sentence = _("%(over)s forbids %(one)s, which is narrower, too.") % {"over": over[0], "one": one}
+            raise errors.Invalid(errors={"forbidden_purposes": [sentence]})

@@ -1,5 +1,6 @@
 """What the rows are. Source terms stand in the fields' help texts, in brackets."""
 
+from lineage.models.annotations import ModelVersionArchival, ModelVersionDescription, ModelVersionTag
 from lineage.models.datasets import Dataset, DatasetVersion
 from lineage.models.flags import (
     Assessment,
@@ -13,6 +14,7 @@ from lineage.models.model_registry import Model, ModelVersion, RiskTier
 from lineage.models.recalls import Recall
 from lineage.models.runs import LinkMethod, Run, RunInput, RunOutput, RunRole, RunState
 from lineage.models.terms import CollectionTerms, ConsentStatus, LegalBasis, SpecialCondition, TermsWithdrawal
+from lineage.models.vocabulary import VocabularyTerm
 
 __all__ = [
     "Assessment",
@@ -25,6 +27,9 @@ __all__ = [
     "LinkMethod",
     "Model",
     "ModelVersion",
+    "ModelVersionArchival",
+    "ModelVersionDescription",
+    "ModelVersionTag",
     "Presence",
     "Recall",
     "RegulationSet",
@@ -38,4 +43,5 @@ __all__ = [
     "SpecialCondition",
     "TermsWithdrawal",
     "Treatment",
+    "VocabularyTerm",
 ]

@@ -19,6 +19,7 @@ class ConsentStatus(models.TextChoices):
     GIVEN = "dpv:ConsentGiven", _("given")
     RENEWED = "dpv:RenewedConsentGiven", _("renewed")
     REQUESTED = "dpv:ConsentRequested", _("requested")
+    DEFERRED = "dpv:ConsentRequestDeferred", _("request deferred")
     REFUSED = "dpv:ConsentRefused", _("refused")
     EXPIRED = "dpv:ConsentExpired", _("expired")
     INVALIDATED = "dpv:ConsentInvalidated", _("invalidated")
@@ -121,7 +122,15 @@ class CollectionTerms(BornFinalModel):
         _("permitted purposes"), _("What it may be used for, as dpv:Name; empty permits nothing [DPV Purpose].")
     )
     forbidden_purposes = token_list(
-        _("forbidden purposes"), _("What it must not be used for; stands above what is permitted [DPV Purpose].")
+        _("forbidden purposes"),
+        _("What it must not be used for, nor for anything narrower; stands above what is permitted [DPV Purpose]."),
+    )
+    permits_narrower = models.BooleanField(
+        _("narrower purposes included"),
+        default=False,
+        help_text=_(
+            "Whether a permitted purpose covers those the vocabulary calls narrower; no: each is named [SKOS]."
+        ),
     )
     permitted_geographies = token_list(
         _("processing permitted in"),

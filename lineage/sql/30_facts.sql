@@ -83,7 +83,8 @@ RETURNS SETOF public.lineage_sensitivityflag LANGUAGE sql STABLE ROWS 10 SET sea
 $$;
 
 -- Who had a hand in a model version, as persons: a service account stands for the one who answers for it, at any time.
--- `why`: registered (this version), trained (its runs and their links), edited (the model's record), owner, former owner (at
+-- `why`: registered (this version), trained (its runs and their links), edited (the model's record, a version's tags and
+-- description), owner, former owner (at
 -- any time: handing a model over must not lend it a judge). Work on data
 -- upstream does not count: else the steward who reviews a dataset could sign for no model made from it.
 CREATE OR REPLACE FUNCTION muniment.contributors(model_version bigint)
@@ -107,6 +108,11 @@ BEGIN
     UNION
     SELECT h.history_user_id, 'edited' FROM public.lineage_modelversion v
       JOIN public.lineage_historicalmodel h ON h.id = v.model_id WHERE v.id = model_version
+    UNION
+    SELECT a.recorded_by_id, 'edited' FROM public.lineage_modelversiontag a WHERE a.model_version_id = model_version
+    UNION
+    SELECT a.recorded_by_id, 'edited' FROM public.lineage_modelversiondescription a
+      WHERE a.model_version_id = model_version
     UNION
     SELECT h.owner_id, CASE WHEN h.owner_id = m.owner_id THEN 'owner' ELSE 'former owner' END
       FROM public.lineage_modelversion v JOIN public.lineage_model m ON m.id = v.model_id

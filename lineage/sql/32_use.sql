@@ -63,12 +63,15 @@ CREATE OR REPLACE FUNCTION muniment.terms_problems(t public.lineage_collectionte
 RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_base jsonb := jsonb_build_object('dataset', dataset, 'dataset_id', t.dataset_id, 'terms', t.id, 'number', t.number);
+  v_over text[] := muniment.terms_above('purpose', purpose);
   v_problems jsonb := '[]';
   v_place text;
 BEGIN
-  IF purpose = ANY (t.forbidden_purposes) THEN
+  -- What is forbidden is forbidden with everything narrower; what is permitted, only where the terms say so.
+  IF v_over && t.forbidden_purposes::text[] THEN
     v_problems := v_problems || muniment.problem('purpose-forbidden', v_base || jsonb_build_object('purpose', purpose));
-  ELSIF purpose <> '' AND NOT purpose = ANY (t.permitted_purposes) THEN
+  ELSIF purpose <> '' AND NOT purpose = ANY (t.permitted_purposes)
+        AND NOT (t.permits_narrower AND v_over && t.permitted_purposes::text[]) THEN
     v_problems := v_problems || muniment.problem('purpose-not-permitted', v_base || jsonb_build_object(
       'purpose', purpose, 'permitted', to_jsonb(t.permitted_purposes)));
   END IF;

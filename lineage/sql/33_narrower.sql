@@ -16,6 +16,7 @@ AS $$
 BEGIN
   RETURN NOT (
     old.permitted_purposes <@ new.permitted_purposes AND new.forbidden_purposes <@ old.forbidden_purposes
+    AND (new.permits_narrower OR NOT old.permits_narrower)
     AND (cardinality(new.permitted_geographies) = 0
          OR cardinality(old.permitted_geographies) > 0
             AND muniment.lie_within(old.permitted_geographies, new.permitted_geographies))

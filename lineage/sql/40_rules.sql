@@ -50,7 +50,8 @@ BEGIN
       THEN 'permitted_storage_geographies'
     WHEN NOT muniment.all_match(NEW.forbidden_storage_geographies, muniment.geography_pattern())
       THEN 'forbidden_storage_geographies'
-    WHEN NEW.permitted_purposes && NEW.forbidden_purposes THEN 'forbidden_purposes'
+    WHEN EXISTS (SELECT 1 FROM unnest(NEW.permitted_purposes) p
+                 WHERE muniment.terms_above('purpose', p) && NEW.forbidden_purposes::text[]) THEN 'forbidden_purposes'
     WHEN NEW.permitted_geographies && NEW.forbidden_geographies THEN 'forbidden_geographies'
     WHEN NEW.permitted_storage_geographies && NEW.forbidden_storage_geographies THEN 'forbidden_storage_geographies'
   END;
@@ -59,6 +60,10 @@ BEGIN
       COLUMN = v_field, MESSAGE = format('%s holds what is no token, stands twice, or is both permitted and forbidden.', v_field),
       HINT = 'Purposes are written dpv:Name, geographies as ISO 3166 codes, each once and on one side only.';
   END IF;
+  PERFORM muniment.require_known('purpose', NEW.permitted_purposes, TG_TABLE_NAME, 'permitted_purposes');
+  PERFORM muniment.require_known('purpose', NEW.forbidden_purposes, TG_TABLE_NAME, 'forbidden_purposes');
+  PERFORM muniment.require_known('purpose', array_remove(ARRAY[NEW.original_purpose]::text[], ''), TG_TABLE_NAME,
+                                 'original_purpose');
   RETURN NEW;
 END $$;
 
@@ -115,6 +120,7 @@ BEGIN
       DETAIL = 'flag-overtaken', TABLE = TG_TABLE_NAME, HINT = 'Try again.';
   END IF;
   NEW.supersedes_id := v_before.id;
+  NEW.special_category := NEW.special_category OR muniment.special_category(NEW.category);
   NEW.raises := muniment.flag_raises(v_before, NEW);
   NEW.epoch := NEW.raises::integer + coalesce(
     (SELECT max(f.epoch) FROM public.lineage_sensitivityflag f WHERE f.dataset_version_id = NEW.dataset_version_id), 0);
@@ -124,6 +130,12 @@ BEGIN
       MESSAGE = 'Data subjects are tokens such as dpv:Patient, each once; treatment parameters are an object.',
       HINT = 'Correct the lists.';
   END IF;
+  -- A category answered before stays answerable, also when the house has retired it.
+  IF v_before.id IS NULL THEN
+    PERFORM muniment.require_known('personal-data', ARRAY[NEW.category]::text[], TG_TABLE_NAME, 'category');
+  END IF;
+  PERFORM muniment.require_known('data-subject', ARRAY(SELECT unnest(NEW.data_subjects) EXCEPT SELECT unnest(v_before.data_subjects)),
+                                 TG_TABLE_NAME, 'data_subjects');
   IF NEW.assessment = 'reviewed' THEN
     IF NOT muniment.is_person(v_actor)
        OR NOT muniment.holds_role(v_actor, ARRAY['data_steward'], v_namespace, clock_timestamp()) THEN
@@ -194,6 +206,10 @@ BEGIN
      OR jsonb_typeof(NEW.risk_answers) <> 'object' THEN
     RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'model-lists', TABLE = TG_TABLE_NAME,
       MESSAGE = 'Geographies are ISO 3166 codes, each once; risk answers are an object.', HINT = 'Correct them.';
+  END IF;
+  IF TG_OP = 'INSERT' OR NEW.intended_purpose <> OLD.intended_purpose THEN
+    PERFORM muniment.require_known('purpose', array_remove(ARRAY[NEW.intended_purpose]::text[], ''), TG_TABLE_NAME,
+                                   'intended_purpose');
   END IF;
   -- The tier stands by now: triggers fire in order of their names.
   NEW.use_epoch := CASE WHEN TG_OP = 'INSERT' THEN 1 ELSE OLD.use_epoch

@@ -29,7 +29,7 @@ BASE: dict[str, Any] = {
 
 NARROWER: dict[str, dict[str, Any]] = {
     "a purpose less": {"permitted_purposes": ["dpv:ScientificResearch"]},
-    "another purpose forbidden": {"forbidden_purposes": ["dpv:Marketing", "dpv:Advertising"]},
+    "another purpose forbidden": {"forbidden_purposes": ["dpv:Marketing", "dpv:PersonnelHiring"]},
     "a place less": {"permitted_geographies": ["DE"]},
     "another place forbidden": {"forbidden_geographies": ["US", "CN"]},
     "kept for a shorter time": {"storage_duration_days": 300},
@@ -38,12 +38,13 @@ NARROWER: dict[str, dict[str, Any]] = {
     "another licence": {"licence": "Apache-2.0"},
     "another legal basis": {"legal_basis": "eu-gdpr:A6-1-f"},
     "another controller": {"controller": "Somebody else"},
-    "one purpose more and one less": {"permitted_purposes": ["dpv:ScientificResearch", "dpv:Advertising"]},
+    "one purpose more and one less": {"permitted_purposes": ["dpv:ScientificResearch", "dpv:CreditChecking"]},
 }
 NO_NARROWER: dict[str, dict[str, Any]] = {
     "a purpose more": {"permitted_purposes": [*BASE["permitted_purposes"], "dpv:AcademicResearch"]},
     "nothing forbidden": {"forbidden_purposes": []},
     "the whole of a bloc its places lie in": {"permitted_geographies": ["EU"]},
+    "narrower purposes included": {"permits_narrower": True},
     "any place": {"permitted_geographies": []},
     "a part of a country forbidden instead of all of it": {"forbidden_geographies": ["US-CA"]},
     "no limit of storage": {"storage_duration_days": None},
@@ -78,7 +79,9 @@ def test_terms_that_return_to_what_they_were_do_not_bring_the_epoch_back(facts: 
 
 
 PLACES = st.lists(st.sampled_from(["DE", "DE-BY", "FR", "NO", "EU", "EEA", "US", "US-CA"]), unique=True, max_size=3)
-PURPOSES = st.lists(st.sampled_from(["dpv:A", "dpv:B", "dpv:C"]), unique=True, max_size=3)
+PURPOSES = st.lists(
+    st.sampled_from(["dpv:Marketing", "dpv:CreditChecking", "dpv:ScientificResearch"]), unique=True, max_size=3
+)
 
 
 @st.composite
@@ -88,6 +91,7 @@ def terms_rows(draw: st.DrawFn) -> dict[str, Any]:
     purposes = draw(PURPOSES)
     return {
         "permitted_purposes": purposes,
+        "permits_narrower": draw(st.booleans()),
         "forbidden_purposes": [p for p in draw(PURPOSES) if p not in purposes],
         "permitted_geographies": permitted,
         "forbidden_geographies": [p for p in draw(PLACES) if p not in permitted],
