@@ -9,12 +9,16 @@ from lineage.models import (
     DatasetVersion,
     Model,
     ModelVersion,
+    ModelVersionArchival,
+    ModelVersionDescription,
+    ModelVersionTag,
     Recall,
     Run,
     RunInput,
     RunOutput,
     SensitivityFlag,
     TermsWithdrawal,
+    VocabularyTerm,
 )
 
 
@@ -126,3 +130,37 @@ class RecallAdmin(GovernedAdmin):
 
     list_display = ("digest_value", "digest_algorithm", "reason", "recorded_by", "recorded_at")
     search_fields = ("=digest_value",)
+
+
+@admin.register(ModelVersionTag)
+class ModelVersionTagAdmin(GovernedAdmin):
+    """Tags, by key or model."""
+
+    list_display = ("model_version", "key", "value", "removed", "recorded_by", "recorded_at")
+    search_fields = ("key", "model_version__model__name")
+
+
+@admin.register(ModelVersionDescription)
+class ModelVersionDescriptionAdmin(GovernedAdmin):
+    """Descriptions, by model."""
+
+    list_display = ("model_version", "text", "recorded_by", "recorded_at")
+    search_fields = ("model_version__model__name",)
+
+
+@admin.register(ModelVersionArchival)
+class ModelVersionArchivalAdmin(GovernedAdmin):
+    """What was put away and taken out again."""
+
+    list_display = ("model_version", "archived", "recorded_by", "recorded_at")
+    list_filter = ("archived",)
+    search_fields = ("model_version__model__name",)
+
+
+@admin.register(VocabularyTerm)
+class VocabularyTermAdmin(GovernedAdmin):
+    """The house's own terms."""
+
+    list_display = ("scheme", "term", "label", "broader", "special", "retired", "recorded_by", "recorded_at")
+    list_filter = ("scheme", "retired")
+    search_fields = ("term", "label")

@@ -17,12 +17,11 @@ from governance.accounts.permissions import holds
 from governance.accounts.roles import Role
 from governance.api.principals import principal_of
 from governance.api.views import readable
-from lineage import actions
+from lineage import actions, vocabularies
 from lineage.actions.registering import REGISTRARS
 from lineage.models import DatasetVersion, Treatment
 from lineage.pages.answers import ROWS_SHOWN, Row, answers_of, overtaken, rows_of, typed
 from lineage.pages.paging import read_id
-from lineage.vocabularies import CATEGORIES
 
 _PLACE = re.compile(r"answers\[(\d+)\]")
 SECTIONS = (
@@ -118,7 +117,7 @@ def _shown(
         "steward": steward,
         "may": steward or holds(reader, *REGISTRARS, namespace=namespace),
         "treatments": Treatment.choices,
-        "categories": CATEGORIES,
+        "categories": vocabularies.search("personal-data", limit=vocabularies.SEARCHED_AT_MOST),
         "summary": summary or [],
         "posted": request.POST,
     }

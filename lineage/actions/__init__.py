@@ -1,5 +1,6 @@
 """What can be done to facts: one function per write. Each names its actor and reason and is recorded whole."""
 
+from lineage.actions.annotations import archive_model_version, describe_model_version, tag_model_version
 from lineage.actions.datasets import register_dataset, register_dataset_version, update_dataset
 from lineage.actions.flag_answers import answer_flags
 from lineage.actions.flags import raise_flag, review_flag
@@ -8,11 +9,15 @@ from lineage.actions.recalls import recall
 from lineage.actions.registering import Registered
 from lineage.actions.runs import Link, end_run, link_run_input, link_run_output, register_run
 from lineage.actions.terms import record_terms, withdraw_terms
+from lineage.actions.vocabulary import add_vocabulary_term, retire_vocabulary_term
 
 __all__ = [
     "Link",
     "Registered",
+    "add_vocabulary_term",
     "answer_flags",
+    "archive_model_version",
+    "describe_model_version",
     "end_run",
     "link_run_input",
     "link_run_output",
@@ -24,7 +29,9 @@ __all__ = [
     "register_model",
     "register_model_version",
     "register_run",
+    "retire_vocabulary_term",
     "review_flag",
+    "tag_model_version",
     "update_dataset",
     "update_model",
     "withdraw_terms",

@@ -91,6 +91,7 @@ def review_flag(
     treatment_tool: str = "",
     treatment_parameters: Mapping[str, Any] | None = None,
     excluded_from_training: bool = False,
+    propagated_from: SensitivityFlag | None = None,
 ) -> Registered[SensitivityFlag]:
     """Answer as data steward: whatever stood there, this is in force from now on.
 
@@ -112,7 +113,11 @@ def review_flag(
         return Registered(in_force, False)
     return Registered(
         SensitivityFlag.objects.create(
-            dataset_version=dataset_version, assessment=Assessment.REVIEWED, supersedes=in_force, **answer
+            dataset_version=dataset_version,
+            assessment=Assessment.REVIEWED,
+            supersedes=in_force,
+            propagated_from=propagated_from,
+            **answer,
         ),
         True,
     )

@@ -14,27 +14,10 @@ from lineage.actions.datasets import refuse_other_fields
 from lineage.actions.people import person
 from lineage.actions.registering import Registered, get_or_register, lock_roots, may_register
 from lineage.digests import Digest, parse_digest
+from lineage.model_card import checked
 from lineage.models import Model, ModelVersion, Run
 from lineage.risk import tier_of
 from lineage.vocabularies import geographies, token
-
-CARD_KEYS = frozenset(
-    {
-        "approach",
-        "task",
-        "architecture",
-        "inputs",
-        "outputs",
-        "performance",
-        "limitations",
-        "tradeoffs",
-        "fairness",
-        "oversight",
-        "autonomy_type",
-        "decision_thresholds",
-    }
-)
-"""What a model card may hold [CDX modelCard; SPDX autonomyType, metricDecisionThreshold]."""
 
 
 @action
@@ -134,7 +117,7 @@ def register_model_version(
 
     Raises:
         errors.Forbidden. errors.AlreadyDifferent: the same artifact of the same run, told otherwise.
-        errors.Invalid: nothing identifies it; metrics that are no numbers; a card with unknown parts.
+        errors.Invalid: nothing identifies it; metrics that are no numbers; a card whose parts are not of their form.
         errors.Missing: a parent in a namespace the actor does not read.
     """
     may_register(actor, model.namespace)
@@ -147,10 +130,6 @@ def register_model_version(
         home = parent_version.model.namespace_id
         if home != model.namespace_id and not readable_namespaces(actor).filter(pk=home).exists():
             raise errors.Missing(errors={"parent_version": [_("No such record, or none that you may read.")]})
-    card = dict(model_card or {})
-    if unknown := sorted(set(card) - CARD_KEYS):
-        sentence = _("No part of a card. Known: %(known)s.") % {"known": ", ".join(sorted(CARD_KEYS))}
-        raise errors.Invalid(errors={f"model_card.{key}": [sentence] for key in unknown})
     content = {
         "code_commit": code_commit,
         "parent_version": parent_version,
@@ -158,7 +137,7 @@ def register_model_version(
         "metrics": _metrics(metrics or {}),
         "parameters": _parameters(parameters or {}),
         "features_used": list(dict.fromkeys(features_used)),
-        "model_card": card,
+        "model_card": checked(model_card or {}),
     }
     lock_roots(("model", model.pk))
     if read.value:

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+from django.utils.functional import lazy
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from governance.api.fields import ExactJSONField, MomentField, NameField, TextField
 from governance.api.serializers import NamespacedWriteSerializer, StrictSerializer, WriteSerializer
+from governance.api.strictness import name_fault
 from lineage.actions.datasets import SCHEMA_LIMIT
 from lineage.actions.runs import INPUT_ROLES as INPUT_ROLE_VALUES
 from lineage.actions.runs import LINK_LIMIT
@@ -15,11 +18,13 @@ from lineage.api.fields import DigestField, ProseField, WordField, terms_list
 from lineage.api.references import (
     DatasetReference,
     DatasetVersionReference,
+    FlagReference,
     ModelReference,
     ModelVersionReference,
     PersonReference,
     RunReference,
 )
+from lineage.model_card import PARTS
 from lineage.models import (
     Assessment,
     CollectedAs,
@@ -116,6 +121,10 @@ class TermsWriteSerializer(WriteSerializer):
         _("ISO 3166 codes or blocs; empty: wherever it is not forbidden [D&TA].")
     )
     forbidden_storage_geographies = terms_list(_("ISO 3166 codes or blocs [D&TA]."))
+    permits_narrower = serializers.BooleanField(
+        required=False,
+        help_text=_("Whether a permitted purpose covers the narrower ones of the vocabulary; false: each is named."),
+    )
     controller = WordField()
     storage_duration_days = serializers.IntegerField(
         min_value=1, max_value=2**31 - 1, required=False, allow_null=True, help_text=_("Days; blank: no limit.")
@@ -151,6 +160,9 @@ class FlagWriteSerializer(_Answer):
     category = TextField(max_length=256)
     present = serializers.ChoiceField(Presence.choices)
     assessment = serializers.ChoiceField(Assessment.choices, required=False)
+    propagated_from = FlagReference(
+        required=False, help_text=_("Id of the flag upstream that this one follows from [OL columnLineage].")
+    )
 
 
 class FlagReviewSerializer(_Answer):
@@ -267,7 +279,46 @@ class ModelVersionWriteSerializer(WriteSerializer):
         kind=dict, required=False, help_text=_("{name: text, finite number, true, false or null}")
     )
     features_used = terms_list(_("Columns of the training data that the model reads."), length=SCHEMA_LIMIT)
-    model_card = ExactJSONField(kind=dict, required=False, help_text=_("Parts of a model card [CDX modelCard]."))
+    model_card = ExactJSONField(
+        kind=dict,
+        required=False,
+        help_text=format_lazy(
+            _("Parts of a model card, each optional [CDX modelCard]. {parts}"),
+            parts=lazy(lambda: " ".join(f"{part}: {said}" for part, said in PARTS.items()), str)(),
+        ),
+    )
+
+
+class TagsWriteSerializer(WriteSerializer):
+    """Tags to set, by key; null takes one away."""
+
+    tags = serializers.DictField(
+        child=TextField(max_length=5_000, allow_blank=True, allow_null=True),
+        help_text=_("{key: value}; null takes the tag away. Keys of 1 to 250 characters, 100 at once."),
+    )
+
+    def validate_tags(self, given: dict[str, str | None]) -> dict[str, str | None]:
+        """Keys are names."""
+        faults = {
+            key: [fault or _("1 to 250 characters.")]
+            for key in given
+            if (fault := name_fault(key)) or not 0 < len(key) <= 250
+        }
+        if faults:
+            raise serializers.ValidationError(faults)
+        return given
+
+
+class DescriptionWriteSerializer(WriteSerializer):
+    """What a version is."""
+
+    description = ProseField(required=True, help_text=_("Up to 5,000 characters; blank takes it away."))
+
+
+class ArchiveWriteSerializer(WriteSerializer):
+    """Whether a version is put away."""
+
+    archived = serializers.BooleanField(help_text=_("True puts it away, false takes it out again."))
 
 
 class RecallWriteSerializer(WriteSerializer):

@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from governance.api.serializers import StrictModelSerializer
+from lineage.actions.annotations import tags_in_force
 from lineage.api.fields import RecordedDigestField
 from lineage.models import (
     CollectionTerms,
@@ -104,6 +105,7 @@ class CollectionTermsSerializer(StrictModelSerializer):
             "original_purpose",
             "permitted_purposes",
             "forbidden_purposes",
+            "permits_narrower",
             "permitted_geographies",
             "forbidden_geographies",
             "permitted_storage_geographies",
@@ -217,11 +219,14 @@ class ModelSerializer(StrictModelSerializer):
 
 
 class ModelVersionSerializer(StrictModelSerializer):
-    """A model version."""
+    """A model version, with its tags, description and archived state in force."""
 
     namespace = serializers.CharField(source="model.namespace.name", read_only=True)
     model_name = serializers.CharField(source="model.name", read_only=True)
     digest = RecordedDigestField()
+    tags = serializers.SerializerMethodField(help_text="{key: value}, those in force [CDX properties].")
+    description = serializers.SerializerMethodField(help_text="In force; blank while nobody said anything [CDX].")
+    archived = serializers.SerializerMethodField(help_text="Whether it is put away.")
 
     class Meta:
         model = ModelVersion
@@ -241,8 +246,25 @@ class ModelVersionSerializer(StrictModelSerializer):
             "parameters",
             "features_used",
             "model_card",
+            "tags",
+            "description",
+            "archived",
             *RECORDED,
         )
+
+    def get_tags(self, version: ModelVersion) -> dict[str, str]:
+        """Of the rows fetched along."""
+        return tags_in_force(version)
+
+    def get_description(self, version: ModelVersion) -> str:
+        """The newest."""
+        found = max(version.descriptions.all(), key=lambda one: one.pk, default=None)
+        return found.text if found else ""
+
+    def get_archived(self, version: ModelVersion) -> bool:
+        """The newest."""
+        found = max(version.archivals.all(), key=lambda one: one.pk, default=None)
+        return found.archived if found else False
 
 
 class RecallSerializer(StrictModelSerializer):

@@ -24,7 +24,7 @@ from governance.api.views import resolve
 from governance.history.models import GovernedModel
 from lineage import queries
 from lineage.digests import parse_digest
-from lineage.models import Dataset, DatasetVersion, Model, ModelVersion, Run
+from lineage.models import Dataset, DatasetVersion, Model, ModelVersion, Run, SensitivityFlag
 
 R = TypeVar("R", bound=GovernedModel)
 
@@ -124,6 +124,17 @@ class ModelVersionReference(ReferenceField):
 @extend_schema_field({"type": "integer", "format": "int64", "minimum": 1})
 class PersonReference(ReferenceField):
     """A person by the id of their principal."""
+
+
+@extend_schema_field({"type": "integer", "format": "int64", "minimum": 1})
+class FlagReference(ReferenceField):
+    """A flag by its id."""
+
+
+def flag(principal: Principal, given: Any, path: str = "flag") -> SensitivityFlag:
+    """The flag. Raises Missing, naming `path`."""
+    found: SensitivityFlag = resolve(queries.readable(SensitivityFlag, principal), given, field=path)
+    return found
 
 
 def dataset(principal: Principal, given: Any, path: str = "dataset") -> Dataset:

@@ -1,15 +1,21 @@
 """Addresses of facts, under /api/v1/."""
 
-from governance.api.routers import collection_urls
-from lineage.api import views
+from django.urls import path
 
-urlpatterns = collection_urls(
-    views.DatasetViewSet,
-    views.DatasetVersionViewSet,
-    views.TermsViewSet,
-    views.FlagViewSet,
-    views.RunViewSet,
-    views.ModelViewSet,
-    views.ModelVersionViewSet,
-    views.RecallViewSet,
-)
+from governance.api.routers import collection_urls
+from lineage.api import views, vocabularies
+
+urlpatterns = [
+    path("vocabularies", vocabularies.VocabulariesView.as_view(), name="vocabularies"),
+    *collection_urls(
+        views.DatasetViewSet,
+        views.DatasetVersionViewSet,
+        views.TermsViewSet,
+        views.FlagViewSet,
+        views.RunViewSet,
+        views.ModelViewSet,
+        views.ModelVersionViewSet,
+        views.RecallViewSet,
+        vocabularies.VocabularyTermViewSet,
+    ),
+]

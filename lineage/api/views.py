@@ -177,6 +177,8 @@ class FlagViewSet(FactViewSet):
         data = self.read(bodies.FlagWriteSerializer)
         reason = self.reason(data)
         version = references.dataset_version(self.principal, data.pop("dataset_version"))
+        if "propagated_from" in data:
+            data["propagated_from"] = references.flag(self.principal, data["propagated_from"], "propagated_from")
         reviewed = data.get("assessment") == Assessment.REVIEWED
         if reviewed:
             data.pop("assessment")
@@ -321,6 +323,10 @@ class ModelVersionViewSet(FactViewSet):
     create_serializer_class = bodies.ModelVersionWriteSerializer
     filter_class = filters.ModelVersionFilters
 
+    def get_queryset(self) -> Any:
+        """With what was said of them later, so that a page stays at a fixed few queries."""
+        return super().get_queryset().prefetch_related("tags", "descriptions", "archivals")
+
     def create(self, request: Request) -> Response:
         """Register a version: identified by model, digest and run, so that a retrain is never swallowed."""
         data = self.read(bodies.ModelVersionWriteSerializer)
@@ -332,6 +338,37 @@ class ModelVersionViewSet(FactViewSet):
             data["parent_version"] = references.model_version(self.principal, data["parent_version"], "parent_version")
         record, created = actions.register_model_version(actor=self.principal, reason=reason, model=model, **data)
         return self.written(record, created=created)
+
+    @act(bodies.TagsWriteSerializer)
+    def tags(self, request: Request, id: str) -> Response:
+        """Set tags by key, or take them away with null. Whoever does had a hand in the version."""
+        version = self.find(id)
+        data = self.read(bodies.TagsWriteSerializer)
+        reason = self.reason(data)
+        actions.tag_model_version(actor=self.principal, reason=reason, model_version=version, tags=data["tags"])
+        return self.written(self.find(id), created=False)
+
+    @act(bodies.DescriptionWriteSerializer)
+    def describe(self, request: Request, id: str) -> Response:
+        """Say what it is; the text before stays in the record."""
+        version = self.find(id)
+        data = self.read(bodies.DescriptionWriteSerializer)
+        reason = self.reason(data)
+        actions.describe_model_version(
+            actor=self.principal, reason=reason, model_version=version, text=data["description"]
+        )
+        return self.written(self.find(id), created=False)
+
+    @act(bodies.ArchiveWriteSerializer)
+    def archive(self, request: Request, id: str) -> Response:
+        """Put it away, or take it out again. Gate and serving do not depend on it."""
+        version = self.find(id)
+        data = self.read(bodies.ArchiveWriteSerializer)
+        reason = self.reason(data)
+        actions.archive_model_version(
+            actor=self.principal, reason=reason, model_version=version, archived=data["archived"]
+        )
+        return self.written(self.find(id), created=False)
 
 
 class RecallViewSet(FactViewSet):

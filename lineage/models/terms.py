@@ -128,6 +128,7 @@ class CollectionTerms(BornFinalModel):
     permits_narrower = models.BooleanField(
         _("narrower purposes included"),
         default=False,
+        db_default=False,
         help_text=_(
             "Whether a permitted purpose covers those the vocabulary calls narrower; no: each is named [SKOS]."
         ),

@@ -1,4 +1,4 @@
--- Written by `manage.py vocabulary_sql` from lineage/vocabularies/*.csv: published terms, what lies above each.
+-- Written by `manage.py vocabulary_sql` from lineage/vocabularies/*.csv: terms, and what lies above each.
 -- A function and not rows: the app cannot write it, and the guards' fingerprint covers it.
 CREATE OR REPLACE FUNCTION muniment.published_terms(scheme text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE

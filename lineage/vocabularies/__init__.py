@@ -16,12 +16,21 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 
 from governance import errors
 from lineage.models import VocabularyTerm
-from lineage.models.fields import GEOGRAPHY_PATTERN, TOKEN_PATTERN
-from lineage.vocabularies.standard import EXTENSIBLE, IRI_PREFIXES, SCHEMES, Term, special_categories, terms_of
+from lineage.models.fields import GEOGRAPHY_PATTERN
+from lineage.vocabularies.standard import (
+    EXTENSIBLE,
+    IRI_PREFIXES,
+    SCHEMES,
+    Term,
+    special_categories,
+    terms_of,
+    valid_token,
+)
 
 __all__ = [
     "EXTENSIBLE",
     "SCHEMES",
+    "SEARCHED_AT_MOST",
     "Term",
     "above",
     "geographies",
@@ -35,7 +44,6 @@ __all__ = [
 ]
 
 SEARCHED_AT_MOST = 1_000
-_TOKEN = re.compile(TOKEN_PATTERN)
 _GEOGRAPHY = re.compile(GEOGRAPHY_PATTERN)
 _VERSIONED = re.compile(r"^https://w3id\.org/dpv/[0-9][0-9.]*(?=[/#])")
 
@@ -50,7 +58,7 @@ def token(given: str, *, field: str, scheme: str) -> str:
     for iri, prefix in IRI_PREFIXES.items():
         if term.startswith(iri):
             term = prefix + term.removeprefix(iri)
-    if not _TOKEN.fullmatch(term):
+    if not valid_token(term):
         raise _refusal(
             field, _("Write a term as prefix:Name, such as dpv:ScientificResearch.") + _nearest(term, scheme)
         )
@@ -71,8 +79,8 @@ def tokens(given: Iterable[str], *, field: str, scheme: str) -> list[str]:
 
 def special(category: str) -> bool:
     """Whether a category is special by law, by the published list or by what the house says of its own term."""
-    if category in special_categories():
-        return True
+    if category in terms_of("personal-data"):
+        return category in special_categories()
     own = _own("personal-data", term=category, retired_too=True).get(category)
     return own is not None and own.special
 

@@ -6,12 +6,15 @@ checks what the forms offer (`manage.py vocabulary_sql`; a test holds the two eq
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from django.utils.translation import gettext_lazy as _
+
+from lineage.models.fields import TOKEN_PATTERN
 
 FOLDER = Path(__file__).parent
 
@@ -78,6 +81,14 @@ PREFIXES: frozenset[str] = frozenset(IRI_PREFIXES.values()) | {"spdx:"}
 """Prefixes of published vocabularies: a house's own terms bear another."""
 
 
+_TOKEN = re.compile(TOKEN_PATTERN)
+
+
+def valid_token(given: str) -> bool:
+    """Whether this has the form of a term, prefix:Name."""
+    return _TOKEN.fullmatch(given) is not None
+
+
 class Term(NamedTuple):
     """A term of a scheme. `special`: a category that is special by law, GDPR article 9(1)."""
 
@@ -127,12 +138,12 @@ def special_categories() -> frozenset[str]:
 
 
 def sql() -> str:
-    """The file lineage/sql/05_vocabularies.sql: the extensible schemes' terms and their broader terms, for the guards."""
+    """The file lineage/sql/05_vocabularies.sql: the extensible schemes' terms and their broader ones."""
     return "\n".join(_sql_lines()) + "\n"
 
 
 def _sql_lines() -> Iterator[str]:
-    yield "-- Written by `manage.py vocabulary_sql` from lineage/vocabularies/*.csv: published terms, what lies above each."
+    yield "-- Written by `manage.py vocabulary_sql` from lineage/vocabularies/*.csv: terms, and what lies above each."
     yield "-- A function and not rows: the app cannot write it, and the guards' fingerprint covers it."
     yield "CREATE OR REPLACE FUNCTION muniment.published_terms(scheme text) RETURNS jsonb"
     yield "LANGUAGE plpgsql IMMUTABLE"

@@ -93,12 +93,6 @@ def test_a_misspelt_forbidden_purpose_is_refused_because_it_would_forbid_nothing
     assert "dpv:DirectMarketing" in str(caught.value.errors["forbidden_purposes"][0])
 
 
-def test_a_house_may_have_purposes_of_its_own(facts: Facts) -> None:
-    assert facts.terms(facts.dataset(), permitted_purposes=["bank:CreditScoring"]).permitted_purposes == [
-        "bank:CreditScoring"
-    ]
-
-
 @pytest.mark.parametrize(
     ("field", "content"),
     [

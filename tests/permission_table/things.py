@@ -19,7 +19,7 @@ from governance.desk.actions.exports import record_export
 from governance.desk.actions.samples import draw_sample
 from governance.jobs.models import Job, JobFilePart
 from governance.unit_of_work import receipt, recorded_action
-from lineage.actions import recall
+from lineage.actions import add_vocabulary_term, recall
 from lineage.models import DatasetVersion, RiskTier
 from tests.approvals.serving import scenes
 from tests.approvals.world import World, signature
@@ -170,6 +170,11 @@ class Things:
         if self.route.endswith("clear"):
             close_finding(actor=cast.risk2, finding=found, text="Mended", **WHY)
         return scenes.only_notice(promotion)
+
+    def _vocabulary_terms(self) -> Any:
+        return add_vocabulary_term(
+            actor=self.w.cast.policy, scheme="purpose", term="bank:Row", label="Row", definition="Of the table", **WHY
+        ).record
 
     def _recalls(self) -> Any:
         return recall(actor=self.w.cast.risk2, digest=f"sha256:{self.w.versions['raw'].digest_value}", **WHY)

@@ -1,0 +1,40 @@
+"""Vocabularies, and what is said of model versions later."""
+
+from tests.permission_table.row import HIDDEN, NOBODY, READERS, WHY, Row
+
+GET: dict[str, Row] = {
+    "api/v1/vocabularies": Row((*READERS, "outsider"), NOBODY, query=lambda _things: {"q": "credit"}),
+    "api/v1/vocabulary-terms": Row((*READERS, "outsider"), NOBODY),
+    "api/v1/vocabulary-terms/<id>": Row((*READERS, "outsider"), NOBODY),
+}
+
+POST: dict[str, Row] = {
+    "api/v1/vocabulary-terms": Row(
+        ("policy",),
+        {"anonymous": 401, "outsider": 403, "viewer": 403, "steward": 403, "compliance": 403, "pipeline": 403},
+        lambda _things: {
+            "scheme": "purpose",
+            "term": "bank:MortgageScoring",
+            "label": "Mortgage scoring",
+            "definition": "Scores of applicants for a mortgage",
+            "broader": ["dpv:CreditChecking"],
+        },
+    ),
+    "api/v1/vocabulary-terms/<id>/retire": Row(
+        ("policy2",),
+        {"anonymous": 401, "outsider": 403, "viewer": 403, "steward": 403, "pipeline": 403},
+        lambda _things: {"retired": True},
+    ),
+    **{
+        f"api/v1/model-versions/<id>/{act}": Row(
+            ("pipeline", "owner"),
+            {"anonymous": 401, **{who: status for who, status in HIDDEN.items() if who == "outsider"}, "viewer": 403},
+            lambda _things, body=body: {**WHY, **body},  # type: ignore[misc]  # mypy reads no default as part of the type
+        )
+        for act, body in (
+            ("tags", {"tags": {"team": "retail"}}),
+            ("describe", {"description": "The first of its kind"}),
+            ("archive", {"archived": True}),
+        )
+    },
+}
