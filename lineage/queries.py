@@ -32,6 +32,25 @@ class Use(NamedTuple):
     problems: list[Problem]
 
 
+class Provenance(NamedTuple):
+    """What a dataset version says of where it comes from. `derived`: its origin is what it was made from."""
+
+    version: DatasetVersion
+    derived: bool
+    missing: list[str]
+
+    @property
+    def required(self) -> int:
+        """How many facts it owes: all of them, or its digest only."""
+        return 1 if self.derived else len(REQUIRED_PROVENANCE)
+
+
+REQUIRED_PROVENANCE = (
+    "digest", "source", "origin", "origin_geography", "date", "generation_period", "generation_method",
+)  # fmt: skip
+"""What a version owes whose origin lies outside the record, as `muniment.provenance_gaps` names it [D&TA]."""
+
+
 class Node(NamedTuple):
     """A record upstream or downstream: kind is dataset_version, model_version or run."""
 
@@ -120,23 +139,27 @@ def newest_version(of: Dataset, label: str | None = None) -> DatasetVersion | No
     return versions.order_by("-pk").first()
 
 
-def use(of: Dataset, version: DatasetVersion | None, *, purpose: str, places: Sequence[str]) -> Use:
+def use(
+    of: Dataset, version: DatasetVersion | None, *, purpose: str, places: Sequence[str], storage: Sequence[str] = ()
+) -> Use:
     """Whether terms permit using a dataset, and everything a version of it was made from, for a purpose.
 
     Args:
         version: whose sources count too; None: the dataset has none yet.
         purpose: dpv:Name. places: ISO 3166 codes or blocs where the model is to decide.
+        storage: where the data is to be kept; not judged where left out.
 
     Raises:
         errors.Invalid: more than 50,000 records upstream.
     """
     rows = _rows(
-        "SELECT p.problems, CASE WHEN p.problems = '[]' THEN muniment.use_until(d.ids, a.purpose, a.places, a.at) END"
+        "SELECT p.problems, CASE WHEN p.problems = '[]' THEN muniment.use_until(d.ids, a.purpose, a.places, a.storage,"
+        " a.at) END"
         " FROM (SELECT %s::bigint AS dataset, %s::bigint AS version, %s::text AS purpose, %s::text[] AS places,"
-        "       clock_timestamp() AS at) a"
+        "       %s::text[] AS storage, clock_timestamp() AS at) a"
         " CROSS JOIN LATERAL (SELECT ARRAY[a.dataset] || coalesce(muniment.datasets_above(a.version), '{}') AS ids) d"
-        " CROSS JOIN LATERAL (SELECT muniment.use_problems(d.ids, a.purpose, a.places, a.at) AS problems) p",
-        [of.pk, version.pk if version else None, purpose, list(places)],
+        " CROSS JOIN LATERAL (SELECT muniment.use_problems(d.ids, a.purpose, a.places, a.storage, a.at) AS problems) p",
+        [of.pk, version.pk if version else None, purpose, list(places), list(storage)],
     )
     problems, until = rows[0]
     found = json.loads(problems)
@@ -152,6 +175,21 @@ def flags_in_force(version: DatasetVersion) -> list[SensitivityFlag]:
 def provenance_missing(version: DatasetVersion) -> list[str]:
     """Names of the required provenance fields that are blank."""
     return list(_rows("SELECT muniment.provenance_missing(%s)", [version.pk])[0][0] or [])
+
+
+def completeness(version: DatasetVersion) -> list[Provenance]:
+    """The provenance of a version and of everything it was made from, itself first, then by dataset.
+
+    Raises:
+        errors.Invalid: more than 50,000 records upstream.
+    """
+    rows = {
+        row[0]: row[1:]
+        for row in _rows("SELECT id, derived, missing FROM muniment.completeness_above(%s)", [version.pk])
+    }
+    found = DatasetVersion.objects.filter(pk__in=rows).select_related("dataset__namespace")
+    ordered = sorted(found, key=lambda one: (one.pk != version.pk, one.dataset.name, one.pk))
+    return [Provenance(one, rows[one.pk][0], list(rows[one.pk][1] or [])) for one in ordered]
 
 
 def _rows(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:

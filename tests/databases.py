@@ -93,7 +93,7 @@ def manage(database: str, *arguments: str, login: str = "app") -> str:
         env={**environment(database), "MUNIMENT_LOGIN": login},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
     )
     assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
     return done.stdout

@@ -39,6 +39,12 @@ class UseQuery(FilterSerializer):
         help_text=_("Where the model is to decide: ISO 3166 codes or blocs, joined by commas, such as DE,FR [D&TA]."),
     )
 
+    storage = serializers.CharField(
+        max_length=800,
+        required=False,
+        help_text=_("Where the data is to be kept, as `place`; left out, storage is not judged [D&TA]."),
+    )
+
     def validate_purpose(self, given: str) -> str:
         """A term, by itself or its full IRI."""
         try:
@@ -48,13 +54,21 @@ class UseQuery(FilterSerializer):
 
     def validate_place(self, given: str) -> list[str]:
         """Codes."""
+        return self._codes(given, "place")
+
+    def validate_storage(self, given: str) -> list[str]:
+        """Codes."""
+        return self._codes(given, "storage")
+
+    @staticmethod
+    def _codes(given: str, field: str) -> list[str]:
         codes = given.split(",")
         if len(codes) > PLACES:
             raise serializers.ValidationError(_now("Give %(most)d places at most.") % {"most": PLACES})
         try:
-            return vocabularies.geographies(codes, field="place")
+            return vocabularies.geographies(codes, field=field)
         except errors.Invalid as refusal:
-            raise serializers.ValidationError(refusal.errors["place"]) from None
+            raise serializers.ValidationError(refusal.errors[field]) from None
 
 
 class UseProblemSerializer(serializers.Serializer[Any]):
@@ -77,6 +91,7 @@ class UseAnswerSerializer(serializers.Serializer[Any]):
     version = serializers.CharField(allow_null=True, help_text=_("Label; null: the dataset has no version yet."))
     purpose = serializers.CharField()
     places = serializers.ListField(child=serializers.CharField())
+    storage = serializers.ListField(child=serializers.CharField(), help_text=_("Empty: storage was not asked about."))
     problems = UseProblemSerializer(many=True)
 
 
@@ -97,7 +112,8 @@ class UseView(ApiView):
         dataset = self._dataset(asked)
         version = self._version(dataset, asked.get("version"))
         places = asked.get("place", [])
-        use = queries.use(dataset, version, purpose=asked["purpose"], places=places)
+        storage = asked.get("storage", [])
+        use = queries.use(dataset, version, purpose=asked["purpose"], places=places, storage=storage)
         answer = {
             "allowed": use.allowed,
             "until": use.until,
@@ -106,6 +122,7 @@ class UseView(ApiView):
             "version": version.label if version else None,
             "purpose": asked["purpose"],
             "places": places,
+            "storage": storage,
             "problems": [{**p._asdict(), "message": _sentence(p)} for p in use.problems],
         }
         return Response(UseAnswerSerializer(answer).data)

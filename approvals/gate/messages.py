@@ -141,6 +141,14 @@ WORDINGS: dict[str, Wording] = {
         _("Deploy elsewhere, or record wider terms if they were agreed."),
         (Role.MODEL_OWNER, Role.DATA_STEWARD),
     ),
+    "storage-forbidden": Wording(
+        _("The terms of dataset %(dataset)s forbid keeping it in %(place)s."), _("Keep it elsewhere."), _MAKERS
+    ),
+    "storage-not-permitted": Wording(
+        _("The terms of dataset %(dataset)s do not permit keeping it in %(place)s. Permitted: %(permitted)s."),
+        _("Keep it elsewhere, or record wider terms if they were agreed."),
+        (*_MAKERS, Role.DATA_STEWARD),
+    ),
     "consent-not-given": Wording(
         _("Dataset %(dataset)s rests on consent, and its status is %(consent)s."),
         _("Record terms with consent given, or train without it."),

@@ -5,6 +5,7 @@ from rest_framework import serializers
 from governance.api.serializers import StrictModelSerializer
 from lineage.actions.annotations import tags_in_force
 from lineage.api.fields import RecordedDigestField
+from lineage.api.readings import EndingField
 from lineage.models import (
     CollectionTerms,
     Dataset,
@@ -87,6 +88,7 @@ class CollectionTermsSerializer(StrictModelSerializer):
     namespace = serializers.CharField(source="dataset.namespace.name", read_only=True)
     dataset_name = serializers.CharField(source="dataset.name", read_only=True)
     withdrawal = TermsWithdrawalSerializer(read_only=True, allow_null=True, default=None)
+    ends = EndingField(help_text="The first end on record, by period, retention or withdrawal; null: none is known.")
 
     class Meta:
         model = CollectionTerms
@@ -117,6 +119,7 @@ class CollectionTermsSerializer(StrictModelSerializer):
             "narrows",
             "epoch",
             "withdrawal",
+            "ends",
             *RECORDED,
         )
 

@@ -18,6 +18,7 @@ from lineage import actions
 from lineage.actions.registering import lock_roots
 from lineage.api import bodies, filters, records, references
 from lineage.api.flag_answers import FlagAnswersSerializer, FlagAnswersWriteSerializer
+from lineage.api.readings import CompletenessMixin, TermsReadingMixin
 from lineage.models import (
     Assessment,
     CollectionTerms,
@@ -89,7 +90,7 @@ class DatasetViewSet(FactViewSet):
         return self.written(changed, created=False)
 
 
-class DatasetVersionViewSet(FactViewSet):
+class DatasetVersionViewSet(CompletenessMixin, FactViewSet):
     """Dataset versions: content at a moment, with its provenance."""
 
     collection = "dataset-versions"
@@ -129,7 +130,7 @@ class DatasetVersionViewSet(FactViewSet):
         return Response(FlagAnswersSerializer(told).data)
 
 
-class TermsViewSet(FactViewSet):
+class TermsViewSet(TermsReadingMixin, FactViewSet):
     """Collection terms, numbered per dataset."""
 
     collection = "terms"

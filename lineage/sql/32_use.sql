@@ -97,49 +97,97 @@ BEGIN
   RETURN v_problems;
 END $$;
 
--- The dataset of a dataset version and the datasets of everything that version was made from, over model versions too. The
--- edges are those of closure_of_model_version (20_closure.sql), which begins at a model version; a test holds the two equal.
-CREATE OR REPLACE FUNCTION muniment.datasets_above(dataset_version bigint) RETURNS bigint[] LANGUAGE plpgsql STABLE
+-- Every dataset version, model version and run that a dataset version was made from, itself first. The edges are those of
+-- closure_of_model_version (20_closure.sql), which begins at a model version; a test holds the two equal.
+CREATE OR REPLACE FUNCTION muniment.closure_of_dataset_version(dataset_version bigint)
+RETURNS TABLE (kind text, id bigint) LANGUAGE plpgsql STABLE ROWS 100
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_count bigint;
-  v_datasets bigint[];
 BEGIN
-  WITH RECURSIVE up (kind, id) AS (
-    SELECT 'dataset_version', datasets_above.dataset_version
-    UNION
-    SELECT n.kind, n.id FROM up CROSS JOIN LATERAL (
-      SELECT 'run', o.run_id FROM public.lineage_runoutput o
-        WHERE up.kind = 'dataset_version' AND o.dataset_version_id = up.id
-      UNION ALL
-      SELECT 'run', o.run_id FROM public.lineage_runoutput o
-        WHERE up.kind = 'model_version' AND o.model_version_id = up.id
-      UNION ALL
-      SELECT 'run', v.source_run_id FROM public.lineage_modelversion v
-        WHERE up.kind = 'model_version' AND v.id = up.id AND v.source_run_id IS NOT NULL
-      UNION ALL
-      SELECT 'model_version', v.parent_version_id FROM public.lineage_modelversion v
-        WHERE up.kind = 'model_version' AND v.id = up.id AND v.parent_version_id IS NOT NULL
-      UNION ALL
-      SELECT 'dataset_version', i.dataset_version_id FROM public.lineage_runinput i
-        WHERE up.kind = 'run' AND i.run_id = up.id AND i.dataset_version_id IS NOT NULL
-      UNION ALL
-      SELECT 'model_version', i.model_version_id FROM public.lineage_runinput i
-        WHERE up.kind = 'run' AND i.run_id = up.id AND i.model_version_id IS NOT NULL AND i.role <> 'baseline'
-    ) AS n (kind, id)
-  ), found AS (SELECT up.kind, up.id FROM up LIMIT 50001)
-  SELECT count(*), array_agg(DISTINCT v.dataset_id ORDER BY v.dataset_id) FILTER (WHERE v.id IS NOT NULL)
-    INTO v_count, v_datasets
-    FROM found f LEFT JOIN public.lineage_datasetversion v ON f.kind = 'dataset_version' AND v.id = f.id;
+  RETURN QUERY
+    WITH RECURSIVE up (kind, id) AS (
+      SELECT 'dataset_version', closure_of_dataset_version.dataset_version
+      UNION
+      SELECT n.kind, n.id FROM up CROSS JOIN LATERAL (
+        SELECT 'run', o.run_id FROM public.lineage_runoutput o
+          WHERE up.kind = 'dataset_version' AND o.dataset_version_id = up.id
+        UNION ALL
+        SELECT 'run', o.run_id FROM public.lineage_runoutput o
+          WHERE up.kind = 'model_version' AND o.model_version_id = up.id
+        UNION ALL
+        SELECT 'run', v.source_run_id FROM public.lineage_modelversion v
+          WHERE up.kind = 'model_version' AND v.id = up.id AND v.source_run_id IS NOT NULL
+        UNION ALL
+        SELECT 'model_version', v.parent_version_id FROM public.lineage_modelversion v
+          WHERE up.kind = 'model_version' AND v.id = up.id AND v.parent_version_id IS NOT NULL
+        UNION ALL
+        SELECT 'dataset_version', i.dataset_version_id FROM public.lineage_runinput i
+          WHERE up.kind = 'run' AND i.run_id = up.id AND i.dataset_version_id IS NOT NULL
+        UNION ALL
+        SELECT 'model_version', i.model_version_id FROM public.lineage_runinput i
+          WHERE up.kind = 'run' AND i.run_id = up.id AND i.model_version_id IS NOT NULL AND i.role <> 'baseline'
+      ) AS n (kind, id)
+    )
+    SELECT up.kind, up.id FROM up LIMIT 50001;
+  GET DIAGNOSTICS v_count = ROW_COUNT;
   IF v_count > 50000 THEN
     RAISE EXCEPTION USING ERRCODE = 'MU009', MESSAGE = 'More than 50,000 records lie upstream of this dataset version.',
       DETAIL = 'closure-too-large', HINT = 'Register what it was made from in fewer steps, as a version of its own.';
   END IF;
-  RETURN v_datasets;
 END $$;
 
--- What stands at a moment against using all of the datasets for a purpose in places: [] where nothing does.
-CREATE OR REPLACE FUNCTION muniment.use_problems(datasets bigint[], purpose text, places text[], at timestamptz)
+-- The datasets of a dataset version and of everything it was made from, over model versions too.
+CREATE OR REPLACE FUNCTION muniment.datasets_above(dataset_version bigint) RETURNS bigint[] LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT array_agg(DISTINCT v.dataset_id ORDER BY v.dataset_id)
+  FROM muniment.closure_of_dataset_version(dataset_version) c
+  JOIN public.lineage_datasetversion v ON c.kind = 'dataset_version' AND v.id = c.id
+$$;
+
+-- Each dataset version that one was made from, itself among them: whether its origin is what it was made from (it then owes
+-- its digest only), and what provenance it lacks.
+CREATE OR REPLACE FUNCTION muniment.completeness_above(dataset_version bigint)
+RETURNS TABLE (id bigint, derived boolean, missing text[]) LANGUAGE plpgsql STABLE ROWS 100
+SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  v_versions bigint[];
+  v_models bigint[];
+  v_derived bigint[];
+BEGIN
+  SELECT coalesce(array_agg(c.id) FILTER (WHERE c.kind = 'dataset_version'), '{}'),
+         coalesce(array_agg(c.id) FILTER (WHERE c.kind = 'model_version'), '{}')
+    INTO v_versions, v_models FROM muniment.closure_of_dataset_version(completeness_above.dataset_version) c;
+  v_derived := ARRAY(SELECT o FROM muniment.with_origin_above(v_versions, v_models) AS o);
+  RETURN QUERY SELECT g.id, g.id = ANY (v_derived), g.missing FROM muniment.provenance_gaps(v_versions, v_models) g;
+END $$;
+
+-- What stands in one set of terms against keeping the data in places: [] where nothing does.
+CREATE OR REPLACE FUNCTION muniment.storage_problems(t public.lineage_collectionterms, dataset text, storage text[])
+RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_base jsonb := jsonb_build_object('dataset', dataset, 'dataset_id', t.dataset_id, 'terms', t.id, 'number', t.number);
+  v_problems jsonb := '[]';
+  v_place text;
+BEGIN
+  FOREACH v_place IN ARRAY storage LOOP
+    IF cardinality(t.forbidden_storage_geographies) > 0
+       AND muniment.touches(v_place, t.forbidden_storage_geographies) THEN
+      v_problems := v_problems || muniment.problem('storage-forbidden', v_base || jsonb_build_object('place', v_place));
+    ELSIF cardinality(t.permitted_storage_geographies) > 0
+          AND NOT muniment.codes_over(v_place) && t.permitted_storage_geographies::text[] THEN
+      v_problems := v_problems || muniment.problem('storage-not-permitted', v_base || jsonb_build_object(
+        'place', v_place, 'permitted', to_jsonb(t.permitted_storage_geographies)));
+    END IF;
+  END LOOP;
+  RETURN v_problems;
+END $$;
+
+-- What stands at a moment against using all of the datasets for a purpose in places, and keeping them in others: [] where
+-- nothing does.
+DROP FUNCTION IF EXISTS muniment.use_problems(bigint[], text, text[], timestamptz);
+CREATE OR REPLACE FUNCTION muniment.use_problems(datasets bigint[], purpose text, places text[], storage text[], at timestamptz)
 RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' AS $$
 DECLARE
   d record;
@@ -157,14 +205,16 @@ BEGIN
       WHEN d.withdrawn OR NOT d.in_force THEN
         muniment.problem(CASE WHEN d.withdrawn THEN 'terms-withdrawn' ELSE 'terms-over' END, jsonb_build_object(
           'dataset', d.name, 'dataset_id', d.id, 'terms', d.terms, 'number', d.number))
-      ELSE muniment.terms_problems(d.found, d.name, use_problems.purpose, use_problems.places, use_problems.at) END;
+      ELSE muniment.terms_problems(d.found, d.name, use_problems.purpose, use_problems.places, use_problems.at)
+        || muniment.storage_problems(d.found, d.name, use_problems.storage) END;
   END LOOP;
   RETURN v_problems;
 END $$;
 
 -- The first moment from which what is permitted now is known to be permitted no longer: terms run out, retention is over,
 -- or other terms begin. NULL: no such moment is on record.
-CREATE OR REPLACE FUNCTION muniment.use_until(datasets bigint[], purpose text, places text[], at timestamptz)
+DROP FUNCTION IF EXISTS muniment.use_until(bigint[], text, text[], timestamptz);
+CREATE OR REPLACE FUNCTION muniment.use_until(datasets bigint[], purpose text, places text[], storage text[], at timestamptz)
 RETURNS timestamptz LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' AS $$
 DECLARE
   v_moment timestamptz;
@@ -176,7 +226,7 @@ BEGIN
     WHERE t.dataset_id = ANY (use_until.datasets) AND m.moment > use_until.at AND m.moment < '9999-01-01'  -- Python's end
     ORDER BY 1
   LOOP
-    IF muniment.use_problems(use_until.datasets, use_until.purpose, use_until.places, v_moment) <> '[]' THEN
+    IF muniment.use_problems(use_until.datasets, use_until.purpose, use_until.places, use_until.storage, v_moment) <> '[]' THEN
       RETURN v_moment;
     END IF;
   END LOOP;

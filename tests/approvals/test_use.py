@@ -49,6 +49,7 @@ def test_what_the_terms_permit_is_allowed(use: Ask) -> None:
         "version": "1",
         "purpose": PURPOSE,
         "places": ["DE"],
+        "storage": [],
         "problems": [],
     }
 
@@ -72,6 +73,17 @@ def test_a_place_is_asked_for_where_terms_limit_places_and_judged(use: Ask) -> N
     assert "place=DE" in asked["problems"][0]["message"]
     assert use(place="fr,DE")["places"] == ["DE", "FR"]
     assert {reason for reason, _name in reasons(use(place="DE,US"))} == {"geography-not-permitted"}
+
+
+def test_where_it_is_kept_is_judged_where_asked_for_everything_upstream(w: World, use: Ask) -> None:
+    give_terms(w.cast, w.datasets["source"], permitted_storage_geographies=["EU"], forbidden_storage_geographies=["FR"])
+    assert use()["allowed"] is True, "not asked about, not judged"
+    assert use(storage="DE")["allowed"] is True
+    forbidden, outside = use(storage="FR"), use(storage="US,DE")
+    assert reasons(forbidden) == [("storage-forbidden", "source")]
+    assert reasons(outside) == [("storage-not-permitted", "source")]
+    assert "Permitted: EU" in outside["problems"][0]["message"]
+    assert forbidden["problems"][0]["params"]["terms"] == w.datasets["source"].terms.order_by("-number")[0].pk
 
 
 def test_a_dataset_without_terms_or_version_is_refused(w: World, use: Ask) -> None:
@@ -150,6 +162,7 @@ def test_it_answers_as_the_gate_for_a_model_trained_on_it(w: World, use: Ask) ->
         ({"purpose": "marketing"}, "purpose"),
         ({"purpose": "dpv:Marketting"}, "purpose"),
         ({"place": "Germany"}, "place"),
+        ({"storage": "Germany"}, "storage"),
         ({"place": "DE,"}, "place"),
         ({"place": ",".join(["DE"] * 101)}, "place"),
         ({"dataset": ""}, "dataset"),

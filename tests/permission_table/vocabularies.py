@@ -1,10 +1,13 @@
-"""Vocabularies, and what is said of model versions later."""
+"""Vocabularies, what is said of model versions later, and facts read in other ways."""
 
 from tests.permission_table.row import HIDDEN, NOBODY, READERS, WHY, Row
 
 GET: dict[str, Row] = {
     "api/v1/vocabularies": Row((*READERS, "outsider"), NOBODY, query=lambda _things: {"q": "credit"}),
     "api/v1/vocabulary-terms": Row((*READERS, "outsider"), NOBODY),
+    "api/v1/dataset-versions/<id>/completeness": Row(READERS, HIDDEN),
+    "api/v1/terms/<id>/difference": Row(READERS, HIDDEN),
+    "api/v1/terms/<id>/odrl": Row(READERS, HIDDEN),
     "api/v1/vocabulary-terms/<id>": Row((*READERS, "outsider"), NOBODY),
 }
 

@@ -1,0 +1,1 @@
+"""Facts in the field's own formats."""
