@@ -40,7 +40,9 @@ class CompletenessSerializer(serializers.Serializer[Any]):
     """Whether the provenance of a version and of everything it was made from is complete."""
 
     complete = serializers.BooleanField(help_text=_("As the gate's requirement `provenance` asks of data."))
-    required = serializers.IntegerField(help_text=_("How many facts are owed by the versions counted."))
+    required = serializers.IntegerField(  # type: ignore[assignment]  # a field of the answer
+        help_text=_("How many facts are owed by the versions counted.")
+    )
     given = serializers.IntegerField(help_text=_("How many of them are on record."))
     versions = ProvenanceSerializer(many=True, help_text=_("This one first; those of namespaces the caller reads."))
     elsewhere = serializers.IntegerField(help_text=_("How many lie upstream in namespaces the caller does not read."))

@@ -35,9 +35,10 @@ def odrl(terms: CollectionTerms) -> dict[str, Any]:
         policy["dpv:hasDataController"] = terms.controller
     permission, prohibition = [], []
     if terms.permitted_purposes:
-        use = {"target": target, "action": "use", "constraint": [_purposes(terms), *period]}
+        limits = [_purposes(terms), *period]
         if terms.permitted_geographies:
-            use["constraint"].append(_places("isAnyOf", terms.permitted_geographies))
+            limits.append(_places("isAnyOf", terms.permitted_geographies))
+        use: dict[str, Any] = {"target": target, "action": "use", "constraint": limits}
         if end := kept_until(terms):
             use["duty"] = [{"action": "delete", "constraint": [_moment("lteq", end)]}]
         permission.append(use)

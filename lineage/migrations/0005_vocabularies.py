@@ -12,7 +12,7 @@ from governance.history.operations import Govern
 class Migration(migrations.Migration):
     dependencies = [
         ("governance", "0004_desk"),
-        ("lineage", "0003_recall"),
+        ("lineage", "0004_list_orders"),
     ]
 
     operations = [
