@@ -42,7 +42,7 @@ test-browser: $(READY) ## the pages in a real browser
 	@exec $(PYTHON) -m pytest -m browser $(T)
 
 test-services: $(READY) ## the production settings against real PostgreSQL, Redis and RabbitMQ on their standard ports
-	@exec $(PYTHON) -m pytest -m services $(T)
+	@exec $(PYTHON) -m pytest -m "services and not soak" $(T)
 
 soak: $(READY) ## the deep ones: long races, SIGKILL loops, big fuzz
 	@MUNIMENT_SOAK=1 exec $(PYTHON) -m pytest -m soak $(T)

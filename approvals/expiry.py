@@ -75,7 +75,7 @@ def _expired(now: datetime) -> Iterator[Expired]:
     since = now - LOOK_BACK
     grants = RoleGrant.objects.filter(effective_to__gt=since, effective_to__lte=now, ended_at=None)
     yield from _unannounced("grant.expired", grants.exclude(effective_from=None))
-    yield from _unannounced("evidence.expired", _evidence_in_use().filter(valid_until__gt=since, valid_until__lte=now))
+    yield from _unannounced("evidence.expired", evidence_in_use().filter(valid_until__gt=since, valid_until__lte=now))
     newer = CollectionTerms.objects.filter(dataset=OuterRef("dataset"), number__gt=OuterRef("number"))
     terms = CollectionTerms.objects.filter(~Exists(newer), effective_to__gt=since, effective_to__lte=now)
     yield from _unannounced("terms.expired", terms.filter(withdrawal=None))
@@ -86,7 +86,7 @@ def _expired(now: datetime) -> Iterator[Expired]:
     yield from _unannounced("finding.overdue", findings.filter(due__gt=since, due__lte=now))
 
 
-def _evidence_in_use() -> "QuerySet[Evidence]":
+def evidence_in_use() -> "QuerySet[Evidence]":
     """Evidence that something open or live rests on: the newest of its plan and model version.
 
     By the versions first, which are few, and not by `valid_until` over all evidence there ever was.

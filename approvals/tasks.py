@@ -11,6 +11,7 @@
 | terms.withdrawn | {"terms": id} | the dataset's steward and owner, the owners of what is live downstream |
 | policy.margin | {"publication": id, "namespace": id} | the policy's owners: too few are left; from `margins` |
 | policy.lapsed | {"id": id} | the policy's owners, who wrote it, who published it |
+| reminder.due | {"what": source, "id": id, "stage": days, "due": when} | whom it concerns; from `reminders` |
 | grant.expired, evidence.expired, terms.expired, finding.overdue | {"id": id} | whom it concerns; from `expiry` |
 
 A topic without a handler would be tried again and again and hold up its subject: enqueue only what is listed here.
@@ -42,6 +43,7 @@ from approvals.models import (
     ServingNoticeEnd,
     SignOff,
 )
+from approvals.reminders import announce_reminders
 from approvals.upkeep import end_trials, open_reviews, report_overdue_reviews
 from approvals.wording import register
 from governance.accounts.models import Principal, RoleGrant
@@ -71,6 +73,7 @@ register()
 def expire() -> None:
     """Announce what ran out by time and policies short of people, and carry out what was to be done by now."""
     announce_expired()
+    announce_reminders()
     announce_margins()
     carry_out_overdue()
 

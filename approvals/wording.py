@@ -148,8 +148,74 @@ def register() -> None:
         ),
         link=_("Open the policy"),
     )
+    _register_reminders()
     register_kind(
         "finding-overdue",
         title=_("A finding is overdue"),
         body=_("A finding should have been answered by now: %(finding)s"),
+    )
+
+
+def _register_reminders() -> None:
+    """What runs out before long: %(left)s is "in 7 days", %(due)s the moment."""
+    register_kind(
+        "reminder-terms",
+        title=_("Terms run out %(left)s: %(dataset)s"),
+        body=_(
+            "Terms %(number)s of the dataset %(dataset)s run out at %(due)s and none follow. Record new terms before,"
+            " or nothing made from it can be promoted."
+        ),
+        link=_("Open the dataset"),
+    )
+    register_kind(
+        "reminder-evidence",
+        title=_("Evidence runs out %(left)s: %(plan)s"),
+        body=_("The evidence under the plan %(plan)s for %(model)s %(version)s is valid until %(due)s. Measure again."),
+        link=_("Open the version"),
+    )
+    register_kind(
+        "reminder-role",
+        title=_("A role ends %(left)s: %(role)s of %(person)s"),
+        body=_(
+            "The role %(role)s of %(person)s in %(namespace)s ends at %(due)s. An administrator can grant it anew; a"
+            " role that signs takes two of them and begins after the delay."
+        ),
+    )
+    register_kind(
+        "reminder-api-key",
+        title=_("An API key expires %(left)s: %(account)s"),
+        body=_(
+            "The key %(prefix)s… of the service account %(account)s expires at %(due)s, and no newer one lasts longer."
+            " Have an administrator issue one, and put it in place before."
+        ),
+    )
+    register_kind(
+        "reminder-finding",
+        title=_("To be answered %(left)s: a finding of the kind %(kind)s"),
+        body=_("By %(due)s it is to be answered. %(consequence)s What it says: %(finding)s"),
+        link=_("Open the finding"),
+    )
+    register_kind(
+        "reminder-review",
+        title=_("Review due %(left)s: %(model)s %(version)s in %(environment)s"),
+        body=_("The periodic review of %(model)s %(version)s falls due at %(due)s; a release for it is opened then."),
+        link=_("Look at it"),
+    )
+    register_kind(
+        "reminder-trial",
+        title=_("The trial ends %(left)s: %(model)s %(version)s in %(environment)s"),
+        body=_("The trial of %(model)s %(version)s ends at %(due)s. It is retired then, unless it is promoted before."),
+        link=_("Look at it"),
+    )
+    register_kind(
+        "reminder-serving-notice",
+        title=_("%(model)s %(version)s stops serving %(left)s in %(environment)s: %(cause)s"),
+        body=_("The notice ends at %(due)s. Who may confirm that it keeps serving has to do so before."),
+        link=_("Decide"),
+    )
+    register_kind(
+        "reminder-observe-only",
+        title=_("The gate of %(environment)s refuses again %(left)s"),
+        body=_("Until %(due)s it only observes. Look at what it would have refused, and mend it before."),
+        link=_("Open the environment"),
     )

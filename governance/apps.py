@@ -12,7 +12,7 @@ class GovernanceConfig(AppConfig):
     name = "governance"
     verbose_name = _("Governance")
     #: Folders of guard SQL, installed in this order by `install_guards`.
-    guard_sql = ("history/sql", "accounts/sql", "ledger/sql", "desk/sql")
+    guard_sql = ("history/sql", "accounts/sql", "ledger/sql", "desk/sql", "outbox/sql")
 
     def ready(self) -> None:
         """Register the checks."""

@@ -7,17 +7,20 @@ not to be lost, only for it to be done soon.
 
 from __future__ import annotations
 
+import logging.config
 import os
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, import_modules, task_prerun, worker_init
+from celery.signals import beat_init, import_modules, setup_logging, task_prerun, worker_init
 from django.conf import settings
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
+
+from governance import logs
 
 ROOMS = ("governance.api", "governance.outbox", "governance.jobs", "governance.ledger", "lineage", "approvals")
 
@@ -83,6 +86,20 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.add_defaults(configuration)
 app.autodiscover_tasks()
 app.autodiscover_tasks(["governance.api", "governance.outbox", "governance.jobs", "governance.ledger"])
+
+
+@setup_logging.connect(weak=False)
+def _log_as_the_web_does(loglevel: int | str | None = None, **_: Any) -> None:
+    """The settings' log form in workers and beat, too; their own lines at the level the command line asks for."""
+    logging.config.dictConfig(settings.LOGGING)
+    logging.getLogger("celery").setLevel(loglevel or logging.WARNING)
+
+
+@task_prerun.connect(weak=False)
+def _note_the_task(task: Any = None, **_: Any) -> None:
+    """Which task a log line belongs to; what an earlier one noted in this process is forgotten."""
+    logs.forget()
+    logs.note(task=getattr(task, "name", None))
 
 
 @worker_init.connect(weak=False)

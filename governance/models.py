@@ -13,7 +13,7 @@ from governance.api.models import IdempotencyKey, RateCount
 from governance.desk.models import Act, Export, Sample, SearchEntry
 from governance.jobs.models import Job, JobFilePart
 from governance.ledger.models import LedgerCheckpoint, LedgerEntry, LedgerEpoch, LedgerPosition, LedgerTile
-from governance.outbox.models import Notice, OutboxMessage
+from governance.outbox.models import Notice, OutboxMessage, OutboxReplay
 
 __all__ = [
     "Act",
@@ -32,6 +32,7 @@ __all__ = [
     "Notice",
     "OperatorSetting",
     "OutboxMessage",
+    "OutboxReplay",
     "Principal",
     "RateCount",
     "RoleGrant",

@@ -219,15 +219,33 @@ DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "Muniment <muniment@lo
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "governance_cache"}}
 
+#: Days before something runs out at which those concerned are reminded, joined by commas.
+REMINDER_DAYS = tuple(
+    sorted({int(part) for part in (os.environ.get("MUNIMENT_REMINDER_DAYS") or "30,7,1").split(",") if part.strip()})
+)
+
 #: Days that the file of a job, such as an evidence pack, can be downloaded.
 JOB_FILE_DAYS = int(os.environ.get("MUNIMENT_JOB_FILE_DAYS") or 7)
 
+#: "json", one object a line for machines, or "line" for people.
+MUNIMENT_LOG_FORMAT = os.environ.get("MUNIMENT_LOG_FORMAT") or ("json" if PRODUCTION else "line")
+if MUNIMENT_LOG_FORMAT not in ("json", "line"):
+    raise ImproperlyConfigured(f"MUNIMENT_LOG_FORMAT is {MUNIMENT_LOG_FORMAT!r}; it must be json or line.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"()": "governance.logs.LineFormatter", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "json": {"()": "governance.logs.JsonFormatter"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": MUNIMENT_LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": os.environ.get("MUNIMENT_LOG_LEVEL", "WARNING")},
+    "loggers": {
+        # One line a request: in production, where a machine reads them.
+        "muniment.requests": {"level": "INFO" if MUNIMENT_LOG_FORMAT == "json" else "WARNING"},
+        # Ours says the same, with the request's id and without the address.
+        "django.request": {"level": "ERROR"},
+    },
 }
 
 # --- API -----------------------------------------------------------------------------------------------------------

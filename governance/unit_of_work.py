@@ -91,6 +91,11 @@ def running_action() -> RunningAction:
     return running
 
 
+def action_in_hand() -> RunningAction | None:
+    """The action of the running transaction, or None: for logs, which must not fail."""
+    return _running.get()
+
+
 @contextmanager
 def recorded_action(*, actor: Principal, reason: str, name: str = "") -> Iterator[RunningAction]:
     """Open a durable transaction in which governed rows may be written by `actor` for `reason`.

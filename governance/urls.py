@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from approvals.pages.judgements import PageJudgements
 from governance.jobs import urls as jobs
+from governance.outbox import urls as outbox
 
 urlpatterns = [
     # The admin's own form would set a password and leave nothing on record.
@@ -15,6 +16,8 @@ urlpatterns = [
     path("", include("governance.api.urls")),
     path("", include(jobs.urlpatterns)),
     path("api/v1/", include(jobs.api_urlpatterns)),
+    path("", include(outbox.urlpatterns)),
+    path("api/v1/", include(outbox.api_urlpatterns)),
     path("api/v1/", include("approvals.api.urls")),
     path("api/v1/", include("lineage.api.urls")),
     path("api/v1/", include("governance.ledger.api")),

@@ -1,6 +1,7 @@
 """Asking the gate. Everything that wants to know whether a version may be promoted comes through here."""
 
 import json
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from approvals.gate import messages
 from approvals.models import PolicyVersion, Release
 from governance.accounts.roles import Role
+from governance.api import counters
+from governance.api.counters import GATE_CLOSED, GATE_OPEN
 
 
 class Status(TextChoices):
@@ -87,18 +90,22 @@ def ask(release: Release, *, policy_version: PolicyVersion | None = None, at: da
         policy_version: judge by this one (a draft tried out); None: by the active one.
         at: moment by which terms, evidence, grants and due dates are judged to have run out; None: now.
     """
+    began = time.perf_counter()
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT key, kind, status, reason, params, rests_on FROM muniment.gate(%s, %s, %s)",
             [release.pk, policy_version.pk if policy_version else None, at],
         )
         rows = cursor.fetchall()
-    return Verdict(
+    verdict = Verdict(
         [
             RequirementStatus(key, kind, status, reason, _json(params), _json(rests_on))
             for key, kind, status, reason, params, rests_on in rows
         ]
     )
+    if policy_version is None and at is None:  # what is tried out is no answer of the gate
+        counters.count(200, GATE_OPEN if verdict.allowed else GATE_CLOSED, time.perf_counter() - began)
+    return verdict
 
 
 def from_rows(rows: list[dict[str, Any]]) -> Verdict:

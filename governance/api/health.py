@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from kombu import Connection
 
 from governance.api import metrics
+from governance.outbox.relay import stalled
 
 log = logging.getLogger(__name__)
 BROKER_TIMEOUT = 2  # seconds
@@ -58,12 +59,20 @@ def _broker() -> None:
         broker.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_TIMEOUT)
 
 
+def _outbox() -> None:
+    if waited := stalled():
+        raise RuntimeError(f"the oldest due message has waited for {waited:.0f} s: is a worker for `default` running?")
+
+
 CHECKS: dict[str, Callable[[], None]] = {
     "database": _database,
     "migrations": _migrations,
     "guards": _guards,
     "broker": _broker,
+    "outbox": _outbox,
 }
+#: Told, and no reason to send requests elsewhere: a broker that is away or a worker that is down delays notices only.
+TOLD_ONLY = ("broker", "outbox")
 
 
 @require_safe
@@ -78,8 +87,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
             found[name] = "failed"
         else:
             found[name] = "ok"
-    # A broker that is away delays notices and stops nothing: the outbox holds them. It is told, and does not count.
-    ready = all(answer == "ok" for name, answer in found.items() if name != "broker")
+    ready = all(answer == "ok" for name, answer in found.items() if name not in TOLD_ONLY)
     return JsonResponse({"ready": ready, "checks": found}, status=200 if ready else 503)
 
 

@@ -1,18 +1,22 @@
 """What every request and every answer carries."""
 
+import logging
+import time
 import uuid
 from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from governance import errors
+from governance import errors, logs
+from governance.api import counters
 from governance.api import errors as problems
-from governance.api import metrics
 from governance.unit_of_work import door
 
 #: How a request comes in, by the beginning of its path; anything else is a page.
 DOORS = (("/api/2.0/", "mlflow"), ("/api/v1/lineage", "openlineage"), ("/api/", "api"), ("/admin/", "admin"))
+
+requests_log = logging.getLogger("muniment.requests")
 
 Next = Callable[[HttpRequest], HttpResponse]
 
@@ -33,21 +37,34 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 
+def _tell(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    """One line in the log and one count in the figures: by the route, never by the address, which may hold a key."""
+    route = counters.route_of(request)
+    figures = {"method": request.method, "route": route, "status": response.status_code,
+               "milliseconds": round(seconds * 1000, 1)}  # fmt: skip
+    requests_log.info("%s %s %d", request.method, route, response.status_code, extra=figures)
+    counters.count(response.status_code, route, seconds)
+
+
 class RequestIdMiddleware:
-    """Gives each request an id of ours: in the answer's header, in each problem, in the log. Counts the answers."""
+    """Gives each request an id of ours: in the answer's header, in each problem, in each log line. Counts answers."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]  # Django's request is open to such notes
+        request_id = str(uuid.uuid4())
+        request.request_id = request_id  # type: ignore[attr-defined]  # Django's request is open to such notes
         came_in = door.set(next((name for prefix, name in DOORS if request.path.startswith(prefix)), "page"))
-        try:
-            response = self.get_response(request)
-        finally:
-            door.reset(came_in)
-        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]  # set above
-        metrics.count(response.status_code)
+        began = time.perf_counter()
+        with logs.belonging(request_id=request_id):
+            try:
+                response = self.get_response(request)
+            finally:
+                door.reset(came_in)
+            seconds = time.perf_counter() - began
+            _tell(request, response, seconds)
+        response["X-Request-Id"] = request_id
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

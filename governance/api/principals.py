@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
+from governance import logs
 from governance.accounts.models import ApiKey, Namespace, Principal
 from governance.accounts.permissions import readable_namespaces
 from governance.errors import Forbidden, Invalid, Missing, Unauthenticated
@@ -40,6 +41,7 @@ def principal_of(request: Request | HttpRequest) -> Principal:
     principal = getattr(user, "principal", None)
     if not isinstance(principal, Principal) or not principal.is_active:
         raise Unauthenticated(_("This account acts no longer. Ask an administrator."))
+    logs.note(principal_id=principal.pk)
     return principal
 
 

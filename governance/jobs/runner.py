@@ -24,6 +24,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from governance import logs
 from governance.accounts.models import Principal
 from governance.errors import Refused
 from governance.jobs.kinds import find_kind
@@ -176,6 +177,12 @@ def run(job_id: int) -> bool:
     job = _take(job_id)
     if job is None:
         return False
+    with logs.belonging(job_id=job.pk, principal_id=job.asked_by_id):
+        _try(job)
+    return True
+
+
+def _try(job: Job) -> None:
     try:
         kind = find_kind(job.kind)
         with Run(job) as trying:
@@ -192,7 +199,6 @@ def run(job_id: int) -> bool:
     except Exception as error:
         logger.exception("job %s: try %d failed", job.pk, job.attempts)
         _keep_fault(job, error)
-    return True
 
 
 def _take(job_id: int) -> Job | None:

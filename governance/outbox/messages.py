@@ -62,11 +62,12 @@ def keep(
     else:
         OutboxMessage.objects.bulk_create([message], ignore_conflicts=True)
         message = OutboxMessage.objects.get(dedup_key=dedup_key)
-    _poke_after_commit()
+    poke_after_commit()
     return message
 
 
-def _poke_after_commit() -> None:
+def poke_after_commit() -> None:
+    """Tell the relay after the commit that there is work; once per transaction."""
     # One hint per transaction is enough: a hook that a rolled-back savepoint took along is gone from this list.
     if not any(hook[1] is _poke for hook in connection.run_on_commit):
         transaction.on_commit(_poke, robust=True)

@@ -1,7 +1,7 @@
 """What must leave the system, and what people are told: rows first, work afterwards.
 
-Neither table is governed. They belong to the class "working": the app may SELECT, INSERT and UPDATE, never DELETE.
-What a message is *about* is governed, and `action_id` leads from here to it.
+Messages and notices are not governed. They belong to the class "working": the app may SELECT, INSERT and UPDATE, never
+DELETE. What a message is *about* is governed, and `action_id` leads from here to it; so is the act that replays one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+
+from governance.history.models import BornFinalModel
 
 PENDING = Q(delivered_at__isnull=True, dead_at__isnull=True)
 
@@ -72,6 +74,28 @@ class OutboxMessage(models.Model):
         if self.delivered_at is not None:
             return "delivered"
         return "dead" if self.dead_at is not None else "pending"
+
+
+class OutboxReplay(BornFinalModel):
+    """An administrator's act: a message that was given up is tried again. The database does it, on this row."""
+
+    message = models.ForeignKey(
+        OutboxMessage, on_delete=models.PROTECT, related_name="replays", verbose_name=_("message")
+    )
+    topic = models.CharField(_("topic"), max_length=80, editable=False, help_text=_("Of the message; set here."))
+    subject = models.CharField(_("subject"), max_length=200, editable=False, help_text=_("Of the message; set here."))
+    attempts = models.PositiveIntegerField(_("tries before"), default=0, editable=False)
+    last_error = models.TextField(_("given up with"), editable=False, help_text=_("What the last failed try said."))
+    given_up_at = models.DateTimeField(_("given up at"), null=True, editable=False)
+
+    namespace_path = ""
+
+    class Meta:
+        verbose_name = _("outbox replay")
+        verbose_name_plural = _("outbox replays")
+
+    def __str__(self) -> str:
+        return f"{self.topic} {self.subject}"
 
 
 class Notice(models.Model):

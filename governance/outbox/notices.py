@@ -16,10 +16,13 @@ from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from governance.accounts.models import Principal, User
+from governance.accounts.models import Principal, RoleGrant, User
+from governance.accounts.permissions import in_force
+from governance.accounts.roles import Role
 from governance.outbox.handlers import handles, load
 from governance.outbox.messages import keep
 from governance.outbox.models import Notice, OutboxMessage
+from governance.outbox.relay import GIVEN_UP
 
 MAIL_TOPIC = "notice.mail"
 
@@ -147,6 +150,22 @@ def mail(message: OutboxMessage) -> None:
         )
         email.attach_alternative(render_to_string("mail/notice.html", context), "text/html")
     email.send()
+
+
+register_kind(
+    "outbox-given-up",
+    title=_("Given up: messages of %(topic)s"),
+    body=_("Message %(message)s was tried until there was no try left. Look at why, then replay it."),
+    link=_("Open the outbox"),
+)
+
+
+@handles(GIVEN_UP)
+def tell_administrators(message: OutboxMessage) -> None:
+    """The administrators of everything; on the page only, since it may be the mail that fails."""
+    held = RoleGrant.objects.filter(in_force(), role=Role.ADMINISTRATOR, namespace=None)
+    people = Principal.objects.filter(kind=Principal.Kind.PERSON, pk__in=held.values("principal"))
+    notify(people, "outbox-given-up", message.payload, "/outbox", message, mail=False)
 
 
 def message_id(notice: Notice) -> str:

@@ -25,8 +25,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 
+from governance import logs
 from governance.outbox.handlers import handler_for
+from governance.outbox.messages import keep
 from governance.outbox.models import PENDING, OutboxMessage
 
 logger = logging.getLogger(__name__)
@@ -35,6 +38,8 @@ MAX_ATTEMPTS = 20  # with the waits below about nine hours: longer than most mai
 FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(hours=1)
 LONGEST_ERROR = 2_000  # characters kept of an error
+STALLED_SECONDS = 300.0  # due for longer than this, and no relay has come: somebody has to look
+GIVEN_UP = "outbox.given-up"
 
 
 @dataclass
@@ -73,7 +78,8 @@ def drain(*, topics: Iterable[str] | None = None, limit: int | None = None, seco
         if message is None:
             return tally
         tries += 1
-        _attempt(message, tally)
+        with logs.belonging(message_id=message.pk, action_id=message.action_id and str(message.action_id)):
+            _attempt(message, tally)
 
 
 def max_attempts() -> int:
@@ -103,6 +109,7 @@ def _claim(topics: frozenset[str] | None, tally: Tally) -> OutboxMessage | None:
                 return message
             # Its last try never reported back: the worker died with it.
             _update(message, dead_at=Now(), last_error=message.last_error or "Every worker that tried it died.")
+            _raise_alarm(message)
             tally.dead += 1
             logger.error("outbox: gave up on %s, its workers died", message)
 
@@ -131,8 +138,27 @@ def _keep_failure(claimed: OutboxMessage, error: Exception, tally: Tally) -> Non
         if claimed.attempts < max_attempts():
             mine.update(last_error=text)
         elif mine.update(last_error=text, dead_at=Now()):
+            _raise_alarm(claimed)
             tally.dead += 1
             logger.error("outbox: gave up on %s after %d tries: %s", claimed, claimed.attempts, text)
+
+
+def _raise_alarm(message: OutboxMessage) -> None:
+    """Tell the administrators, once an hour and topic: a mail server that is away must not fill their inboxes."""
+    if message.topic == GIVEN_UP:
+        return
+    hour = timezone.now().strftime("%Y-%m-%dT%H")
+    keep(
+        GIVEN_UP, {"topic": message.topic, "message": message.pk}, subject=f"{GIVEN_UP}:{message.topic}",
+        action_id=None, dedup_key=f"{GIVEN_UP}:{message.topic}:{hour}",
+    )  # fmt: skip
+
+
+def stalled(limit: float = STALLED_SECONDS) -> float:
+    """For how many seconds the oldest due message has waited, if that is too long; else 0."""
+    oldest = due().values_list("available_at", flat=True).first()
+    waited = (timezone.now() - oldest).total_seconds() if oldest is not None else 0.0
+    return waited if waited > limit else 0.0
 
 
 def _update(message: OutboxMessage, **values: object) -> None:

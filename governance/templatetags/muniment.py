@@ -1,9 +1,12 @@
 """Template tags of the house's pages: `{% load muniment %}`. What they look like stands in docs/design.md."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django import template
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.forms import BoundField
 from django.http import HttpRequest
 from django.templatetags.static import static
@@ -15,8 +18,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from governance.accounts.models import Principal
+from governance.accounts.models import Principal, RoleGrant
 from governance.accounts.permissions import grants_in_force
+from governance.outbox.models import Notice
 
 register = template.Library()
 
@@ -105,8 +109,24 @@ def nav_item(context: template.Context, name: str, label: Any, count: int | None
 @register.simple_tag
 def roles_of(principal: Principal) -> list[dict[str, Any]]:
     """The roles a principal holds now: [{"role": "Risk manager", "where": "retail"}], each once."""
+    roles: list[dict[str, Any]] = person_of(principal)["roles"]
+    return roles
+
+
+@register.simple_tag
+def person_of(principal: Principal) -> dict[str, Any]:
+    """What the masthead says of who is signed in: `roles` in force, and how many notices are `unread`; one query."""
+    unread = Notice.objects.filter(recipient=OuterRef("principal"), read_at=None).order_by().values("recipient")
     held = grants_in_force(principal).select_related("namespace", "on_behalf_of").order_by("role", "namespace__name")
-    found = []
+    held = held.annotate(unread=Coalesce(Subquery(unread.annotate(n=Count("pk")).values("n")), 0))
+    grants = list(held)
+    # Who holds no role has no grant that brings the count along.
+    count = grants[0].unread if grants else Notice.objects.filter(recipient=principal, read_at=None).count()
+    return {"roles": _roles(grants), "unread": count}
+
+
+def _roles(held: Iterable[RoleGrant]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
     for grant in held:
         entry = {
             "role": grant.get_role_display(),

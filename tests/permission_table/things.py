@@ -18,6 +18,8 @@ from governance.accounts.roles import Role
 from governance.desk.actions.exports import record_export
 from governance.desk.actions.samples import draw_sample
 from governance.jobs.models import Job, JobFilePart
+from governance.outbox import Message, enqueue
+from governance.outbox.models import Notice
 from governance.unit_of_work import receipt, recorded_action
 from lineage.actions import add_vocabulary_term, recall
 from lineage.models import DatasetVersion, RiskTier
@@ -86,6 +88,19 @@ class Things:
 
     def _export_records(self) -> Any:
         return record_export(actor=self.w.cast.viewer, what="lineage_dataset", form="csv", filters={}, **WHY)
+
+    def _outbox(self) -> Any:
+        """A message that was given up."""
+        with recorded_action(actor=self.w.cast.owner, **WHY):
+            message = enqueue("test.never", {}, subject="test:1")
+        Message.objects.filter(pk=message.pk).update(attempts=20, dead_at=timezone.now(), last_error="No")
+        return message
+
+    def _notices(self) -> Any:
+        """A notice to the auditor."""
+        return Notice.objects.create(message=self._outbox(), recipient=self.w.cast.auditor, kind="job-done")
+
+    _inbox = _notices
 
     def _jobs(self) -> Any:
         """A job of the auditor's that has ended with a file."""

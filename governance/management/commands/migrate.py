@@ -28,7 +28,9 @@ class Command(migrate.Command):
             CommandError: a migration leaves a guard behind; writes stay refused until it is mended.
         """
         executor = MigrationExecutor(connection)
-        check_plan(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+        # The state that the applied migrations make, before any of the plan.
+        state = executor.loader.project_state(list(executor.loader.applied_migrations), at_end=True)
+        check_plan(executor.migration_plan(executor.loader.graph.leaf_nodes()), state)
         guards.revoke_writes()
         with narrow_reloads():
             super().handle(*args, **options)

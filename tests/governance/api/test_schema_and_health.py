@@ -1,13 +1,14 @@
 """What is told about the product: the OpenAPI document, its page, and the operators' three addresses."""
 
 import json
+import os
 import re
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 
-from governance.api import health, metrics
+from governance.api import counters, health
 
 
 @pytest.fixture(scope="module")
@@ -114,14 +115,25 @@ def test_metrics_count_answers_over_processes_and_are_for_this_machine(
     client: Any, db: None, settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.MUNIMENT_HOME = tmp_path
-    monkeypatch.setattr(metrics, "_counters", None)
-    other = tmp_path / "metrics" / "999999.bin"
-    other.parent.mkdir()
-    other.write_bytes(metrics._FORM.pack(0, 40, 0, 0, 0))
+    monkeypatch.setattr(counters, "_counters", None)
+    for _ in range(40):  # in a process that died
+        counters.count(200, "/livez", 0.03)
+    mine = next((tmp_path / "metrics").glob(f"{os.getpid()}-*.bin"))
+    monkeypatch.setattr(counters, "_counters", None)
+    mine.rename(mine.with_name(mine.name.replace(str(os.getpid()), str(2**22 + 1))))
     client.get("/livez")
+    client.get("/no-such-page/with-a-secret")
     client.get("/livez")
-    text = client.get("/metrics").content.decode()
-    assert 'muniment_http_responses_total{class="2xx"} 42' in text
+    for _ in range(2):  # folding the dead one's counts must not count them twice
+        text = client.get("/metrics").content.decode()
+        assert 'muniment_http_requests_total{route="/livez",class="2xx"} 42' in text
+    assert len(list((tmp_path / "metrics").glob("*.bin"))) == 2
+    assert 'muniment_http_requests_total{route="(no such address)",class="4xx"} 1' in text
+    assert "secret" not in text
+    assert 'muniment_http_request_seconds_bucket{route="/livez",le="0.05"} 42' in text
+    assert 'muniment_http_request_seconds_count{route="/livez"} 42' in text
+    assert re.search(r"^muniment_jobs_queued 0$", text, re.MULTILINE)
+    assert re.search(r"^muniment_ledger_sealing_lag_seconds [\d.e+]+$", text, re.MULTILINE)
     assert re.search(r"^muniment_outbox_waiting \d+$", text, re.MULTILINE)
     assert re.search(r"^muniment_ledger_unsealed_entries [\d.e+]+$", text, re.MULTILINE)
     assert client.get("/metrics", REMOTE_ADDR="10.0.0.9").status_code == 403

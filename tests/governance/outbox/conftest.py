@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -21,10 +21,19 @@ from tests import databases
 class Worker:
     """One worker process with an embedded scheduler, as the product starts it but for the tests' topic and mailbox."""
 
-    def __init__(self, database: str, home: Path, broker: str) -> None:
-        self.log = home / "worker.log"
+    def __init__(
+        self,
+        database: str,
+        home: Path,
+        broker: str,
+        *,
+        name: str = "worker",
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.log = home / f"{name}.log"
         self._environment = {
-            **databases.environment(database),
+            **(databases.environment(database) if variables is None else variables),
             "MUNIMENT_HOME": str(home),
             "CELERY_BROKER_URL": broker,
             "EMAIL_BACKEND": "tests.governance.outbox.held_mailbox.HeldMailbox",
@@ -32,16 +41,18 @@ class Worker:
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *, sweep: bool = True) -> None:
-        """Start it and wait until it takes work."""
+    def start(self, *, sweep: bool = True, wait: bool = True) -> None:
+        """Start it and wait until it takes work, unless told not to wait."""
         command = [sys.executable, "-m", "celery", "-A", "tests.governance.outbox.worker", "worker", "-l", "info",
-                   "-Q", "default,jobs", "-c", "1", "--without-gossip", "--without-mingle"]  # fmt: skip
+                   "-Q", "default,jobs", "-c", "1", "-n", f"{self.name}@%h", "--without-gossip", "--without-mingle"]  # fmt: skip
         with self.log.open("ab") as log:
             offset = log.tell()
             self._process = subprocess.Popen(
-                [*command, "-B"] if sweep else command,
+                [*command, "-B", "-s", str(self.log.with_suffix(".schedule"))] if sweep else command,
                 cwd=databases.ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
+        if not wait:
+            return
         wait_until(lambda: b" ready." in self.log.read_bytes()[offset:], 60, lambda: self.log.read_text()[-3000:])
 
     def kill(self) -> None:
