@@ -2,11 +2,16 @@
 
 from django.urls import path
 
-from lineage import views, views_answers
+from lineage import views, views_answers, views_terms, views_vocabularies
 
 urlpatterns = [
     path("datasets", views.datasets_page, name="datasets"),
     path("datasets/<id>", views.dataset_page, name="dataset"),
+    path("datasets/<id>/terms", views_terms.new_terms_page, name="terms-new"),
+    path("terms/<id>", views_terms.terms_page, name="terms"),
+    path("terms/<id>/withdraw", views_terms.withdraw_page, name="terms-withdraw"),
+    path("vocabularies", views_vocabularies.vocabularies_page, name="vocabularies-page"),
+    path("vocabularies/new", views_vocabularies.new_term_page, name="vocabulary-new"),
     path("dataset-versions/<id>/answers", views_answers.answers_page, name="dataset-version-answers"),
     path("models", views.models_page, name="models"),
     path("models/<id>", views.model_page, name="model"),

@@ -11,9 +11,10 @@ from django.views.decorators.http import require_safe
 from governance.accounts.permissions import readable_namespaces
 from governance.api.principals import principal_of
 from lineage.models import Dataset, DatasetVersion, Model, ModelVersion
-from lineage.pages import facts, graph
+from lineage.pages import cards, facts, graph, provenance
 from lineage.pages.metrics import compared
 from lineage.pages.paging import page_of, read_id
+from lineage.terms import ending
 
 SEARCH_LENGTH = 100  # characters; a name is no longer than 256, and nobody types more than this
 
@@ -75,6 +76,9 @@ def dataset_page(request: HttpRequest, id: str, judgements: Judgements) -> HttpR
             "terms_shown": in_force or next(iter(terms), None),
             "withdrawn": [t for t in terms if hasattr(t, "withdrawal")],
             "personal": facts.personal_data(newest),
+            "origin": provenance.origin_of(newest.above or [], readable) if newest else None,  # type: ignore[attr-defined]  # annotated
+            "ending": ending(in_force) if in_force else None,
+            "may_record_terms": dataset.keeps_terms,  # type: ignore[attr-defined]  # annotated
             "unreviewed": [a for a in getattr(newest, "answers", []) if a["assessment"] != "reviewed"],
             "graph": graph.around(dataset, readable),
             **judgements.on_dataset(dataset, versions, readable),
@@ -131,6 +135,10 @@ def model_version_page(request: HttpRequest, id: str, judgements: Judgements) ->
             "hands": facts.hands_in(version),
             "data": facts.run_data([version]),
             "metrics": compared([version]),
+            "card": cards.shown(version.model_card),
+            "tags": {tag["key"]: tag["value"] for tag in version.tags_said if not tag["removed"]},  # type: ignore[attr-defined]  # annotated
+            "description": version.said,  # type: ignore[attr-defined]  # annotated
+            "archived": version.put_away,  # type: ignore[attr-defined]  # annotated
             **judgements.on_model_version(version),
         },
     )

@@ -161,7 +161,7 @@ class SignOffSerializer(StrictModelSerializer):
         fields = (
             *("id", "release", "requirement", "vote", "printed_name", "signed_at", "meaning", "comment", "statement"),
             *("statement_digest", "evidence_seen", "role_grant", "reauthenticated_at", "reauthentication_method"),
-            *("conditions", "bound", "withdrawal", "lift", "recorded_at", "recorded_by"),
+            *("signature", "conditions", "bound", "withdrawal", "lift", "recorded_at", "recorded_by"),
         )
         read_only_fields = fields
 

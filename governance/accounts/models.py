@@ -19,8 +19,8 @@ class Namespace(GovernedModel):
     """The unit of access: every dataset, run, model and policy belongs to one."""
 
     name = models.CharField(_("name"), max_length=100, help_text=_("Lower-case letters, digits, '.', '_' and '-'."))
-    title = models.CharField(_("title"), max_length=200, blank=True)
-    description = models.TextField(_("description"), blank=True)
+    title = models.CharField(_("title"), max_length=200, blank=True, help_text=_("A name for people."))
+    description = models.TextField(_("description"), blank=True, help_text=_("What it is for, and whose it is."))
 
     updatable = ("title", "description")
     namespace_path = "id"
@@ -113,7 +113,9 @@ class RoleGrant(GovernedModel):
         blank=True,
         help_text=_("Set by the database; empty until approved."),
     )
-    effective_to = models.DateTimeField(_("in force until"), null=True, blank=True)
+    effective_to = models.DateTimeField(
+        _("in force until"), null=True, blank=True, help_text=_("First moment it counts no more, UTC; empty: no end.")
+    )
     is_head = models.BooleanField(
         _("head of the role"),
         default=False,
@@ -267,9 +269,15 @@ class ApiKey(models.Model):
     hash = models.CharField(_("hash"), max_length=64, help_text=_("SHA-256 of the key (256 random bits), hex."))
     scopes = models.JSONField(_("scopes"), default=list, help_text=_("Empty: all that the account's roles permit."))
     created_at = models.DateTimeField(_("issued at"), default=timezone.now)
-    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
-    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
-    last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True)
+    expires_at = models.DateTimeField(
+        _("expires at"), null=True, blank=True, help_text=_("First moment it opens nothing, UTC; empty: no end.")
+    )
+    revoked_at = models.DateTimeField(
+        _("revoked at"), null=True, blank=True, help_text=_("When it was taken back, UTC; empty: it was not.")
+    )
+    last_used_at = models.DateTimeField(
+        _("last used at"), null=True, blank=True, help_text=_("When it last opened something, UTC; empty: never.")
+    )
 
     class Meta:
         verbose_name = _("API key")

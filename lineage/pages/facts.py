@@ -6,18 +6,37 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import Count, Exists, F, Func, IntegerField, JSONField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    JSONField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.functions import JSONObject, Now
 from django.utils.translation import gettext_lazy as _
 
 from governance.accounts.models import Principal
+from governance.accounts.permissions import grants_in_force
 from governance.api.views import readable
+from lineage.actions.terms import KEEPERS
 from lineage.models import (
     CollectionTerms,
     Dataset,
     DatasetVersion,
     Model,
     ModelVersion,
+    ModelVersionArchival,
+    ModelVersionDescription,
+    ModelVersionTag,
     Presence,
     Run,
     RunRole,
@@ -41,6 +60,16 @@ class ProvenanceMissing(Func):
 
     function = "to_jsonb"
     template = "to_jsonb(muniment.provenance_missing(%(expressions)s))"
+    output_field = JSONField()
+
+
+class ProvenanceAbove(Func):
+    """What a dataset version and each it was made from lack of provenance, as `muniment.completeness_above` says."""
+
+    template = """(SELECT jsonb_agg(jsonb_build_object('version', v.id, 'label', v.label, 'dataset', d.id, 'name', d.name,
+        'namespace', d.namespace_id, 'derived', c.derived, 'missing', to_jsonb(c.missing)) ORDER BY d.name, v.id)
+        FROM muniment.completeness_above(%(expressions)s) c
+        JOIN lineage_datasetversion v ON v.id = c.id JOIN lineage_dataset d ON d.id = v.dataset_id)"""
     output_field = JSONField()
 
 
@@ -85,7 +114,14 @@ def dataset(principal: Principal, pk: int) -> Dataset | None:
     found: QuerySet[Dataset] = readable(Dataset, principal)
     return (
         found.select_related("namespace", "steward", "owner", "recorded_by")
-        .annotate(terms_in_force=TermsInForce(F("pk"), Now()))
+        .annotate(
+            terms_in_force=TermsInForce(F("pk"), Now()),
+            keeps_terms=Exists(
+                grants_in_force(principal)
+                .filter(role__in=[*KEEPERS])
+                .filter(Q(namespace=OuterRef("namespace")) | Q(namespace__isnull=True))
+            ),
+        )
         .filter(pk=pk)
         .first()
     )
@@ -114,10 +150,16 @@ def versions_of_dataset(dataset: Dataset) -> list[DatasetVersion]:
             )
         )
     )
+    newest = DatasetVersion.objects.filter(dataset=dataset).order_by("-pk").values("pk")[:1]
     return list(
         DatasetVersion.objects.filter(dataset=dataset)
         .select_related("recorded_by")
-        .annotate(missing=ProvenanceMissing(F("pk")), answers=ArraySubquery(flags))
+        .annotate(
+            missing=ProvenanceMissing(F("pk")),
+            answers=ArraySubquery(flags),
+            # Up to the source for the newest alone: PostgreSQL works no other branch out.
+            above=Case(When(pk=Subquery(newest), then=ProvenanceAbove(F("pk"))), default=Value(None, JSONField())),
+        )
         .order_by("-pk")[:VERSIONS_SHOWN]
     )
 
@@ -155,12 +197,27 @@ def versions_of_model(model: Model) -> list[ModelVersion]:
     )
 
 
+def _newest(of: type[ModelVersionDescription] | type[ModelVersionArchival]) -> QuerySet[Any]:
+    """The rows said of the outer version, newest first."""
+    return of._default_manager.filter(model_version=OuterRef("pk")).order_by("-pk")
+
+
 def model_version(principal: Principal, pk: int) -> ModelVersion | None:
     """One model version the principal may read; None: there is none, or none for them."""
     found: QuerySet[ModelVersion] = readable(ModelVersion, principal)
     return (
         found.select_related(
             "model__namespace", "model__owner", "recorded_by", "source_run__recorded_by", "parent_version__model"
+        )
+        .annotate(
+            said=Subquery(_newest(ModelVersionDescription).values("text")[:1]),
+            put_away=Subquery(_newest(ModelVersionArchival).values("archived")[:1]),
+            tags_said=ArraySubquery(
+                ModelVersionTag.objects.filter(model_version=OuterRef("pk"))
+                .order_by("key", "-pk")
+                .distinct("key")
+                .values(one=JSONObject(key="key", value="value", removed="removed"))
+            ),
         )
         .filter(pk=pk)
         .first()

@@ -1,6 +1,7 @@
 """How terms differ from others of the same dataset, field by field, in words."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +13,7 @@ _NOT_COMPARED = frozenset({"id", "recorded_at", "recorded_by", "dataset", "numbe
 EFFECTS = {
     "wider": _("permits more"),
     "narrower": _("permits less"),
-    "other": _("changes what it rests on"),
+    "other": _("is otherwise, neither more nor less"),
 }
 
 
@@ -32,6 +33,11 @@ class Change:
     def effect_words(self) -> Any:
         """For pages."""
         return EFFECTS[self.effect]
+
+    @property
+    def is_moment(self) -> bool:
+        """Whether it is a moment, which pages write their own way."""
+        return isinstance(self.before, datetime) or isinstance(self.after, datetime)
 
     @property
     def is_list(self) -> bool:
@@ -65,8 +71,8 @@ def difference(before: CollectionTerms, after: CollectionTerms) -> list[Change]:
 
 def _shown(terms: CollectionTerms, name: str) -> Any:
     """A value as people read it: the words of a choice, else the value."""
-    words = getattr(terms, f"get_{name}_display", None)
-    return str(words()) if words is not None and getattr(terms, name) else getattr(terms, name)
+    words, value = getattr(terms, f"get_{name}_display", None), getattr(terms, name)
+    return str(words()) if words is not None and value else value
 
 
 def _effect(name: str, old: Any, new: Any) -> str:

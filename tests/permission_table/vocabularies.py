@@ -1,8 +1,12 @@
 """Vocabularies, what is said of model versions later, and facts read in other ways."""
 
-from tests.permission_table.row import HIDDEN, NOBODY, READERS, WHY, Row
+from tests.permission_table.row import HIDDEN, NOBODY, PAGE_HIDDEN, PAGE_READERS, READERS, TO_SIGN_IN, WHY, Row
 
 GET: dict[str, Row] = {
+    "vocabularies": Row((*PAGE_READERS, "outsider"), TO_SIGN_IN, query=lambda _things: {"q": "credit"}),
+    "vocabularies/new": Row((*PAGE_READERS, "outsider"), TO_SIGN_IN),
+    "terms/<id>": Row(PAGE_READERS, PAGE_HIDDEN),
+    "datasets/<id>/terms": Row(PAGE_READERS, PAGE_HIDDEN),
     "api/v1/vocabularies": Row((*READERS, "outsider"), NOBODY, query=lambda _things: {"q": "credit"}),
     "api/v1/vocabulary-terms": Row((*READERS, "outsider"), NOBODY),
     "api/v1/dataset-versions/<id>/completeness": Row(READERS, HIDDEN),
@@ -12,6 +16,19 @@ GET: dict[str, Row] = {
 }
 
 POST: dict[str, Row] = {
+    "vocabularies/new": Row(
+        ("policy",),
+        {"anonymous": 302, "viewer": 403, "steward": 403, "outsider": 403},
+        lambda _things: {**WHY, "scheme": "purpose", "term": "bank:Page", "label": "Page", "definition": "By the page"},
+    ),
+    "datasets/<id>/terms": Row(
+        ("steward",),
+        {"anonymous": 302, "outsider": 404, "viewer": 403, "risk": 403},
+        lambda _things: {**WHY, "licence": "CC0-1.0", "permitted_purposes": ["dpv:Marketing"]},
+    ),
+    "terms/<id>/withdraw": Row(
+        ("steward", "compliance"), {"anonymous": 302, "outsider": 404, "viewer": 403, "owner": 403}
+    ),
     "api/v1/vocabulary-terms": Row(
         ("policy",),
         {"anonymous": 401, "outsider": 403, "viewer": 403, "steward": 403, "compliance": 403, "pipeline": 403},
