@@ -67,7 +67,8 @@ class ProvenanceAbove(Func):
     """What a dataset version and each it was made from lack of provenance, as `muniment.completeness_above` says."""
 
     template = """(SELECT jsonb_agg(jsonb_build_object('version', v.id, 'label', v.label, 'dataset', d.id,
-        'name', d.name, 'namespace', d.namespace_id, 'derived', c.derived, 'missing', to_jsonb(c.missing)) ORDER BY d.name, v.id)
+        'name', d.name, 'namespace', d.namespace_id, 'derived', c.derived, 'missing', to_jsonb(c.missing))
+        ORDER BY d.name, v.id)
         FROM muniment.completeness_above(%(expressions)s) c
         JOIN lineage_datasetversion v ON v.id = c.id JOIN lineage_dataset d ON d.id = v.dataset_id)"""
     output_field = JSONField()

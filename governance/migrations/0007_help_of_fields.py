@@ -7,7 +7,7 @@ from governance.history.operations import Govern
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("governance", "0005_keyed_calls_and_rates"),
+        ("governance", "0006_outbox_replay"),
     ]
 
     operations = [
