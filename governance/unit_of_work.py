@@ -8,7 +8,7 @@ import functools
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -206,16 +206,24 @@ def part(function: Callable[P, R]) -> Callable[P, R]:
 
 def receipt(record: GovernedModel) -> Receipt:
     """Where the newest recorded state of `record` stands: history row, ledger entry, action."""
-    row = (
-        history_model(type(record))
-        ._default_manager.filter(id=record.pk)
-        .order_by("-history_date", "-history_id")
-        .values("history_id", "ledger_entry_id", "action_id", "history_date")[0]
-    )
-    return {
-        "id": record.pk,
-        "history_id": row["history_id"],
-        "ledger_entry": row["ledger_entry_id"],
-        "action_id": str(row["action_id"]),
-        "recorded_at": row["history_date"].isoformat(),
-    }
+    return receipts([record])[record]
+
+
+def receipts(records: Iterable[GovernedModel]) -> dict[GovernedModel, Receipt]:
+    """The receipts of many records, in one query for each of their kinds."""
+    kinds: dict[type[GovernedModel], dict[int, GovernedModel]] = {}
+    for record in records:
+        kinds.setdefault(type(record), {})[record.pk] = record
+    found: dict[GovernedModel, Receipt] = {}
+    for kind, of in kinds.items():
+        newest = history_model(kind)._default_manager.filter(id__in=of).order_by("id", "-history_date", "-history_id")
+        columns = ("id", "history_id", "ledger_entry_id", "action_id", "history_date")
+        for pk, history_id, entry, action_id, at in newest.distinct("id").values_list(*columns):
+            found[of[pk]] = {
+                "id": pk,
+                "history_id": history_id,
+                "ledger_entry": entry,
+                "action_id": str(action_id),
+                "recorded_at": at.isoformat(),
+            }
+    return found

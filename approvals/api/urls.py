@@ -7,6 +7,7 @@ from approvals.api.evidence import EvidenceViewSet, PlanViewSet
 from approvals.api.findings import FindingViewSet
 from approvals.api.gate import GateView, LiveView
 from approvals.api.inventory import InventoryExport
+from approvals.api.manifests import ManifestView
 from approvals.api.policies import PolicyViewSet
 from approvals.api.releases import ConflictViewSet, PromotionViewSet, ReleaseViewSet, SignOffViewSet
 from approvals.api.serving import ServingNoticeViewSet
@@ -28,6 +29,7 @@ urlpatterns = [
         ServingNoticeViewSet,
     ),
     path("exports/inventory", InventoryExport.as_view(), name="exports-inventory"),
+    path("manifests", ManifestView.as_view(), name="manifests"),
     path("gate", GateView.as_view(), name="gate"),
     path("live", LiveView.as_view(), name="live"),
     path("use", UseView.as_view(), name="use"),

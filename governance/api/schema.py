@@ -81,17 +81,23 @@ class RecordSchema(AutoSchema):
 
     def get_request_serializer(self) -> Any:
         """The serializer that reads the body, not the one that shows the record."""
+        view: Any = self.view
         if act := self._act():
             return act.body
+        if getattr(self.view, "action", None) == "bulk":
+            return view.bulk_body()
         if getattr(self.view, "action", None) == "create":
             return getattr(self.view, "create_serializer_class", None) or super().get_request_serializer()
         return super().get_request_serializer()
 
     def get_response_serializers(self) -> Any:
         """Writes answer the record with its receipt: 201 for a new one, 200 for one that stood there."""
+        view: Any = self.view
         if act := self._act():
             shown = with_receipt(act.answer or self._shown())
             return {201: shown} if act.creates else {200: shown}
+        if getattr(self.view, "action", None) == "bulk":
+            return {201: view.bulk_answer, 200: view.bulk_answer}
         if getattr(self.view, "action", None) == "create" and self.method == "POST":
             shown = with_receipt(self._shown())
             return {
@@ -142,6 +148,9 @@ class RecordSchema(AutoSchema):
             problems[400] = _("A parameter is not valid; `errors` names it.")
         if "{" in self.path or self.method != "GET":
             problems[404] = _("No such record, or none that the caller may read: told alike.")
+        if not hasattr(self.view, "orderings"):  # a question rather than a record: it names records, and has conditions
+            problems.setdefault(404, _("What is asked about is not there, or not to be read by the caller."))
+            problems.setdefault(409, _("What is on record does not admit an answer, or the answer asked for."))
         if self._acts_on_state():
             problems[412] = _CHANGED
         answer: Any = self._get_response_for_code
@@ -166,7 +175,7 @@ class RecordSchema(AutoSchema):
         resolve: Any = super()._resolve_path_parameters
         parameters: list[dict[str, Any]] = resolve(variables)
         for parameter in parameters:
-            if parameter["name"] == "id":
+            if parameter["name"] == "id" and parameter["schema"].get("format") != "uuid":
                 parameter["schema"] = {"type": "integer", "format": "int64", "minimum": 1}
                 parameter["description"] = str(_("The record's id."))
         return parameters

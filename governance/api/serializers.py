@@ -86,6 +86,13 @@ class StrictModelSerializer(StrictMixin, serializers.ModelSerializer[Any]):
 
     serializer_related_field = serializers.PrimaryKeyRelatedField
 
+    def build_standard_field(self, field_name: str, model_field: Any) -> Any:
+        """Of a choice that may be left blank, blank is one of the choices: the schema must tell of it."""
+        kind, options = super().build_standard_field(field_name, model_field)
+        if model_field.blank and "choices" in options:
+            options["choices"] = [*options["choices"], ("", gettext_lazy("not said"))]
+        return kind, options
+
 
 class WriteSerializer(StrictSerializer):
     """A body of a write: the fields of the subclass and, always, why it is done."""
@@ -124,6 +131,8 @@ class FilterSerializer(serializers.Serializer[Any]):
                 faults[name] = [_("There is no such parameter. Known: %(known)s.") % {"known": self._known()}]
             elif len(data.getlist(name)) > 1:
                 faults[name] = [_("Give this parameter once.")]
+            elif data[name] == "" and not getattr(field, "allow_blank", False) and name not in self.own:
+                faults[name] = [_("Say something here, or leave the parameter out.")]
             elif fault := text_fault(data[name]):
                 faults[name] = [fault]
         if faults:
@@ -149,10 +158,17 @@ class ReceiptSerializer(serializers.Serializer[Any]):
     recorded_at = serializers.DateTimeField(help_text=gettext_lazy("When the database recorded it, in UTC."))
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
-        """The receipt of a governed record."""
+        """The receipt of a governed record, or one that was read already."""
         from governance.unit_of_work import receipt  # the kernel imports models; this module is read by settings
 
-        return super().to_representation(receipt(instance))
+        return super().to_representation(instance if isinstance(instance, Mapping) else receipt(instance))
+
+
+class ActReceiptSerializer(serializers.Serializer[Any]):
+    """Of an act that wrote several records: what they share."""
+
+    action_id = serializers.UUIDField(help_text=gettext_lazy("Of the act; the history is found by it."))
+    recorded_at = serializers.DateTimeField(help_text=gettext_lazy("When the last of them was recorded, in UTC."))
 
 
 _receipted: dict[type[serializers.BaseSerializer[Any]], type[serializers.BaseSerializer[Any]]] = {}

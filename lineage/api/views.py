@@ -1,7 +1,10 @@
 """The end points of facts. Who may do what stands in the actions and in the database."""
 
-from typing import Any
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -15,8 +18,10 @@ from governance.api.serializers import with_receipt
 from governance.api.views import RecordViewSet, resolve
 from governance.history.models import GovernedModel
 from lineage import actions
+from lineage.actions.bulk import Registration
 from lineage.actions.registering import lock_roots
 from lineage.api import bodies, filters, records, references
+from lineage.api.bulk import BulkMixin
 from lineage.api.flag_answers import FlagAnswersSerializer, FlagAnswersWriteSerializer
 from lineage.api.readings import CompletenessMixin, TermsReadingMixin
 from lineage.models import (
@@ -32,11 +37,35 @@ from lineage.models import (
     SensitivityFlag,
 )
 
+F = TypeVar("F", bound=GovernedModel)
 PEOPLE = ("steward", "owner", "decision_owner")
 
 
 class FactViewSet(RecordViewSet):
     """What the collections of facts share."""
+
+    def registration(self, data: dict[str, Any]) -> Registration:
+        """The act that a body asks for. Raises Missing, naming the field, for what it refers to and is not there."""
+        raise NotImplementedError
+
+    def registered(self, data: dict[str, Any]) -> Response:
+        """Carry out what a body asks for, and answer with the record."""
+        reason = self.reason(data)
+        register, content = self.registration(data)
+        record, created = register(actor=self.principal, reason=reason, **content)
+        return self.written(record, created=created)
+
+    @cached_property
+    def _found(self) -> dict[str, GovernedModel]:
+        return {}
+
+    def named(self, find: Callable[[Principal, Any, str], F], given: Any, field: str) -> F:
+        """The record a reference names, looked for once in a request: the items of a bulk call name the same again."""
+        key = f"{field}:{json.dumps(given, sort_keys=True, default=str)}"
+        if key not in self._found:
+            self._found[key] = find(self.principal, given, field)
+        found: Any = self._found[key]
+        return found  # type: ignore[no-any-return]  # kept under the field that `find` belongs to
 
     def people(self, data: dict[str, Any]) -> None:
         """Turn the people named in the body into principals. Raises Missing, naming the field."""
@@ -90,7 +119,7 @@ class DatasetViewSet(FactViewSet):
         return self.written(changed, created=False)
 
 
-class DatasetVersionViewSet(CompletenessMixin, FactViewSet):
+class DatasetVersionViewSet(BulkMixin, CompletenessMixin, FactViewSet):
     """Dataset versions: content at a moment, with its provenance."""
 
     collection = "dataset-versions"
@@ -104,11 +133,12 @@ class DatasetVersionViewSet(CompletenessMixin, FactViewSet):
 
     def create(self, request: Request) -> Response:
         """Register a version; the same again is the same, other content under its digest and label is refused."""
-        data = self.read(bodies.DatasetVersionWriteSerializer)
-        reason = self.reason(data)
-        dataset = references.dataset(self.principal, data.pop("dataset"))
-        record, created = actions.register_dataset_version(actor=self.principal, reason=reason, dataset=dataset, **data)
-        return self.written(record, created=created)
+        return self.registered(self.read(bodies.DatasetVersionWriteSerializer))
+
+    def registration(self, data: dict[str, Any]) -> Registration:
+        """With its dataset."""
+        data["dataset"] = self.named(references.dataset, data["dataset"], "dataset")
+        return Registration(actions.register_dataset_version, data)
 
     @extend_schema(request=FlagAnswersWriteSerializer, responses={200: FlagAnswersSerializer})
     @action(detail=True, methods=["post"], url_path="flags", url_name="flags")
@@ -161,7 +191,7 @@ class TermsViewSet(TermsReadingMixin, FactViewSet):
         return Response(with_receipt(records.TermsWithdrawalSerializer)(record).data, status=201)
 
 
-class FlagViewSet(FactViewSet):
+class FlagViewSet(BulkMixin, FactViewSet):
     """Sensitivity flags: what personal data a dataset version holds."""
 
     collection = "flags"
@@ -175,17 +205,17 @@ class FlagViewSet(FactViewSet):
 
     def create(self, request: Request) -> Response:
         """Raise a flag, or (assessment reviewed) answer as data steward."""
-        data = self.read(bodies.FlagWriteSerializer)
-        reason = self.reason(data)
-        version = references.dataset_version(self.principal, data.pop("dataset_version"))
+        return self.registered(self.read(bodies.FlagWriteSerializer))
+
+    def registration(self, data: dict[str, Any]) -> Registration:
+        """With its dataset version; a reviewed answer is a steward's."""
+        data["dataset_version"] = self.named(references.dataset_version, data["dataset_version"], "dataset_version")
         if "propagated_from" in data:
-            data["propagated_from"] = references.flag(self.principal, data["propagated_from"], "propagated_from")
-        reviewed = data.get("assessment") == Assessment.REVIEWED
-        if reviewed:
-            data.pop("assessment")
-        answer = actions.review_flag if reviewed else actions.raise_flag
-        record, created = answer(actor=self.principal, reason=reason, dataset_version=version, **data)
-        return self.written(record, created=created)
+            data["propagated_from"] = self.named(references.flag, data["propagated_from"], "propagated_from")
+        if data.get("assessment") != Assessment.REVIEWED:
+            return Registration(actions.raise_flag, data)
+        data.pop("assessment")
+        return Registration(actions.review_flag, data)
 
     @act(bodies.FlagReviewSerializer, creates=True)
     def review(self, request: Request, id: str) -> Response:
@@ -312,7 +342,7 @@ class ModelViewSet(FactViewSet):
         return self.written(changed, created=False)
 
 
-class ModelVersionViewSet(FactViewSet):
+class ModelVersionViewSet(BulkMixin, FactViewSet):
     """Model versions: trained artifacts."""
 
     collection = "model-versions"
@@ -330,15 +360,16 @@ class ModelVersionViewSet(FactViewSet):
 
     def create(self, request: Request) -> Response:
         """Register a version: identified by model, digest and run, so that a retrain is never swallowed."""
-        data = self.read(bodies.ModelVersionWriteSerializer)
-        reason = self.reason(data)
-        model = references.model(self.principal, data.pop("model"))
+        return self.registered(self.read(bodies.ModelVersionWriteSerializer))
+
+    def registration(self, data: dict[str, Any]) -> Registration:
+        """With its model, and its run and parent where it has them."""
+        data["model"] = self.named(references.model, data["model"], "model")
         if "source_run" in data:
-            data["source_run"] = references.run(self.principal, data["source_run"], "source_run")
+            data["source_run"] = self.named(references.run, data["source_run"], "source_run")
         if "parent_version" in data:
-            data["parent_version"] = references.model_version(self.principal, data["parent_version"], "parent_version")
-        record, created = actions.register_model_version(actor=self.principal, reason=reason, model=model, **data)
-        return self.written(record, created=created)
+            data["parent_version"] = self.named(references.model_version, data["parent_version"], "parent_version")
+        return Registration(actions.register_model_version, data)
 
     @act(bodies.TagsWriteSerializer)
     def tags(self, request: Request, id: str) -> Response:
