@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Case, OuterRef, QuerySet, Subquery, When
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -38,8 +38,12 @@ class FindingViewSet(RecordViewSet):
     related = ("namespace",)
 
     def queryset_for(self, principal: Principal) -> QuerySet[Finding]:
-        """With their events."""
-        return readable(Finding, principal).prefetch_related("events")
+        """With their events, and whether they are open for who filters by it."""
+        newest = FindingEvent.objects.filter(finding=OuterRef("pk")).order_by("-id").values("kind")[:1]
+        is_open = Case(When(newest_event=FindingEvent.Kind.CLOSED, then=False), default=True)
+        found: QuerySet[Finding] = readable(Finding, principal).prefetch_related("events")
+        found = found.alias(newest_event=Subquery(newest)).alias(is_open=is_open)
+        return found
 
     def create(self, request: Request) -> Response:
         """Raise a finding; while open and blocking it closes the gate for what it is about."""

@@ -3,6 +3,7 @@
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -71,7 +72,7 @@ class PolicyViewSet(RecordViewSet):
             )  # fmt: skip
         return self.written(version)
 
-    @extend_schema(responses={(200, "application/yaml"): str})
+    @extend_schema(responses={(200, "application/yaml"): OpenApiTypes.OBJECT})
     @action(detail=True, methods=["get"], url_path="yaml", url_name="yaml")
     def as_yaml(self, request: Request, id: str) -> HttpResponse:
         """The version as YAML, to keep with code and to send again as it is or changed."""

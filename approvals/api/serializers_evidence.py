@@ -77,6 +77,7 @@ class PlanWriteSerializer(WriteSerializer):
 class PlanFilters(FilterSerializer):
     """Of plans."""
 
+    namespace = serializers.CharField(required=False, source="namespace__name")
     model = IdField(required=False)
     dataset = IdField(required=False)
     kind = serializers.ChoiceField(choices=PlanKind.choices, required=False)
@@ -189,6 +190,8 @@ class EvidenceWriteSerializer(WriteSerializer):
 class EvidenceFilters(FilterSerializer):
     """Of evidence."""
 
+    namespace = serializers.CharField(required=False, source="namespace__name")
+    kind = serializers.ChoiceField(choices=PlanKind.choices, required=False, source="plan__kind")
     plan = IdField(required=False)
     model_version = IdField(required=False)
     dataset_version = IdField(required=False)

@@ -63,6 +63,11 @@ class FindingWriteSerializer(WriteSerializer):
 class FindingFilters(FilterSerializer):
     """Of findings."""
 
+    namespace = serializers.CharField(required=False, source="namespace__name")
+    kind = serializers.ChoiceField(choices=Finding.Kind.choices, required=False)
+    severity = serializers.ChoiceField(choices=Finding.Severity.choices, required=False)
+    owner = IdField(required=False, source="owner_id", help_text=_("The person who answers it."))
+    open = FlagField(required=False, source="is_open", help_text=_("true: not closed, or reopened."))
     model = IdField(required=False)
     model_version = IdField(required=False)
     dataset = IdField(required=False)

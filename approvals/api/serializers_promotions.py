@@ -82,8 +82,11 @@ class PromotionFilters(FilterSerializer):
     """Of promotions."""
 
     release = IdField(required=False)
+    namespace = serializers.CharField(required=False, source="model__namespace__name")
     model = serializers.CharField(required=False, source="model__name")
     environment = serializers.CharField(required=False, source="environment__name")
+    slot = serializers.ChoiceField(choices=Slot.choices, required=False)
+    live = FlagField(required=False, source="end__isnull", help_text=_("true: it has not ended."))
 
 
 class EndSerializer(WriteSerializer):

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -69,9 +68,11 @@ class ReleaseWriteSerializer(WriteSerializer):
 class ReleaseFilters(FilterSerializer):
     """Of releases."""
 
+    namespace = serializers.CharField(required=False, source="model_version__model__namespace__name")
     model_version = IdField(required=False)
     model = serializers.CharField(required=False, source="model_version__model__name")
     environment = serializers.CharField(required=False, source="environment__name")
+    slot = serializers.ChoiceField(choices=Slot.choices, required=False)
     open = FlagField(required=False, source="closure__isnull")
 
 
@@ -170,6 +171,9 @@ class SignOffFilters(FilterSerializer):
     """Of sign-offs."""
 
     release = IdField(required=False)
+    requirement = serializers.CharField(required=False, source="requirement__key")
+    vote = serializers.ChoiceField(choices=Vote.choices, required=False)
+    standing = FlagField(required=False, source="withdrawal__isnull", help_text=_("true: not withdrawn."))
 
 
 class ConflictSerializer(StrictModelSerializer):
@@ -182,7 +186,7 @@ class ConflictSerializer(StrictModelSerializer):
         fields = ("id", "model", "text", "until", "recorded_at", "recorded_by")
         read_only_fields = fields
 
-    @extend_schema_field(OpenApiTypes.STR)
+    @extend_schema_field({"type": ["string", "null"]})
     def get_text(self, conflict: ConflictOfInterest) -> str | None:
         """For its author and for those who oversee."""
         return conflict.text if self.context["view"].may_read_text(conflict) else None

@@ -58,12 +58,12 @@ class KeysetPagination(BasePagination):
         return Response({"results": data, "next": self.next})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """For OpenAPI."""
+        """For OpenAPI. `schema` is that of the whole list."""
         return {
             "type": "object",
             "required": ["results", "next"],
             "properties": {
-                "results": {"type": "array", "items": schema},
+                "results": schema,
                 "next": {"type": ["string", "null"], "format": "uri", "description": "Address of the next page."},
             },
         }

@@ -3,7 +3,8 @@
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -67,7 +68,11 @@ class ActView(ApiView):
 
     collection = "acts"
 
-    @extend_schema(operation_id="acts_retrieve", parameters=[OneActQuery], responses=OneActSerializer)
+    @extend_schema(
+        operation_id="acts_retrieve",
+        parameters=[OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH), OneActQuery],
+        responses=OneActSerializer,
+    )
     def get(self, request: Request, id: str) -> Response:
         """Everything one act wrote, before and after, with the entries of the log; 200 changes at a time."""
         query = OneActQuery(data=request.query_params)

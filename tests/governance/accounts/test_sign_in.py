@@ -154,12 +154,14 @@ def test_the_admin_has_no_door_of_its_own(signed_in: Any, client: Client, cast: 
 # --- At the signing prompt -------------------------------------------------------------------------------------------
 
 
-def test_signing_in_is_not_confirming(client: Client, cast: Any) -> None:
+def test_a83_signing_in_is_not_confirming(client: Client, cast: Any) -> None:
     sign_in(client, "risk")
     assert recent(request_of(client, "risk")) is None
 
 
-def test_a_password_shown_again_counts_for_five_minutes(signed_in: Any, cast: Any, monkeypatch: Any) -> None:
+def test_a83_a_stale_confirmation_signs_nothing_it_counts_for_five_minutes(
+    signed_in: Any, cast: Any, monkeypatch: Any
+) -> None:
     request = request_of(signed_in("risk"), "risk")
     at, method = verify_password(request, PASSWORD)
     assert method == "password"

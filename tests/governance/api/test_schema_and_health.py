@@ -55,6 +55,15 @@ def test_every_creation_answers_with_a_receipt(schema: dict[str, Any]) -> None:
         assert "receipt" in schema["components"]["schemas"][name]["properties"], f"{path}: {name}"
 
 
+def test_a_list_is_told_as_a_list_of_records(schema: dict[str, Any]) -> None:
+    pages = {name: one for name, one in schema["components"]["schemas"].items() if name.startswith("Paginated")}
+    assert len(pages) > 20
+    for name, page in pages.items():
+        results = page["properties"]["results"]
+        assert results["type"] == "array", name
+        assert "type" not in results["items"], name  # a record, by reference; whole, or a part where fields= may ask
+
+
 def test_names_of_operations_are_unique(schema: dict[str, Any]) -> None:
     names = [operation["operationId"] for _, _, operation in operations(schema)]
     assert len(names) == len(set(names))
