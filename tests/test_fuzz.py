@@ -1,6 +1,7 @@
 """The whole API against its own schema: no fault, no answer it does not tell of, nothing changed by a refused call."""
 
 from collections.abc import Iterator
+from zlib import crc32
 
 import pytest
 
@@ -28,8 +29,9 @@ def test_each_operation_answers_as_its_schema_says(w: World) -> None:
     fuzzer = Fuzzer(Things(w, "promotions"), examples=2)
     every = list(operations())
     fuzzer.id("promotions")  # while nothing else stands in its way
-    for place, operation in enumerate(every):
-        fuzzer.try_out(operation, WHO[place % len(WHO)])
+    for operation in every:
+        # By its name, so that a new operation does not change who calls the others.
+        fuzzer.try_out(operation, WHO[crc32(operation.label.encode()) % len(WHO)])
     assert not fuzzer.faults, report(fuzzer)
     assert fuzzer.calls >= len(every)
 

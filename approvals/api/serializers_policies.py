@@ -39,7 +39,9 @@ class PolicySerializer(StrictModelSerializer):
     risk_tier = serializers.CharField(source="policy.risk_tier", read_only=True)
     slot = serializers.CharField(source="policy.slot", read_only=True, help_text=_("Blank: every slot."))
     requirements = serializers.SerializerMethodField()
-    published_at = serializers.DateTimeField(source="publication.recorded_at", default=None, read_only=True)
+    published_at = serializers.DateTimeField(
+        source="publication.recorded_at", default=None, read_only=True, allow_null=True
+    )
 
     class Meta:
         model = PolicyVersion
