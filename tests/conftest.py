@@ -37,44 +37,32 @@ class Copies:
             databases.drop(name)
 
 
-@pytest.fixture(scope="session")
-def copies() -> Iterator[Copies]:
-    """The copies of this test process."""
-    made = Copies()
-    yield made
-    made.drop()
+_copies = Copies()
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(copies: Copies, django_db_blocker: Any) -> Iterator[None]:
+def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
     """Django's connection leads to copies of the templates, as the app's login (tests roll back)."""
     from django.db import connection
 
     with django_db_blocker.unblock():
         yield
         connection.close()
+    _copies.drop()
 
 
-@pytest.fixture(autouse=True)
-def _right_copy(request: pytest.FixtureRequest, django_db_blocker: Any) -> None:
-    """Who takes `w` and rolls back finds it there: building it takes longer than many a test."""
-    asked = set(request.fixturenames)
-    if not asked & {"db", "cast", "own_database"} and request.node.get_closest_marker("django_db") is None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Who takes `w` and rolls back finds it there: building it takes longer than many a test. Before any fixture."""
+    asked = set(getattr(item, "fixturenames", ()))
+    if not asked & {"db", "cast", "own_database"} and item.get_closest_marker("django_db") is None:
         return
     from django.db import connection
 
-    copies: Copies = request.getfixturevalue("copies")
-    name = copies.name(with_world="w" in asked and "own_database" not in asked)
+    name = _copies.name(with_world="w" in asked and "own_database" not in asked)
     if connection.settings_dict["NAME"] != name:
-        with django_db_blocker.unblock():
-            connection.close()
+        connection.close()
         connection.settings_dict["NAME"] = name
-
-
-@pytest.fixture(autouse=True)
-def unlimited_calls(settings: Any) -> None:
-    """No limit of calls, which would cost each a query: what is counted here are those of the pages and lists."""
-    settings.RATE_LIMIT = 0
 
 
 @pytest.fixture
