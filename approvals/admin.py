@@ -78,6 +78,15 @@ class PolicyVersionAdmin(GovernedAdmin):
         return ("policy__namespace", "policy__environment", "publication", "recorded_by")
 
 
+@admin.register(Requirement)
+class RequirementAdmin(GovernedAdmin):
+    """What each policy version asks."""
+
+    def get_list_select_related(self, request: HttpRequest) -> Sequence[str]:
+        """A policy version's name is made of its policy's, and that of its namespace and environment."""
+        return ("policy_version__policy__namespace", "policy_version__policy__environment", "recorded_by")
+
+
 @admin.register(PolicyPublication)
 class PolicyPublicationAdmin(GovernedAdmin):
     """What went in force when, and by whom."""

@@ -42,8 +42,9 @@ def with_verdict(evidence: QuerySet[Evidence]) -> QuerySet[Any]:
 
 def open_releases(principal: Principal) -> QuerySet[Release]:
     """Releases that are open, of namespaces the principal may read; oldest first."""
+    closed = Exists(ReleaseClosure.objects.filter(release=OuterRef("pk")))  # a join would be planned for a few rows
     return (
-        Release.objects.filter(closure__isnull=True, model_version__model__namespace__in=readable_namespaces(principal))
+        Release.objects.filter(~closed, model_version__model__namespace__in=readable_namespaces(principal))
         .select_related("model_version__model__namespace", "environment", "recorded_by")
         .order_by("id")
     )

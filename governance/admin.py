@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
-from governance.history.admin import register_all
+from governance.history.admin import BoundedPaginator, register_all
 from governance.ledger.models import LedgerCheckpoint, LedgerEntry
 
 # One way to sign in: allauth's, with its rate limits and second factor.
@@ -35,6 +35,7 @@ class LedgerAdmin(ModelAdmin):
 
     actions = None
     show_full_result_count = False
+    paginator = BoundedPaginator
     list_per_page = 50
     ordering = ("-pk",)
 

@@ -13,7 +13,7 @@ from governance.accounts.models import Principal
 from governance.accounts.permissions import grants_in_force
 
 #: Open releases judged for one page: the gate takes 2 to 4 ms for each. Older ones come first, as in any queue.
-SHOWN = 50
+SHOWN = 25
 
 
 @dataclass(slots=True)

@@ -84,7 +84,7 @@ class ActsForm(forms.Form):
     namespace = forms.CharField(label=gettext_lazy("Namespace"), max_length=100, required=False, widget=SUGGESTED)
     since = DayField(label=gettext_lazy("From"), required=False)
     until = DayField(label=gettext_lazy("Until"), required=False)
-    reason = forms.CharField(label=gettext_lazy("Words of the reason"), max_length=200, required=False)
+    reason = forms.CharField(label=gettext_lazy("Reason holds"), max_length=200, required=False)
     door = forms.ChoiceField(label=gettext_lazy("Came in by"), required=False)
     name = forms.CharField(label=gettext_lazy("Action"), max_length=100, required=False)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.urls import NoReverseMatch, reverse
 
-from governance.desk.models import Sample
+from governance.desk.models import Act, Sample
 from governance.history.models import GovernedModel, governed_models
 
 #: Pages whose address is not called like their model.
@@ -29,7 +29,7 @@ def name_of(kind: str) -> str:
 
 def names_of(kind: str) -> str:
     """The same, of many."""
-    model = models_by_kind().get(kind)
+    model = Act if kind == Sample.ACTS else models_by_kind().get(kind)
     return str(model._meta.verbose_name_plural) if model else kind
 
 
@@ -40,9 +40,7 @@ def choices() -> list[tuple[str, str]]:
 
 def populations() -> list[tuple[str, str]]:
     """What a sample can be drawn of: acts, then every kind."""
-    from governance.desk.models import Act
-
-    return [(Sample.ACTS, str(Act._meta.verbose_name_plural)), *choices()]
+    return [(Sample.ACTS, names_of(Sample.ACTS)), *choices()]
 
 
 def page_of(kind: str, number: int) -> str:

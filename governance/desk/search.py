@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import BooleanField, F, Value
+from django.db.models import BooleanField, Value
 from django.db.models.expressions import Combinable, Func, RawSQL
 from django.db.models.functions import Lower
 
@@ -23,6 +23,8 @@ from governance.desk.readers import Scope
 LENGTH = 200  # characters of a question
 WORDS = 12  # words of it that count
 SHOWN = 25
+WINDOW = 2000  # entries looked through for a common word
+CANDIDATES = 2000  # matches of the index that are sorted
 EXACT = 10  # records of that very name, shown first
 
 
@@ -40,6 +42,24 @@ class Hit:
     history: str
     exact: bool
     entry: int
+
+
+#: Materialized, so that the planner takes the key and not the words.
+_AMONG_THE_NEWEST = """
+WITH newest AS MATERIALIZED (
+  SELECT id, kind, words FROM governance_searchentry
+  WHERE id < coalesce(%(before)s, 9223372036854775807)
+    AND id >= coalesce(%(before)s, (SELECT max(id) + 1 FROM governance_searchentry)) - %(window)s)
+SELECT id FROM newest WHERE words @@ %(asked)s::tsquery AND (%(kind)s = '' OR kind = %(kind)s)
+ORDER BY id DESC LIMIT %(size)s
+"""
+_BY_THE_INDEX = """
+WITH found AS MATERIALIZED (
+  SELECT id FROM governance_searchentry
+  WHERE words @@ %(asked)s::tsquery AND (%(kind)s = '' OR kind = %(kind)s) AND (%(before)s IS NULL OR id < %(before)s)
+  LIMIT %(most)s)
+SELECT id FROM found ORDER BY id DESC LIMIT %(size)s
+"""
 
 
 class _Matches(Func):
@@ -89,19 +109,30 @@ def find(
     Returns:
         The page, and the entry to go on before; None at the end.
     """
-    asked = question(given, scope)
-    rows = SearchEntry.objects.filter(_Matches(F("words"), RawSQL("%s::tsquery", [asked])))
-    if kind:
-        rows = rows.filter(kind=kind)
-    if before is not None:
-        rows = rows.filter(pk__lt=before)
-    found = list(rows.order_by("-pk").defer("words")[: size + 1])
+    found = _newest(question(given, scope), kind, before, size + 1)
     following = found[size - 1].pk if len(found) > size else None
     exact = _exactly(scope, given, kind) if before is None else []
     there = {entry.pk for entry in exact}
     entries = [(entry, True) for entry in exact] + [(e, False) for e in found[:size] if e.pk not in there]
     spaces = Namespace.objects.in_bulk({entry.namespace_id for entry, _exact in entries if entry.namespace_id})
     return [_hit(entry, spaces, exact=is_exact) for entry, is_exact in entries], following
+
+
+def _newest(asked: str, kind: str, before: int | None, size: int) -> list[Any]:
+    """The newest entries that match, `size` of them.
+
+    A common word is looked for among the newest entries, where a page of it is soon found: all its entries would be
+    fetched to sort them. What is not soon found there is rare, and the index gives it. Of what is common among old
+    entries alone, some of it is given: the CANDIDATES that the index gives first.
+    """
+    parameters = {"asked": asked, "kind": kind, "before": before, "size": size, "window": WINDOW, "most": CANDIDATES}
+    with connection.cursor() as cursor:
+        for statement in (_AMONG_THE_NEWEST, _BY_THE_INDEX):
+            cursor.execute(statement, parameters)
+            ids = [row[0] for row in cursor.fetchall()]
+            if len(ids) == size:
+                break
+    return sorted(SearchEntry.objects.defer("words").filter(pk__in=ids), key=lambda entry: -entry.pk)
 
 
 def _exactly(scope: Scope, given: str, kind: str) -> list[Any]:

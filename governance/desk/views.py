@@ -43,7 +43,6 @@ def acts_page(request: HttpRequest) -> HttpResponse:
             "newest": following(request, None) if "before" in request.GET else "",
             "count": count,
             "more": count > acts.COUNTED,
-            "counted": acts.COUNTED,
             "per_kind": bool(form.cleaned_data["kind"]),
         }
     return render(request, "desk/acts.html", context, status=200 if form.is_valid() else 400)

@@ -48,6 +48,13 @@ from lineage.models import (
 VERSIONS_SHOWN = 20
 
 
+# One array of ids, worked out first: "either … or …" over two tables reads every run there is.
+_OF_EITHER = (
+    "lineage_run.id = ANY (%s::bigint[]"
+    " || ARRAY(SELECT o.run_id FROM lineage_runoutput o WHERE o.model_version_id = ANY (%s::bigint[])))"
+)
+
+
 class TermsInForce(Func):
     """Id of the terms in force for a dataset now; NULL where none are."""
 
@@ -230,7 +237,7 @@ def run_data(versions: Collection[ModelVersion]) -> list[dict[str, Any]]:
     runs = {v.source_run_id: v.pk for v in versions if v.source_run_id}
     numbers = {v.pk: v.number for v in versions}
     rows = (
-        Run.objects.filter(Q(pk__in=runs) | Q(outputs__model_version__in=[v.pk for v in versions]))
+        Run.objects.extra(where=[_OF_EITHER], params=[list(runs), list(numbers)])
         .filter(inputs__dataset_version__isnull=False)
         .values(
             "id",

@@ -14,6 +14,7 @@ from governance.desk.actions.samples import draw_sample
 from governance.desk.models import Act, Sample
 from lineage.models import Dataset
 from tests.cast import Cast
+from tests.docs.documents import blocks
 from tests.governance.desk.conftest import Desk
 
 Door = Callable[[str], Any]
@@ -128,3 +129,13 @@ def test_a_sample_of_everything_is_for_oversight_of_everything(desk: Desk, signe
     assert seen == {everything.pk, retail.pk}
     told = signed_in("auditor").get("/api/v1/history", {"table": "governance_sample"}).json()["results"]
     assert {row["object"] for row in told} == seen
+
+
+def test_the_documented_way_draws_the_same(desk: Desk) -> None:
+    told: dict[str, Any] = {}
+    exec(blocks("docs/audit.md", "python")[0], told)
+    before = timezone.now()
+    ids = [str(one) for one in Act.objects.filter(lead=True).values_list("action_id", flat=True).distinct()]
+    sample = draw(desk.cast, until_at=before, size=7)
+    assert told["draw"](ids, sample.seed, sample.size) == sample.drawn
+    assert told["population_digest"](ids) == sample.population_digest

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from governance.accounts.models import Namespace
@@ -80,3 +82,21 @@ def test_history_pages_do_not_ask_once_per_row(cast: Cast, signed_in: Door, djan
     browser = signed_in("auditor")
     with django_assert_max_num_queries(15):
         assert browser.get(address(Namespace, "history", cast.retail.pk)).status_code == 200
+
+
+def test_lists_count_no_further_than_their_pages_reach(
+    cast: Cast, signed_in: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A million rows are not counted to say how many pages there are; nor the changes of one record."""
+    monkeypatch.setattr("governance.history.admin.COUNTED", 3)
+    auditor = signed_in("auditor")
+    for where in (
+        reverse("admin:governance_principal_changelist"),
+        reverse("admin:governance_ledgerentry_changelist"),
+        address(Namespace, "history", cast.retail.pk),
+    ):
+        with CaptureQueriesContext(connection) as asked:
+            assert auditor.get(where).status_code == 200
+        counts = [query["sql"] for query in asked if "COUNT(*)" in query["sql"]]
+        assert counts, where
+        assert all("LIMIT 3" in sql for sql in counts), (where, counts)
