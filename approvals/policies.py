@@ -15,6 +15,7 @@ from approvals.models import Aspect, Comparator, PlanKind, RequirementKind
 from approvals.models.fields import NUMBER_LIMIT
 from governance import errors
 from governance.accounts.roles import VOTING_ROLES
+from lineage import vocabularies
 
 MAX_COUNT = 20  # persons; more is a mistake nobody could satisfy
 MAX_AGE_DAYS = 3650
@@ -57,7 +58,7 @@ class Terms(Params):
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity(Params):
-    """`forbidden_categories`: DPV categories that must be absent or treated, whatever the terms say."""
+    """`forbidden_categories`: DPV categories that must be absent or treated, with all that are a case of one."""
 
     kind = RequirementKind.SENSITIVITY
     forbidden_categories: Sequence[str] = ()
@@ -65,6 +66,10 @@ class Sensitivity(Params):
     def check(self) -> dict[str, str]:
         if not all(isinstance(one, str) and ":" in one for one in self.forbidden_categories):
             return {"forbidden_categories": _("Name categories such as pd:Health.")}
+        try:
+            vocabularies.tokens(self.forbidden_categories, field="forbidden_categories", scheme="personal-data")
+        except errors.Invalid as unknown:
+            return {"forbidden_categories": str(unknown.detail)}
         return {}
 
 

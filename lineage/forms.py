@@ -106,7 +106,7 @@ class TermsForm(forms.Form):
     GROUPS: Sequence[tuple[Any, tuple[str, ...]]] = (
         (_("Licence and legal ground"),
          ("licence", "document_digest", "legal_basis", "special_condition", "consent_status", "consent_evidence")),
-        (_("For what"), ("original_purpose", "permitted_purposes", "permits_narrower", "forbidden_purposes")),
+        (_("For what"), ("original_purpose", "permits_narrower", "permitted_purposes", "forbidden_purposes")),
         (_("Where"),
          ("permitted_geographies", "forbidden_geographies", "permitted_storage_geographies",
           "forbidden_storage_geographies")),

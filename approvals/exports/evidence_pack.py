@@ -35,11 +35,15 @@ from lineage.models import (
     DatasetVersion,
     Model,
     ModelVersion,
+    ModelVersionArchival,
+    ModelVersionDescription,
+    ModelVersionTag,
     Run,
     RunInput,
     RunOutput,
     SensitivityFlag,
     TermsWithdrawal,
+    VocabularyTerm,
 )
 
 Ids = list[int]
@@ -83,6 +87,10 @@ def records_of(release: Release) -> Iterator[tuple[type[GovernedModel], Ids]]:
     yield ReleaseClosure, _ids(ReleaseClosure.objects.filter(release=release))
     yield Model, [version.model_id]
     yield ModelVersion, [version.pk, *closure["model_version"]]
+    # Whoever described the version had a hand in it.
+    for said in (ModelVersionTag, ModelVersionDescription, ModelVersionArchival):
+        yield said, _ids(said._default_manager.filter(model_version=version))
+    yield VocabularyTerm, _house_terms(release, terms, closure["dataset_version"])
     yield Run, closure["run"]
     yield RunInput, _ids(RunInput.objects.filter(run_id__in=closure["run"]))
     yield RunOutput, _ids(RunOutput.objects.filter(run_id__in=closure["run"]))
@@ -103,6 +111,23 @@ def records_of(release: Release) -> Iterator[tuple[type[GovernedModel], Ids]]:
     notices = _ids(ServingNotice.objects.filter(promotion_id__in=promotions))
     yield ServingNotice, notices
     yield ServingNoticeEnd, _ids(ServingNoticeEnd.objects.filter(notice_id__in=notices))
+
+
+def _house_terms(release: Release, terms: Ids, dataset_versions: Ids) -> Ids:
+    """The terms of the house's own that any of it is written in, and what of the house's own lies above them."""
+    named = {release.purpose, release.model_version.model.intended_purpose}
+    for row in CollectionTerms.objects.filter(pk__in=terms):
+        named.update((row.original_purpose, *row.permitted_purposes, *row.forbidden_purposes))
+    for category, subjects in SensitivityFlag.objects.filter(dataset_version_id__in=dataset_versions).values_list(
+        "category", "data_subjects"
+    ):
+        named.update((category, *subjects))
+    found: set[int] = set()
+    while named:
+        rows = VocabularyTerm.objects.filter(term__in=named).exclude(pk__in=found)
+        named = {above for row in rows for above in row.broader}
+        found.update(row.pk for row in rows)
+    return sorted(found)
 
 
 def _ids(rows: Any) -> Ids:

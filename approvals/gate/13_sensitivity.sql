@@ -45,7 +45,7 @@ BEGIN
       v_problems := v_problems || muniment.flag_problems(f, v_base || jsonb_build_object(
           'column', f."column", 'category', f.category, 'flag', f.id),
         coalesce(v.legal_basis, ''), coalesce(v.special_condition, ''), v_features);
-      IF f.present = 'yes' AND f.treatment = 'none' AND f.category = ANY (v_forbidden)
+      IF f.present = 'yes' AND f.treatment = 'none' AND muniment.terms_above('personal-data', f.category) && v_forbidden
          AND NOT muniment.answered_in(c.training, f.category, v.id) THEN
         v_problems := v_problems || muniment.problem('category-forbidden', v_base || jsonb_build_object(
           'column', f."column", 'category', f.category, 'flag', f.id));

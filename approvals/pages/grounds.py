@@ -48,7 +48,7 @@ def named(requirements: Iterable[RequirementStatus]) -> dict[tuple[str, int], Li
                 link = Link(f"{name} {label}", address, extra)
             elif kind == "terms":
                 link = Link(_("terms %(number)s of %(name)s, %(licence)s") % {
-                    "number": label, "name": name, "licence": extra}, address + "#terms")  # fmt: skip
+                    "number": label, "name": name, "licence": extra}, reverse("terms", args=[pk]))  # fmt: skip
             else:
                 link = Link(f"{name}: {label}, {extra}", address + "#sensitive")
             found[(kind, pk)] = link

@@ -39,7 +39,7 @@ BEGIN
     END IF;
   ELSIF kind = 'sensitivity' AND EXISTS (
           SELECT 1 FROM jsonb_array_elements(coalesce(params -> 'forbidden_categories', '[]')) c
-          WHERE jsonb_typeof(c) <> 'string' OR c #>> '{}' NOT LIKE '%:%') THEN
+          WHERE jsonb_typeof(c) <> 'string' OR NOT muniment.all_known('personal-data', ARRAY[c #>> '{}'])) THEN
     RETURN 'a forbidden category is none such as pd:Health';
   ELSIF kind = 'evidence' THEN
     IF NOT coalesce(params ->> 'plan_kind', '') = ANY (muniment.plan_kinds()) THEN

@@ -194,7 +194,8 @@ BEGIN
   RETURN f.present = 'yes' AND f.treatment = 'none' AND EXISTS (
       SELECT 1 FROM public.approvals_requirement q
       WHERE q.policy_version_id = muniment.active_policy_version(p_environment, p_tier, p_namespace, p_slot)
-        AND q.kind = 'sensitivity' AND coalesce(q.params -> 'forbidden_categories', '[]') ? f.category)
+        AND q.kind = 'sensitivity'
+        AND coalesce(q.params -> 'forbidden_categories', '[]') ?| muniment.terms_above('personal-data', f.category))
     AND NOT muniment.answered_in(muniment.training_of(p_model_version), f.category, f.dataset_version_id);
 END $$;
 

@@ -503,11 +503,12 @@ def file_digest(path: Path) -> str:
 
 
 def use(registry: Registry, args: argparse.Namespace) -> int:
-    """May this data be used for this purpose, in these places?"""
+    """May this data be used for this purpose, in these places, and kept in those?"""
     given = {"dataset": args.dataset, "purpose": args.purpose, "namespace": args.namespace, "version": args.version}
     question = {name: value for name, value in given.items() if value is not None}
-    if args.place:
-        question["place"] = ",".join(args.place)
+    for name in ("place", "storage"):
+        if getattr(args, name):
+            question[name] = ",".join(getattr(args, name))
     body = accepted(registry.get("use", question))
     if not isinstance(body.get("allowed"), bool) or body.get("dataset") != args.dataset or not isinstance(
         body.get("problems"), list
@@ -600,6 +601,9 @@ def parser() -> Parser:
     asks.add_argument("dataset")
     asks.add_argument("--purpose", required=True, help="such as dpv:CreditChecking")
     asks.add_argument("--place", action="append", help="where the model is to decide, such as DE; once for each place")
+    asks.add_argument(
+        "--storage", action="append", help="where the data is to be kept, such as EU; once for each place"
+    )
     asks.add_argument("--version", help="label; left out, the newest")
     return main
 

@@ -62,7 +62,7 @@ class ModelVersionDescription(BornFinalModel):
 
 
 class ModelVersionArchival(BornFinalModel):
-    """Whether a version is put away: lists leave it out, the record keeps it. The newest is in force."""
+    """Whether a version is put away: kept on record, not to be chosen any more. The newest is in force."""
 
     namespace_path = "model_version__model__namespace"
 

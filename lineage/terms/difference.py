@@ -6,14 +6,17 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from lineage.models import CollectionTerms
+from lineage.models import CollectionTerms, ConsentStatus
 
+#: Documents, where evidence lies, and from when terms hold count for nothing.
+_NEUTRAL = frozenset({"document_digest", "consent_evidence", "original_purpose", "effective_from"})
 #: What is the database's own, and what says who recorded them and when.
 _NOT_COMPARED = frozenset({"id", "recorded_at", "recorded_by", "dataset", "number", "narrows", "epoch"})
 EFFECTS = {
     "wider": _("permits more"),
     "narrower": _("permits less"),
-    "other": _("is otherwise, neither more nor less"),
+    "mixed": _("cannot be compared, so it counts as less"),
+    "neutral": _("permits neither more nor less"),
 }
 
 
@@ -76,18 +79,22 @@ def _shown(terms: CollectionTerms, name: str) -> Any:
 
 
 def _effect(name: str, old: Any, new: Any) -> str:
-    """Which way a change of one field goes; `other` where it cannot be compared, or goes both ways."""
+    """Which way a change of one field goes, as `muniment.terms_narrow` judges all of them together."""
+    if name in _NEUTRAL:
+        return "neutral"
+    if name == "consent_status":
+        return "wider" if new in (ConsentStatus.GIVEN, ConsentStatus.RENEWED) else "mixed"
     if name == "permits_narrower":
         return "wider" if new else "narrower"
     if name in ("effective_to", "storage_duration_days"):
         return "wider" if new is None or (old is not None and new > old) else "narrower"
     if not isinstance(old, list):
-        return "other"
+        return "mixed"
     came, went = set(new) - set(old), set(old) - set(new)
     if name.startswith("forbidden"):
         came, went = went, came
     elif name.endswith("geographies") and not (old and new):
         return "narrower" if new else "wider"  # no place named: any place
     if came and went:
-        return "other"
+        return "mixed"
     return "wider" if came else "narrower"

@@ -32,6 +32,7 @@ WRONG_PARAMS: list[tuple[str, dict[str, Any], str]] = [
     ("evidence", {"plan_kind": "performance", "criteria": [bound("gt", "1"), bound("lt", "1")]}, "criteria"),
     ("sensitivity", {"forbidden_categories": "pd:Health"}, "forbidden_categories"),
     ("sensitivity", {"forbidden_categories": ["health"]}, "forbidden_categories"),
+    ("sensitivity", {"forbidden_categories": ["pd:Helth"]}, "forbidden_categories"),
 ]
 
 

@@ -113,7 +113,7 @@ def two(
     [
         ({}, {"permitted_purposes": ["dpv:Marketing"]}, "permitted_purposes", "wider"),
         ({"permitted_purposes": ["dpv:Marketing"]}, {}, "permitted_purposes", "narrower"),
-        ({"permitted_purposes": ["dpv:Marketing"]}, {"permitted_purposes": ["dpv:CreditChecking"]}, "permitted_purposes", "other"),
+        ({"permitted_purposes": ["dpv:Marketing"]}, {"permitted_purposes": ["dpv:CreditChecking"]}, "permitted_purposes", "mixed"),
         ({}, {"forbidden_purposes": ["dpv:Marketing"]}, "forbidden_purposes", "narrower"),
         ({}, {"permits_narrower": True}, "permits_narrower", "wider"),
         ({}, {"permitted_geographies": ["DE"]}, "permitted_geographies", "narrower"),
@@ -121,7 +121,9 @@ def two(
         ({"permitted_geographies": ["DE"]}, {"permitted_geographies": ["DE", "FR"]}, "permitted_geographies", "wider"),
         ({}, {"storage_duration_days": 30}, "storage_duration_days", "narrower"),
         ({"storage_duration_days": 30}, {"storage_duration_days": 60}, "storage_duration_days", "wider"),
-        ({}, {"licence": "MIT"}, "licence", "other"),
+        ({}, {"licence": "MIT"}, "licence", "mixed"),
+        ({}, {"original_purpose": "dpv:Marketing"}, "original_purpose", "neutral"),
+        ({"consent_status": "dpv:ConsentRefused"}, {"consent_status": "dpv:ConsentGiven"}, "consent_status", "wider"),
     ],
     ids=str,
 )  # fmt: skip

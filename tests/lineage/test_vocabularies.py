@@ -223,6 +223,27 @@ def test_raw_sql_writes_no_unknown_purpose_into_a_model(
     assert caught.value.params["code"] == "unknown-term"
 
 
+FLAG = (
+    'INSERT INTO lineage_sensitivityflag (dataset_version_id, "column", category, regulation_sets, present,'
+    " special_category, collected_as, data_subjects, treatment, treatment_tool, treatment_parameters,"
+    " excluded_from_training, assessment) VALUES (%s, '', %s, '{}', 'yes', false, 'collected', %s, 'none', '', '{}',"
+    " false, 'declared') RETURNING special_category"
+)
+
+
+def test_raw_sql_hides_no_special_category_and_invents_none(
+    facts: Facts, cast: Cast, attack: Callable[[Any], Any]
+) -> None:
+    version = facts.version()
+    with attack(cast.pipeline) as sql:
+        assert sql(FLAG, version.pk, "pd:MentalHealth", []) == [(True,)]
+        assert sql(FLAG, version.pk, "pd:Income", ["dpv:Customer"]) == [(False,)]
+    for category, subjects in (("pd:Nonsense", []), ("pd:Income", ["dpv:Martian"])):
+        with pytest.raises(errors.Invalid) as caught, attack(cast.pipeline) as sql:
+            sql(FLAG, facts.version(label="v2").pk, category, subjects)
+        assert caught.value.params["code"] == "unknown-term"
+
+
 @pytest.mark.parametrize("field", ["permitted_purposes", "forbidden_purposes", "original_purpose"])
 def test_no_door_writes_terms_with_an_unknown_purpose(facts: Facts, cast: Cast, field: str) -> None:
     value: Any = "bank:Unheard" if field == "original_purpose" else ["bank:Unheard"]

@@ -266,19 +266,25 @@ def test_anonymised_data_is_personal_no_more_and_pseudonymised_data_is(w: World)
 
 
 def test_a_forbidden_category_is_refused_until_treated(w: World) -> None:
-    only(w, "sensitivity", forbidden_categories=["pd:Ethnicity"])
-    flag(w.cast, w.versions["features"], category="pd:Ethnicity", present="yes")
+    only(w, "sensitivity", forbidden_categories=["pd:Gender"])
+    flag(w.cast, w.versions["features"], category="pd:Gender", present="yes")
     assert reasons(w) == ["category-forbidden"]
-    flag(w.cast, w.versions["features"], category="pd:Ethnicity", present="yes", treatment="dropped")
+    flag(w.cast, w.versions["features"], category="pd:Gender", present="yes", treatment="dropped")
     assert reasons(w) == ["sensitivity-met"]
 
 
+def test_what_is_a_case_of_a_forbidden_category_is_forbidden_too(w: World) -> None:
+    only(w, "sensitivity", forbidden_categories=["pd:Financial"])
+    flag(w.cast, w.versions["features"], category="pd:CreditScore", present="yes")
+    assert reasons(w) == ["category-forbidden"]
+
+
 def test_a_forbidden_category_upstream_needs_an_answer_where_it_was_trained(w: World) -> None:
-    only(w, "sensitivity", forbidden_categories=["pd:Ethnicity"])
-    flag(w.cast, w.versions["source"], category="pd:Ethnicity", present="yes")
+    only(w, "sensitivity", forbidden_categories=["pd:Gender"])
+    flag(w.cast, w.versions["source"], category="pd:Gender", present="yes")
     row = w.ask()["it"]
     assert (row.reason, row.params["dataset"]) == ("category-forbidden", "source")
-    flag(w.cast, w.versions["features"], category="pd:Ethnicity", present="no")
+    flag(w.cast, w.versions["features"], category="pd:Gender", present="no")
     assert reasons(w) == ["sensitivity-met"]
 
 

@@ -195,8 +195,10 @@ def test_use_is_answered_before_any_training(w: World, pipeline: Pipeline) -> No
     head, *problems = done.stdout.splitlines()
     assert (done.returncode, head) == (1, "NOT ALLOWED retail/features for dpv:Marketing")
     assert len(problems) == 3
-    give_terms(w.cast, w.datasets["features"], storage_duration_days=400)
+    give_terms(w.cast, w.datasets["features"], storage_duration_days=400, permitted_storage_geographies=["EU"])
+    assert pipeline.run(*ask, "--purpose", PURPOSE, "--storage", "DE", "--storage", "EU").returncode == 0
+    assert pipeline.run(*ask, "--purpose", PURPOSE, "--storage", "US").returncode == 1
     assert ", until 20" in pipeline.run(*ask, "--purpose", PURPOSE).stdout
     done = pipeline.run(*ask, "--purpose", "dpv:Marketting")
-    assert (done.returncode, "is dpv:Marketing meant?" in done.stderr) == (2, True)
+    assert (done.returncode, "Nearest: dpv:Marketing" in done.stderr) == (2, True)
     assert pipeline.run("use", "unheard-of", "--purpose", PURPOSE).returncode == 1
