@@ -234,13 +234,13 @@ FLAG = (
 def test_raw_sql_hides_no_special_category_and_invents_none(
     facts: Facts, cast: Cast, attack: Callable[[Any], Any]
 ) -> None:
-    version = facts.version()
+    version, other = facts.version(), facts.version(label="v2")
     with attack(cast.pipeline) as sql:
         assert sql(FLAG, version.pk, "pd:MentalHealth", []) == [(True,)]
         assert sql(FLAG, version.pk, "pd:Income", ["dpv:Customer"]) == [(False,)]
     for category, subjects in (("pd:Nonsense", []), ("pd:Income", ["dpv:Martian"])):
         with pytest.raises(errors.Invalid) as caught, attack(cast.pipeline) as sql:
-            sql(FLAG, facts.version(label="v2").pk, category, subjects)
+            sql(FLAG, other.pk, category, subjects)
         assert caught.value.params["code"] == "unknown-term"
 
 
