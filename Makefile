@@ -45,7 +45,7 @@ test-services: $(READY) ## the production settings against real PostgreSQL, Redi
 	@exec $(PYTHON) -m pytest -m "services and not soak" $(T)
 
 soak: $(READY) ## the deep ones: long races, SIGKILL loops, big fuzz
-	@MUNIMENT_SOAK=1 exec $(PYTHON) -m pytest -m soak $(T)
+	@MUNIMENT_SOAK=1 exec $(PYTHON) -m pytest -m "soak and not services" $(T)
 
 bench: $(READY) ## this project's measurements beside its peers'
 	@exec $(PYTHON) -m bench
