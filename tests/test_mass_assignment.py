@@ -54,8 +54,8 @@ def test_a73_every_body_and_every_part_of_one_is_read_strictly() -> None:
     assert seen > 40
 
 
-@pytest.mark.parametrize("wish", ["recorded_by", "id", "is_active_everywhere"])
-def test_a73_what_the_server_sets_is_refused_by_name_everywhere(wish: str, w: World, signed_in: Api, api: Api) -> None:
+def test_a73_what_the_server_sets_is_refused_by_name_everywhere(w: World, signed_in: Api, api: Api) -> None:
+    wishes = {"recorded_by": 1, "id": 1, "is_active_everywhere": True}
     tried = 0
     for route, row in POST.items():
         if not route.startswith("api/v1/") or not row.may or route.startswith("api/v1/lineage"):
@@ -65,11 +65,11 @@ def test_a73_what_the_server_sets_is_refused_by_name_everywhere(wish: str, w: Wo
         if "<id>" in route and collection not in ("datasets", "models", "runs", "terms", "flags"):
             continue  # the others' records take a scene each; their bodies are held strict above
         own = row.body(things)
-        row = type(row)(row.may, row.may_not, lambda _things, own=own: {**own, wish: 1})
+        row = type(row)(row.may, row.may_not, lambda _things, own=own: {**own, **wishes})
         size = LedgerEntry.objects.count()
         answer = sent(door(row.may[0], signed_in, api), "POST", route, row, things)
         assert answer.status_code == 400, f"{route}: {answer.status_code} {answer.content[:200]!r}"
-        assert wish in answer.json()["errors"], route
+        assert set(wishes) <= set(answer.json()["errors"]), route
         assert LedgerEntry.objects.count() == size, route
         tried += 1
     assert tried > 15

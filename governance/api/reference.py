@@ -18,7 +18,7 @@ EXAMPLES: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "examp
 _JSON = "application/json"
 #: The examples' callers, in words.
 _WHO: dict[str, Any] = {
-    "pipeline": _("a pipeline's key"),
+    "pipeline": _("a pipeline, by its key"),
     "tester": _("a validator's service account, or a validator"),
     "owner": _("a model owner"),
     "steward": _("a data steward"),
