@@ -40,6 +40,13 @@ class Copies:
 _copies = Copies()
 
 
+def pytest_configure() -> None:
+    """No limit of calls, which would cost each a query: what tests count are those of the pages and lists."""
+    from django.conf import settings
+
+    settings.RATE_LIMIT = 0
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
     """Django's connection leads to copies of the templates, as the app's login (tests roll back)."""

@@ -18,7 +18,7 @@ LIST = "/api/v1/namespaces"
 
 
 @pytest.fixture
-def three_calls(settings: Any, unlimited_calls: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def three_calls(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three calls per window; a window long enough that no test sees its end."""
     settings.RATE_LIMIT = 3
     monkeypatch.setattr(rates, "WINDOW", 10**9)
