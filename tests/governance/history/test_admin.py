@@ -33,6 +33,12 @@ def test_the_auditor_reads_every_list(model: type[GovernedModel], signed_in: Doo
     assert signed_in("auditor").get(address(model, "changelist")).status_code == 200
 
 
+def test_the_admin_leads_to_the_desk(signed_in: Door) -> None:
+    page = signed_in("auditor").get("/admin/").content.decode()
+    assert 'href="/audit"' in page
+    assert 'href="/search"' in page
+
+
 def test_nobody_but_auditors_and_administrators_enters(signed_in: Door) -> None:
     for name in ("risk", "owner", "outsider", "viewer"):
         assert signed_in(name).get("/admin/").status_code == 302
