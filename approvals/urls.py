@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from approvals import policy_views, views, views_oversight, views_serving
+from approvals import policy_views, views, views_oversight, views_serving, views_time
+from approvals.pages.as_it_was import KINDS
 
 urlpatterns = [
     path("", views.overview_page, name="overview"),
@@ -19,6 +20,11 @@ urlpatterns = [
     path("environments/<id>", views_oversight.environment_page, name="environment"),
     path("environments/<id>/observe", views_oversight.observe_page, name="environment-observe"),
     path("observe-only-changes/<id>/confirm", views_oversight.confirm_page, name="observe-only-confirm"),
+    path("live", views_time.live_on_page, name="live-on"),
+    *(
+        path(f"{kind}/<id>/as-it-was", views_time.as_it_was_page, {"kind": kind}, name=f"{what.page}-as-it-was")
+        for kind, what in KINDS.items()
+    ),
     path("promotions/<id>", views_serving.serving_page, name="serving"),
     *(
         path(f"promotions/<id>/{act}", views_serving.act_page, {"act": act}, name=f"serving-{act}")

@@ -80,7 +80,7 @@ def door(who: str, signed_in: Api, api: Api) -> Any:
 def sent(client: Any, method: str, route: str, row: Row, things: Things) -> Any:
     """Ask an address as a row says."""
     # The page of a policy is that of its place; the API's policies are its versions.
-    collection = "places" if route == "policies/<id>" else route.removeprefix("api/v1/").split("/")[0]
+    collection = "places" if route.startswith("policies/<id>") else route.removeprefix("api/v1/").split("/")[0]
     path = "/" + route.replace("<id>", str(things.id(collection)) if "<id>" in route else "")
     if method == "GET":
         return client.get(path, row.query(things))

@@ -29,8 +29,6 @@ from governance.unit_of_work import action
 from lineage.models import Model
 
 MAX_CONDITIONS = 20
-#: Who reads why somebody stepped aside, besides themselves.
-OVERSEEING_CONFLICTS = (Role.AUDITOR.value, Role.COMPLIANCE_OFFICER.value)
 
 
 @dataclass(frozen=True, slots=True)

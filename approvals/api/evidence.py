@@ -16,6 +16,7 @@ from approvals.api.serializers_evidence import (
 )
 from approvals.models import Evidence, Plan, PlanKind, Promotion
 from approvals.queries import with_verdict
+from governance.accounts.api.views import readable_principals
 from governance.accounts.models import Principal
 from governance.api.views import RecordViewSet, readable, resolve
 from lineage.models import Dataset, DatasetVersion, Model, ModelVersion
@@ -48,7 +49,7 @@ class PlanViewSet(RecordViewSet):
         for name in ("model", "dataset"):
             data.pop(name, None)
         if (owner := data.pop("owner", None)) is not None:
-            data["owner"] = resolve(Principal.objects.filter(is_active=True), owner, field="owner")
+            data["owner"] = resolve(readable_principals(self.principal).filter(is_active=True), owner, field="owner")
         plan, created = lock_plan(
             actor=self.principal, reason=reason, subject=subject, kind=PlanKind(data.pop("kind")), **data
         )

@@ -17,6 +17,7 @@ from approvals.api.serializers_findings import (
     FindingWriteSerializer,
 )
 from approvals.models import Finding, FindingEvent, Promotion
+from governance.accounts.api.views import readable_principals
 from governance.accounts.models import Principal
 from governance.api.acts import act
 from governance.api.views import RecordViewSet, readable, resolve
@@ -54,7 +55,7 @@ class FindingViewSet(RecordViewSet):
         for name in SUBJECTS:
             data.pop(name, None)
         if (owner := data.pop("owner", None)) is not None:
-            data["owner"] = resolve(Principal.objects.filter(is_active=True), owner, field="owner")
+            data["owner"] = resolve(readable_principals(self.principal).filter(is_active=True), owner, field="owner")
         kind, severity = Finding.Kind(data.pop("kind")), Finding.Severity(data.pop("severity"))
         return self.written(
             raise_finding(actor=self.principal, reason=reason, subject=subject, kind=kind, severity=severity, **data)

@@ -13,6 +13,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from approvals.api.live_at import artifact, signers
 from approvals.api.policies import environment_named
 from approvals.api.serializers_promotions import GateAnswerSerializer, GateQuery, LiveAnswerSerializer, LiveQuery
 from approvals.models import Promotion
@@ -114,17 +115,7 @@ class LiveView(ApiView):
     @staticmethod
     def _row(promotion: Promotion, serving: Serving | None) -> Promotion:
         row: Any = promotion
-        version = promotion.release.model_version
-        row.artifact_digest = f"{version.digest_algorithm}:{version.digest_value}" if version.digest_value else ""
-        # Those its decisions rested on: what was stale or short of the quorum signed for nothing that went live.
-        rested_on = {
-            record["id"]
-            for decision in promotion.release.decisions.all()
-            for requirement in decision.requirements
-            for record in requirement["rests_on"]
-            if record["kind"] == "sign_off"
-        }
-        row.signers = [vote for vote in promotion.release.sign_offs.all() if vote.pk in rested_on]
+        row.artifact_digest, row.signers = artifact(promotion), signers(promotion)
         past: dict[str, Any] = {
             "may_serve": None,
             "review_overdue": None,

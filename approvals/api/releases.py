@@ -11,7 +11,6 @@ from approvals.actions.promotions import ask_for_promotion, end_promotion
 from approvals.actions.releases import close_release, open_release
 from approvals.actions.serving import reinstate, roll_back
 from approvals.actions.sign_offs import (
-    OVERSEEING_CONFLICTS,
     Condition,
     declare_conflict,
     lift_veto,
@@ -49,6 +48,7 @@ from approvals.api.serializers_releases import (
 )
 from approvals.jobs import ask_for_pack
 from approvals.models import (
+    OVERSEEING_CONFLICTS,
     ConflictOfInterest,
     Finding,
     Plan,
@@ -62,6 +62,7 @@ from approvals.models import (
     Vote,
 )
 from governance.accounts.api.serializers import ReasonSerializer
+from governance.accounts.api.views import readable_principals
 from governance.accounts.models import Principal
 from governance.accounts.permissions import grants_in_force
 from governance.accounts.reauthentication import verify_password
@@ -72,9 +73,9 @@ from governance.jobs.api import JobSerializer, accepted
 from lineage.models import Model, ModelVersion
 
 
-def _owner(id: int, place: int) -> Principal:
+def _owner(reader: Principal, id: int, place: int) -> Principal:
     """Who answers a condition. Raises Missing, naming the condition."""
-    active = Principal.objects.filter(is_active=True, kind=Principal.Kind.PERSON)
+    active = readable_principals(reader).filter(is_active=True, kind=Principal.Kind.PERSON)
     found: Principal = resolve(active, id, field=f"conditions.{place}.owner")
     return found
 
@@ -156,7 +157,7 @@ class ReleaseViewSet(RecordViewSet):
         find_requirement(release, data["requirement"])
         conditions = [
             Condition(
-                text=one["text"], owner=_owner(one["owner"], n), due=one["due"],
+                text=one["text"], owner=_owner(person, one["owner"], n), due=one["due"],
                 when_overdue=Finding.WhenOverdue(one["when_overdue"]),
             )
             for n, one in enumerate(data.pop("conditions"))

@@ -15,6 +15,7 @@ from approvals.models.policies import (
 )
 from approvals.models.promotions import GateDecision, LiveSlot, Promotion, PromotionEnd, RefusedAttempt
 from approvals.models.releases import (
+    OVERSEEING_CONFLICTS,
     ConflictOfInterest,
     ReauthenticationMethod,
     Release,
@@ -27,6 +28,7 @@ from approvals.models.releases import (
 from approvals.models.serving import ServingNotice, ServingNoticeEnd
 
 __all__ = [
+    "OVERSEEING_CONFLICTS",
     "Aspect",
     "Claim",
     "Comparator",

@@ -1,5 +1,7 @@
 """A version's way into an environment, and the people's votes on it."""
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -8,7 +10,13 @@ from django.utils.translation import gettext_lazy as _
 from approvals.models.environments import Environment, Slot
 from approvals.models.fields import BoundAspectsField, GivenTextField, MomentSetField
 from approvals.models.policies import Requirement
+from governance.accounts.models import Principal
+from governance.accounts.permissions import grants_in_force
+from governance.accounts.roles import Role
 from governance.history.models import BornFinalModel
+
+#: Who reads why somebody stepped aside, besides themselves.
+OVERSEEING_CONFLICTS = (Role.AUDITOR.value, Role.COMPLIANCE_OFFICER.value)
 
 
 class Release(BornFinalModel):
@@ -261,6 +269,15 @@ class ConflictOfInterest(BornFinalModel):
 
     namespace_path = "model__namespace"
     search_hidden = True
+    confidential = ("text",)
+
+    @classmethod
+    def confided_rows(cls, principal: Principal) -> models.QuerySet[Any]:
+        """Those declared by the principal, and those in namespaces where they oversee conflicts."""
+        roles = grants_in_force(principal).filter(role__in=OVERSEEING_CONFLICTS)
+        held = set(roles.values_list("namespace", flat=True))
+        rows = cls.objects.all()
+        return rows if None in held else rows.filter(Q(recorded_by=principal) | Q(model__namespace__in=held))
 
     model = models.ForeignKey(
         "lineage.Model", on_delete=models.PROTECT, related_name="conflicts_of_interest", verbose_name=_("model")

@@ -143,10 +143,11 @@ def one(scope: Scope, given: str) -> Told | None:
     return found[0] if found else None
 
 
-def written(scope: Scope, act: Told, *, after: int = 0) -> list[dict[str, Any]]:
+def written(scope: Scope, act: Told, *, reader: Principal, after: int = 0) -> list[dict[str, Any]]:
     """What an act wrote within the scope, in its order, as the ledger holds it: before and after, and the log's place.
 
     Args:
+        reader: who sees it: confidential fields that are not theirs are left out.
         after: the ledger entry of the last change shown before; WRITTEN_SHOWN + 1 are given at most.
 
     Returns:
@@ -158,6 +159,7 @@ def written(scope: Scope, act: Told, *, after: int = 0) -> list[dict[str, Any]]:
     bodies = {pk: _columns(body) for pk, body in LedgerEntry.objects.filter(pk__in=wanted).values_list("pk", "body")}
     entries = [row["entry"] for row in rows]
     places = dict(LedgerPosition.objects.filter(entry__in=entries).values_list("entry_id", "position"))
+    hidden = _not_for(reader, rows)
     for row in rows:
         new, old = bodies.get(row["entry"]), bodies.get(row["former"]) if row["former"] else {}
         row.update(
@@ -166,9 +168,25 @@ def written(scope: Scope, act: Told, *, after: int = 0) -> list[dict[str, Any]]:
             history=kinds.history_page_of(row["kind"], row["object"]),
             position=places.get(row["entry"]),
             redacted=new is None or old is None,
-            changes=_changes(row["kind"], old, new) if new is not None and old is not None else [],
+            changes=_changes(row["kind"], old, new, hidden.get((row["kind"], row["object"]), ()))
+            if new is not None and old is not None
+            else [],
         )
     return rows
+
+
+def _not_for(reader: Principal, rows: Iterable[dict[str, Any]]) -> dict[tuple[str, int], tuple[str, ...]]:
+    """By kind and object the confidential fields that the reader may not read."""
+    ids: dict[str, set[int]] = {}
+    for row in rows:
+        ids.setdefault(row["kind"], set()).add(row["object"])
+    models = kinds.models_by_kind()
+    return {
+        (kind, one): models[kind].confidential
+        for kind, objects in ids.items()
+        if models[kind].confidential
+        for one in objects - models[kind].confided(reader, objects)
+    }
 
 
 def _written_rows(scope: Scope, action_id: uuid.UUID, tables: Collection[str], after: int) -> list[dict[str, Any]]:
@@ -202,11 +220,14 @@ def _columns(body: str | None) -> dict[str, Any] | None:
     return json.loads(body)["columns"] if body is not None else None
 
 
-def _changes(kind: str, old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
+def _changes(kind: str, old: dict[str, Any], new: dict[str, Any], hidden: Collection[str] = ()) -> list[dict[str, Any]]:
     """What differs, by the names of today's columns; of a first state what it holds at all."""
     names = kinds.columns_of(kind)
     return [
         {"column": column, "field": names.get(column, column), "old": old.get(column), "new": value}
         for column, value in new.items()
-        if column not in _STAMPED and value != old.get(column) and not (not old and value in ("", "[]", "{}"))
+        if column not in _STAMPED
+        and column not in hidden
+        and value != old.get(column)
+        and not (not old and value in ("", "[]", "{}"))
     ]

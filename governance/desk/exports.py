@@ -6,7 +6,7 @@ JSON lines hold every value as it is. What breaks off is resumed after the last 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -91,7 +91,7 @@ def records(model: type[GovernedModel], reader: Principal, as_of: datetime | Non
     table = f"public.{quote(model._meta.db_table)}"
     names, texts = _columns(model)
     readable, parameters = _readable(model, reader)
-    listed = ", ".join(f"t.{quote(name)}" for name in names)
+    listed = _listed(model, reader, names, parameters)
     if as_of is None:
         sql = (
             f"SELECT {listed} FROM {table} t WHERE t.id IN ({readable})"
@@ -114,7 +114,7 @@ def history(model: type[GovernedModel], reader: Principal) -> Source:
              "ledger_entry_id", *names)  # fmt: skip
     readable, parameters = _readable(model, reader)
     sql = (
-        f"SELECT {', '.join(f't.{quote(name)}' for name in names)}"
+        f"SELECT {_listed(model, reader, names, parameters)}"
         f" FROM public.{quote(history_model(model)._meta.db_table)} t WHERE t.id IN ({readable})"
         " AND (%(after)s::bigint IS NULL OR t.history_id > %(after)s) ORDER BY t.history_id"
     )
@@ -151,13 +151,26 @@ def _readable(model: type[GovernedModel], reader: Principal) -> tuple[str, dict[
     return _named(readable_records(model, reader).values("pk"))
 
 
-def _named(rows: models.QuerySet[Any, Any]) -> tuple[str, dict[str, Any]]:
+def _listed(model: type[GovernedModel], reader: Principal, names: Sequence[str], parameters: dict[str, Any]) -> str:
+    """The columns, confidential ones empty where they are not the reader's; adds what that takes to the parameters."""
+    if not model.confidential:
+        return ", ".join(f"t.{quote(name)}" for name in names)
+    open_to, more = _named(model.confided_rows(reader).values("pk"), prefix="c")
+    parameters.update(more)
+    return ", ".join(
+        f"CASE WHEN t.id IN ({open_to}) THEN t.{quote(name)} END AS {quote(name)}" if name in model.confidential
+        else f"t.{quote(name)}"
+        for name in names
+    )  # fmt: skip
+
+
+def _named(rows: models.QuerySet[Any, Any], *, prefix: str = "p") -> tuple[str, dict[str, Any]]:
     """A queryset's SQL with its parameters by name, to stand within another statement."""
     try:
         sql, given = rows.order_by().query.sql_with_params()
     except EmptyResultSet:
         return "SELECT 0 WHERE false", {}
-    parameters = {f"p{number}": value for number, value in enumerate(given)}
+    parameters = {f"{prefix}{number}": value for number, value in enumerate(given)}
     named = sql
     for name in parameters:
         named = named.replace("%s", f"%({name})s", 1)

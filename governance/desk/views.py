@@ -52,12 +52,13 @@ def acts_page(request: HttpRequest) -> HttpResponse:
 @login_required
 def act_page(request: HttpRequest, id: str) -> HttpResponse:
     """One act: everything it wrote, before and after, with the entries of the log."""
-    scope = desk_scope(principal_of(request))
+    reader = principal_of(request)
+    scope = desk_scope(reader)
     act = acts.one(scope, id)
     if act is None:
         raise Http404
     after = number_of(request, "after") or 0
-    written = acts.written(scope, act, after=after)
+    written = acts.written(scope, act, reader=reader, after=after)
     following_entry = written[acts.WRITTEN_SHOWN - 1]["entry"] if len(written) > acts.WRITTEN_SHOWN else None
     context = {"act": act, "written": written[: acts.WRITTEN_SHOWN], "after": after, "more": following_entry}
     return render(request, "desk/act.html", context)

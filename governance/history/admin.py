@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from django.apps import apps
@@ -83,6 +83,13 @@ class GovernedAdmin(SimpleHistoryAdmin):  # type: ignore[misc]  # simple-history
         ]
         return [*short[:7], "recorded_by", "recorded_at"]
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
+        """All, without those that are confidential and not for this reader."""
+        fields = list(super().get_fields(request, obj))
+        if obj is None or not self.model.confidential or _confided(request, self.model, [obj.pk]):
+            return fields
+        return [name for name in fields if name not in self.model.confidential]
+
     def get_list_select_related(self, request: HttpRequest) -> Sequence[str]:
         """Every foreign key that the list shows: one query a page, not one a row."""
         shown = self.get_list_display(request)
@@ -119,20 +126,32 @@ class GovernedAdmin(SimpleHistoryAdmin):  # type: ignore[misc]  # simple-history
         """Give each history row who acted and what changed, field by field; the first one, what it began with."""
         rows = list(historical_records)
         actors = Principal.objects.in_bulk({row.history_user_id for row in rows})
+        hidden = set(self.model.confidential)
+        if hidden and _confided(request, self.model, {row.id for row in rows}):
+            hidden.clear()
         for newer, older in zip(rows, [*rows[1:], rows[-1].prev_record if rows else None], strict=False):
             newer.acting = actors.get(newer.history_user_id)
-            newer.changed = changes(older, newer)
+            newer.changed = changes(older, newer, besides=hidden)
         historical_records.object_list = rows
 
 
-def changes(older: Any | None, newer: Any) -> list[dict[str, Any]]:
+def _confided(request: HttpRequest, model: type[GovernedModel], ids: Iterable[int]) -> bool:
+    """Whether the request's reader may read the confidential fields of all these records."""
+    wanted = set(ids)
+    return isinstance(request.user, User) and model.confided(request.user.principal, wanted) >= wanted
+
+
+def changes(older: Any | None, newer: Any, *, besides: Collection[str] = ()) -> list[dict[str, Any]]:
     """What one history row changed: [{field, old, new}], by the fields' names for people.
 
     Args:
         older: the row before, or None for the first, whose filled fields are all new.
+        besides: fields that are not shown.
     """
     found = []
     for field in newer.instance_type._meta.concrete_fields:
+        if field.name in besides:
+            continue
         old = getattr(older, field.attname) if older is not None else None
         new = getattr(newer, field.attname)
         if old != new and not (older is None and new in ("", None, [], {})):

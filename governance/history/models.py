@@ -6,7 +6,8 @@ that name the actor and the reason. The database's triggers see to that (`builde
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.db import models
 from django.db.models import F
@@ -15,6 +16,9 @@ from simple_history.models import HistoricalRecords
 
 from governance import errors
 from governance.history.fields import RecordedAtField, RecordedByField
+
+if TYPE_CHECKING:
+    from governance.accounts.models import Principal
 
 
 def _acting_principal(historical: Any) -> Any:
@@ -75,6 +79,9 @@ class GovernedModel(models.Model):
     #: True: search does not find it by its words; who may read them is narrower than who reads its namespace.
     search_hidden: ClassVar[bool] = False
 
+    #: Fields that not everyone who reads the record may read: whoever shows them asks `confided`.
+    confidential: ClassVar[tuple[str, ...]] = ()
+
     id = models.BigAutoField(primary_key=True)
     recorded_at = RecordedAtField(_("recorded at"), editable=False)
     recorded_by = RecordedByField(
@@ -89,6 +96,16 @@ class GovernedModel(models.Model):
 
     class Meta:
         abstract = True
+
+    @classmethod
+    def confided_rows(cls, principal: Principal) -> models.QuerySet[Any]:
+        """The records whose confidential fields a principal may read if they read the record."""
+        return cls._default_manager.all()
+
+    @classmethod
+    def confided(cls, principal: Principal, ids: Iterable[int]) -> set[int]:
+        """Of these records those whose confidential fields a principal may read."""
+        return set(cls.confided_rows(principal).filter(pk__in=list(ids)).values_list("pk", flat=True))
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save; an existing row sends its updatable columns only, since the login may write no others.

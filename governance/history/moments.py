@@ -39,6 +39,8 @@ _NAMES = re.compile(r"(?P<schema>(?:\"?public\"?\s*\.\s*)?)\"?\b(?P<name>(?!\d)\
 _FUNCTIONS = re.compile(r"\bmuniment\.\"?(\w+)")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}:\d{2}))?", re.ASCII)
 
+_LOCAL = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?", re.ASCII)
+
 
 class PresentOnly(Exception):
     """A statement would write, or mix the present into an answer about the past: a fault of ours, not the reader's."""
@@ -123,6 +125,15 @@ def _keys(model: type[GovernedModel]) -> set[str]:
 def may_have_changed(model: type[GovernedModel], lookups: Iterable[str]) -> list[str]:
     """Of a list's lookups those on columns that change: the accounts cannot be filtered by them as of a moment."""
     return [one for one in lookups if one.split("__")[0].removesuffix("_id") in model.updatable]
+
+
+def read_page_moment(text: str) -> datetime:
+    """As `read_moment`, also for what a page's date-time field sends: no offset, and UTC as the page says.
+
+    Raises:
+        Invalid: as there.
+    """
+    return read_moment(f"{text}Z" if _LOCAL.fullmatch(text) else text, field="at")
 
 
 def read_moment(text: str, *, field: str = "as_of") -> datetime:

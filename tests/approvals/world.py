@@ -228,21 +228,21 @@ def found(cast: Cast, model: Model) -> World:
     return World(cast, model, version, {n: v.dataset for n, v in versions.items()}, versions, terms, runs)
 
 
-def build(cast: Cast) -> World:
-    """Build it, in a database without."""
+def build(cast: Cast, mark: str = "") -> World:
+    """Build it, in a database without. `mark` stands before each name."""
     datasets: dict[str, Dataset] = {}
     versions: dict[str, DatasetVersion] = {}
     terms: dict[str, CollectionTerms] = {}
     runs: dict[str, Run] = {}
     for name in ("source", "raw", "features"):
-        datasets[name], versions[name] = dataset(cast, name)
+        datasets[name], versions[name] = dataset(cast, mark + name)
         terms[name] = give_terms(cast, datasets[name])
         flag(cast, versions[name])
     for above, below in (("source", "raw"), ("raw", "features")):
         runs[below] = derive(cast, versions[above], versions[below])
     with recorded_action(actor=cast.pipeline, **WHY):
         model = Model.objects.create(
-            namespace=cast.retail, name="scoring", intended_purpose=PURPOSE, risk_tier="high",
+            namespace=cast.retail, name=f"{mark}scoring", intended_purpose=PURPOSE, risk_tier="high",
             deployment_geography=["DE"],
         )  # fmt: skip
     version = train(cast, model, versions["features"], "train-1")

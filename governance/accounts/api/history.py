@@ -17,6 +17,7 @@ from governance.accounts.api.views import OVERSIGHT, RoleGrantViewSet, readable_
 from governance.accounts.models import CredentialEvent, Principal, RoleGrant
 from governance.accounts.permissions import holds
 from governance.api.fields import IdField
+from governance.api.moments import PastMomentField
 from governance.api.serializers import FilterSerializer
 from governance.api.views import DoorMixin, readable
 from governance.history.models import GovernedModel, governed_models, history_model
@@ -31,7 +32,7 @@ _NOT_CONTENT = frozenset(
 
 
 @extend_schema_field(OpenApiTypes.ANY)
-class _ValueField(serializers.Field[Any, Any, Any, Any]):
+class ValueField(serializers.Field[Any, Any, Any, Any]):
     """A column's value as JSON; NULL is null."""
 
     def to_representation(self, value: Any) -> Any:
@@ -42,8 +43,11 @@ class ChangeSerializer(serializers.Serializer[Any]):
     """One field's change."""
 
     field = serializers.CharField()
-    old = _ValueField(allow_null=True, help_text=gettext_lazy("Before; null at the beginning."))
-    new = _ValueField(allow_null=True, help_text=gettext_lazy("After."))
+    old = ValueField(allow_null=True, help_text=gettext_lazy("Before; null at the beginning."))
+    new = ValueField(allow_null=True, help_text=gettext_lazy("After."))
+    withheld = serializers.BooleanField(
+        required=False, help_text=gettext_lazy("True: there is a value, and it is not for you to read.")
+    )
 
 
 class HistorySerializer(serializers.Serializer[Any]):
@@ -69,6 +73,9 @@ class HistoryFilters(FilterSerializer):
     object = IdField(source="id", required=False, help_text=gettext_lazy("The record's id."))
     action = serializers.UUIDField(source="action_id", required=False)
     by = IdField(source="history_user_id", required=False, help_text=gettext_lazy("The principal who acted."))
+    as_of = PastMomentField(
+        source="history_date__lte", required=False, help_text=gettext_lazy("What was on record by then.")
+    )
 
     def validate_table(self, value: str) -> type[GovernedModel]:
         """The model of a governed table. Raises ValidationError naming those there are."""
@@ -131,9 +138,23 @@ def changes(new: Any, old: Any | None) -> list[dict[str, Any]]:
     return found
 
 
-def told(rows: Iterable[Any], history: type[Model], table: str) -> list[dict[str, Any]]:
-    """A page of history rows as HistorySerializer shows them, in two queries however many rows."""
-    rows = list(rows)
+def withheld(changed: list[dict[str, Any]], model: type[GovernedModel]) -> list[dict[str, Any]]:
+    """Changes without the values of confidential fields."""
+    return [
+        {**one, "old": None, "new": None, "withheld": True} if one["field"] in model.confidential else one
+        for one in changed
+    ]
+
+
+def told(
+    rows: Iterable[Any], history: type[Model], model: type[GovernedModel], reader: Principal
+) -> list[dict[str, Any]]:
+    """A page of history rows as HistorySerializer shows them to a reader, in two queries however many rows.
+
+    A third one, where the model has fields that not everyone may read.
+    """
+    rows, table = list(rows), model._meta.db_table
+    open_to = model.confided(reader, {row.id for row in rows}) if model.confidential else {row.id for row in rows}
     former = history._default_manager.in_bulk([row.previous_id for row in rows if row.previous_id])
     actors = Principal.objects.in_bulk([row.history_user_id for row in rows])
     return [
@@ -148,9 +169,10 @@ def told(rows: Iterable[Any], history: type[Model], table: str) -> list[dict[str
             "reason": row.history_change_reason,
             "action_id": row.action_id,
             "ledger_entry": row.ledger_entry_id,
-            "changes": changes(row, former.get(row.previous_id)),
+            "changes": changed if row.id in open_to else withheld(changed, model),
         }
         for row in rows
+        for changed in [changes(row, former.get(row.previous_id))]
     ]
 
 
@@ -175,5 +197,5 @@ class HistoryView(DoorMixin, GenericAPIView[Any]):
         rows = history._default_manager.filter(id__in=records.values("pk"), **lookups)
         page = self.paginate_queryset(with_previous(rows, history)) or []
         return self.get_paginated_response(
-            self.get_serializer(told(page, history, model._meta.db_table), many=True).data
+            self.get_serializer(told(page, history, model, self.principal), many=True).data
         )

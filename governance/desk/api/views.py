@@ -81,7 +81,7 @@ class ActView(ApiView):
         act = acts.one(scope, id)
         if act is None:
             raise Missing(_("No such act, or none that you may read."))
-        written = acts.written(scope, act, after=query.validated_data.get("after", 0))
+        written = acts.written(scope, act, reader=self.principal, after=query.validated_data.get("after", 0))
         shown = written[: acts.WRITTEN_SHOWN]
         told: dict[str, Any] = {
             **ActSerializer(act).data,

@@ -1,0 +1,356 @@
+"""Records as they stood at a moment, for people: what was recorded then, with what belonged to it, and nothing to do.
+
+Everything here is read inside `standing_at`: facts and judgements as they were, accounts and their names as they are.
+What the gate would have answered is not worked out anew: what it did decide is on record, and shown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import ForeignKey, JSONField, Q, QuerySet
+from django.db.models import Model as DjangoModel
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from approvals.models import (
+    Evidence,
+    Finding,
+    GateDecision,
+    Policy,
+    PolicyVersion,
+    Promotion,
+    PromotionEnd,
+    RefusedAttempt,
+    Release,
+    ServingNotice,
+    SignOff,
+)
+from approvals.pages.policies import readable_policies
+from approvals.queries import live
+from governance.accounts.models import Principal
+from governance.api.views import readable
+from governance.history.moments import standing_at
+from lineage.models import CollectionTerms, Dataset, DatasetVersion, Model, ModelVersion, RunInput, SensitivityFlag
+
+SHOWN = 100  # rows of one section; what is older is counted out by "more"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One cell: what kind of thing it is, so that the page can draw moments and digests as it does everywhere."""
+
+    text: Any
+    kind: str = "text"
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A table of what belonged to the record then."""
+
+    title: Any
+    headers: Sequence[Any]
+    rows: list[list[Value]]
+    more: bool = False
+
+
+@dataclass(slots=True)
+class AsItWas:
+    """The page. `existed` is false where the record was made later."""
+
+    title: str
+    existed: bool
+    fields: list[tuple[Any, Value]] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
+
+
+Reader = Callable[[Any, Principal, datetime], list[Section]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of record that has such a page."""
+
+    model: type[DjangoModel]
+    noun: Any
+    page: str
+    list_page: str
+    list_name: Any
+    sections: Reader
+
+
+def find(kind: Kind, reader: Principal, id: int, moment: datetime) -> AsItWas | None:
+    """The page of one record; None where there is none that the reader may read."""
+    mine = readable_policies(reader) if kind.model is Policy else readable(kind.model, reader)
+    today: Any = mine.filter(pk=id).first()
+    if today is None:
+        return None
+    relations = [f.name for f in kind.model._meta.concrete_fields if isinstance(f, ForeignKey)]
+    with standing_at(moment):
+        record: Any = kind.model._default_manager.select_related(*relations).filter(pk=id).first()
+        if record is None:
+            return AsItWas(_title(kind, today), existed=False)
+        return AsItWas(_title(kind, record), True, fields_of(record), kind.sections(record, reader, moment))
+
+
+def _title(kind: Kind, record: Any) -> str:
+    name = getattr(record, "title", "") or getattr(record, "name", "")
+    return str(name or f"{kind.noun} {record.pk}")
+
+
+def fields_of(record: Any) -> list[tuple[Any, Value]]:
+    """Every field that said something, by its name for people."""
+    found = []
+    for one in record._meta.concrete_fields:
+        value = getattr(record, one.name)
+        if one.name == "id" or value in (None, "", [], {}):
+            continue
+        found.append((one.verbose_name, shown(record, one, value)))
+    return found
+
+
+def shown(record: Any, one: Any, value: Any) -> Value:
+    """One field's value as the page shows it."""
+    if isinstance(value, datetime):
+        return Value(value, "moment")
+    if isinstance(one, JSONField):
+        return Value(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str), "json")
+    if isinstance(value, ModelVersion):
+        return Value(f"{value.model.name} {value.number}")
+    if isinstance(value, bool):
+        return Value(_("yes") if value else _("no"))
+    if isinstance(value, list):
+        return Value(", ".join(map(str, value)))
+    if one.choices:
+        return Value(getattr(record, f"get_{one.name}_display")())
+    if one.name in ("digest_value", "statement_digest"):
+        return Value(value, "digest")
+    return Value(value)
+
+
+def section(title: Any, rows: QuerySet[Any], **columns: Callable[[Any], Any]) -> Section:
+    """A table of the newest rows; each column says how it is read off a row."""
+    found = list(rows.order_by("-pk")[: SHOWN + 1])
+    cells = [[_cell(read(row)) for read in columns.values()] for row in found[:SHOWN]]
+    return Section(title, [_HEADERS[name] for name in columns], cells, len(found) > SHOWN)
+
+
+def _cell(value: Any) -> Value:
+    if isinstance(value, Value):
+        return value
+    if isinstance(value, datetime):
+        return Value(value, "moment")
+    if isinstance(value, bool):
+        return Value(_("yes") if value else _("no"))
+    return Value("" if value is None else value)
+
+
+_HEADERS: dict[str, Any] = {
+    "what": gettext_lazy("What"), "who": gettext_lazy("Who"), "at": gettext_lazy("When"), "why": gettext_lazy("Why"),
+    "number": gettext_lazy("Number"), "label": gettext_lazy("Version"), "digest": gettext_lazy("Digest"),
+    "licence": gettext_lazy("Licence"), "basis": gettext_lazy("Legal basis"), "since": gettext_lazy("From"),
+    "until": gettext_lazy("Until"), "withdrawn": gettext_lazy("Withdrawn"), "column": gettext_lazy("Column"),
+    "category": gettext_lazy("Category"), "present": gettext_lazy("Present"), "treatment": gettext_lazy("Treatment"),
+    "assessment": gettext_lazy("Answered as"), "severity": gettext_lazy("Severity"), "blocks": gettext_lazy("Blocks"),
+    "state": gettext_lazy("State then"), "environment": gettext_lazy("Environment"), "slot": gettext_lazy("Slot"),
+    "vote": gettext_lazy("Vote"), "requirement": gettext_lazy("Requirement"), "comment": gettext_lazy("Comment"),
+    "role": gettext_lazy("Role"), "plan": gettext_lazy("Plan"), "kind": gettext_lazy("Kind"),
+}  # fmt: skip
+
+
+def _link(text: Any, page: str, id: int, moment: datetime) -> Value:
+    """To another record as it was at the same moment."""
+    return Value(text, address=f"{reverse(f'{page}-as-it-was', args=[id])}?at={moment.isoformat()}".replace("+", "%2B"))
+
+
+def _digest(row: Any) -> Value:
+    return Value(f"{row.digest_algorithm}:{row.digest_value}", "digest") if row.digest_value else Value("")
+
+
+def _findings(about: Q, moment: datetime) -> Section:
+    rows = Finding.objects.filter(about).select_related("recorded_by").prefetch_related("events")
+    return section(
+        _("Findings"), rows, what=lambda f: _link(f.text[:80], "finding", f.pk, moment),
+        severity=lambda f: f.get_severity_display(), blocks=lambda f: f.blocks, state=_finding_state,
+        who=lambda f: f.recorded_by, at=lambda f: f.recorded_at,
+    )  # fmt: skip
+
+
+def _finding_state(finding: Finding) -> str:
+    last = max(finding.events.all(), key=lambda event: event.pk, default=None)
+    return last.get_kind_display() if last else _("open")
+
+
+def _live(about: Q, reader: Principal, moment: datetime) -> Section:
+    rows = live(reader, at=moment).filter(about).select_related("recorded_by")
+    return section(
+        _("Live then"), rows,
+        what=lambda p: _link(_("version %(n)s") % {"n": p.release.model_version.number}, "serving", p.pk, moment),
+        environment=lambda p: p.environment, slot=lambda p: p.get_slot_display(), since=lambda p: p.started_at,
+        who=lambda p: p.recorded_by,
+    )  # fmt: skip
+
+
+def _releases(about: Q, moment: datetime) -> Section:
+    rows = Release.objects.filter(about).select_related("environment", "closure", "recorded_by", "model_version")
+    return section(
+        _("Releases"), rows, what=lambda r: _link(_("release %(n)s") % {"n": r.pk}, "release", r.pk, moment),
+        number=lambda r: r.model_version.number, environment=lambda r: r.environment,
+        slot=lambda r: r.get_slot_display(),
+        state=lambda r: r.closure.get_kind_display() if hasattr(r, "closure") else _("open"),
+        who=lambda r: r.recorded_by, at=lambda r: r.recorded_at,
+    )  # fmt: skip
+
+
+def _on_dataset(dataset: Dataset, reader: Principal, moment: datetime) -> list[Section]:
+    versions = DatasetVersion.objects.filter(dataset=dataset).select_related("recorded_by")
+    terms = CollectionTerms.objects.filter(dataset=dataset).select_related("withdrawal", "recorded_by")
+    flags = SensitivityFlag.objects.filter(dataset_version__dataset=dataset).select_related("dataset_version")
+    return [
+        section(_("Versions"), versions, label=lambda v: v.label, digest=_digest, who=lambda v: v.recorded_by,
+                at=lambda v: v.recorded_at),
+        section(_("Terms"), terms, number=lambda t: t.number, licence=lambda t: t.licence,
+                basis=lambda t: t.legal_basis, since=lambda t: t.effective_from, until=lambda t: t.effective_to,
+                withdrawn=lambda t: t.withdrawal.recorded_at if hasattr(t, "withdrawal") else None,
+                who=lambda t: t.recorded_by),
+        section(_("Answers on sensitive data"), flags.select_related("recorded_by"),
+                label=lambda f: f.dataset_version.label, column=lambda f: f.column or _("all"),
+                category=lambda f: f.category, present=lambda f: f.get_present_display(),
+                treatment=lambda f: f.get_treatment_display(), assessment=lambda f: f.get_assessment_display(),
+                who=lambda f: f.recorded_by, at=lambda f: f.recorded_at),
+        _findings(Q(dataset=dataset), moment),
+    ]  # fmt: skip
+
+
+def _on_model(model: Model, reader: Principal, moment: datetime) -> list[Section]:
+    versions = ModelVersion.objects.filter(model=model).select_related("recorded_by")
+    return [
+        _live(Q(model=model), reader, moment),
+        section(_("Versions"), versions, number=lambda v: _link(v.number, "model-version", v.pk, moment),
+                digest=_digest, who=lambda v: v.recorded_by, at=lambda v: v.recorded_at),
+        _releases(Q(model_version__model=model), moment),
+        _findings(Q(model=model) | Q(model_version__model=model) | Q(promotion__model=model), moment),
+    ]  # fmt: skip
+
+
+def _on_model_version(version: ModelVersion, reader: Principal, moment: datetime) -> list[Section]:
+    made_from = RunInput.objects.filter(
+        Q(run=version.source_run_id) | Q(run__outputs__model_version=version), dataset_version__isnull=False
+    ).select_related("dataset_version__dataset", "recorded_by").distinct()  # fmt: skip
+    evidence = Evidence.objects.filter(model_version=version).select_related("plan", "recorded_by")
+    return [
+        section(_("Made from"), made_from, what=lambda i: i.dataset_version.dataset.name,
+                label=lambda i: i.dataset_version.label, role=lambda i: i.get_role_display(),
+                digest=lambda i: _digest(i.dataset_version), at=lambda i: i.recorded_at),
+        section(_("Evidence"), evidence, plan=lambda e: e.plan.title, who=lambda e: e.recorded_by,
+                at=lambda e: e.recorded_at, until=lambda e: e.valid_until),
+        _live(Q(release__model_version=version), reader, moment),
+        _releases(Q(model_version=version), moment),
+        _findings(Q(model_version=version) | Q(model=version.model_id), moment),
+    ]  # fmt: skip
+
+
+def _on_release(release: Release, reader: Principal, moment: datetime) -> list[Section]:
+    votes = SignOff.objects.filter(release=release).select_related("requirement", "role_grant", "withdrawal", "lift")
+    attempts = RefusedAttempt.objects.filter(release=release).select_related("recorded_by")
+    decisions = GateDecision.objects.filter(release=release)
+    promotions = Promotion.objects.filter(release=release).select_related("end", "recorded_by")
+    return [
+        section(_("Votes"), votes, who=lambda v: v.printed_name, vote=lambda v: v.get_vote_display(),
+                requirement=lambda v: v.requirement.key, role=lambda v: v.role_grant.get_role_display(),
+                at=lambda v: v.signed_at, state=_vote_state, comment=lambda v: v.comment),
+        section(_("What the gate decided"), decisions, at=lambda d: d.decided_at,
+                what=lambda d: ", ".join(f"{r['key']}: {r['status'].lower()}" for r in d.requirements)),
+        section(_("Refused attempts"), attempts, at=lambda a: a.recorded_at, who=lambda a: a.recorded_by,
+                what=lambda a: ", ".join(r["key"] for r in a.requirements if r["status"] == "UNSATISFIED")),
+        section(_("Promotions"), promotions, what=lambda p: _link(p.get_kind_display(), "serving", p.pk, moment),
+                since=lambda p: p.started_at, until=lambda p: p.end.ended_at if hasattr(p, "end") else None,
+                who=lambda p: p.recorded_by),
+    ]  # fmt: skip
+
+
+def _vote_state(vote: SignOff) -> str:
+    if hasattr(vote, "withdrawal"):
+        return _("taken back")
+    return _("lifted") if hasattr(vote, "lift") else _("stood")
+
+
+def _on_policy(policy: Policy, reader: Principal, moment: datetime) -> list[Section]:
+    versions = PolicyVersion.objects.filter(policy=policy).select_related("publication__lapse", "recorded_by")
+    newest = versions.filter(publication__isnull=False).order_by("-publication__pk").first()
+    in_force = newest if newest is not None and not hasattr(newest.publication, "lapse") else None
+    found = [
+        section(_("Versions"), versions, number=lambda v: v.number, who=lambda v: v.recorded_by,
+                at=lambda v: v.recorded_at,
+                since=lambda v: v.publication.recorded_at if hasattr(v, "publication") else None,
+                state=lambda v: _policy_state(v, in_force)),
+    ]  # fmt: skip
+    if in_force is not None:
+        title = _("What version %(n)s asked, which was in force") % {"n": in_force.number}
+        asked = sorted(in_force.requirements.all(), key=lambda r: r.position)
+        rows = [
+            [
+                Value(r.key),
+                Value(r.get_kind_display()),
+                Value(json.dumps(r.params, ensure_ascii=False)),
+            ]
+            for r in asked
+        ]
+        found.append(Section(title, [_("Requirement"), _("Kind"), _("Parameters")], rows))
+    return found
+
+
+def _policy_state(version: PolicyVersion, in_force: PolicyVersion | None) -> str:
+    if in_force is not None and version.pk == in_force.pk:
+        return _("in force")
+    return _("was in force before, or lapsed") if hasattr(version, "publication") else _("not published")
+
+
+def _on_finding(finding: Finding, reader: Principal, moment: datetime) -> list[Section]:
+    events = finding.events.select_related("recorded_by")
+    return [
+        section(_("What became of it by then"), events, kind=lambda e: e.get_kind_display(), what=lambda e: e.text,
+                who=lambda e: e.recorded_by, at=lambda e: e.recorded_at),
+    ]  # fmt: skip
+
+
+def _on_promotion(promotion: Promotion, reader: Principal, moment: datetime) -> list[Section]:
+    ends = PromotionEnd.objects.filter(promotion=promotion)
+    notices = ServingNotice.objects.filter(promotion=promotion).select_related("end")
+    decisions = GateDecision.objects.filter(promotion=promotion)
+    return [
+        section(_("Its end"), ends.select_related("recorded_by"), kind=lambda e: e.get_kind_display(),
+                why=lambda e: e.reason, who=lambda e: e.recorded_by, at=lambda e: e.ended_at),
+        section(_("Notices"), notices, what=lambda n: n.cause, at=lambda n: n.recorded_at, until=lambda n: n.due_at,
+                state=lambda n: n.end.get_kind_display() if hasattr(n, "end") else _("standing")),
+        section(_("What the gate decided"), decisions, at=lambda d: d.decided_at,
+                what=lambda d: ", ".join(f"{r['key']}: {r['status'].lower()}" for r in d.requirements)),
+    ]  # fmt: skip
+
+
+_MODELS = gettext_lazy("Models")
+#: By the first part of the address.
+KINDS: dict[str, Kind] = {
+    "datasets": Kind(Dataset, gettext_lazy("Dataset"), "dataset", "datasets", gettext_lazy("Datasets"), _on_dataset),
+    "models": Kind(Model, gettext_lazy("Model"), "model", "models", _MODELS, _on_model),
+    "model-versions": Kind(
+        ModelVersion,
+        gettext_lazy("Model version"),
+        "model-version",
+        "models",
+        gettext_lazy("Models"),
+        _on_model_version,
+    ),
+    "releases": Kind(
+        Release, gettext_lazy("Release"), "release", "review-queue", gettext_lazy("Review queue"), _on_release
+    ),
+    "policies": Kind(Policy, gettext_lazy("Policy"), "policy", "policies", gettext_lazy("Policies"), _on_policy),
+    "findings": Kind(Finding, gettext_lazy("Finding"), "finding", "findings", gettext_lazy("Findings"), _on_finding),
+    "promotions": Kind(Promotion, gettext_lazy("Promotion"), "serving", "models", _MODELS, _on_promotion),
+}
