@@ -16,7 +16,7 @@ from approvals.models import PromotionEnd
 from approvals.pages.as_it_was import KINDS
 from governance.history.moments import PresentOnly, standing_at
 from governance.unit_of_work import receipt
-from lineage.actions import update_dataset, update_model, withdraw_terms
+from lineage.actions import register_dataset, update_dataset, update_model, withdraw_terms
 from lineage.models import Dataset, Model
 from tests.approvals.serving import scenes
 from tests.approvals.world import WHY, World, signature, world
@@ -102,7 +102,7 @@ def test_a_conflicts_text_is_withheld_from_who_may_not_read_it(w: World, signed_
             assert ("My sister" in answer.content.decode()) is reads, (who, address)
     told = signed_in("viewer").get(f"/api/v1/differences?{asked}").json()["differences"]
     assert [(d["before"], d["after"]) for d in told if d["withheld"]] == [(None, None)]
-    act = f"/audit/acts/{receipt(conflict).action_id}"
+    act = f"/audit/acts/{receipt(conflict)['action_id']}"
     exported = [
         f"/api/v1/exports/{what}?table=approvals_conflictofinterest&form=jsonl" for what in ("records", "history")
     ]
@@ -243,3 +243,16 @@ def test_the_past_is_read_on_one_connection_for_the_time_of_a_block(w: World) ->
     update_model(actor=w.cast.owner, reason="Changed", model=w.model, changes={"title": "Now"})
     with standing_at(moment()):
         assert Model.objects.get(title="Now") == w.model
+
+
+def test_a_field_that_was_dropped_or_came_later_stops_no_reading(
+    own_database: str, raw: Any, cast: Cast, api: Api
+) -> None:
+    dataset, _new = register_dataset(actor=cast.pipeline, namespace=cast.retail, name="old", reason="Old")
+    then = at(moment())
+    raw("owner").execute("ALTER TABLE lineage_historicaldataset ADD COLUMN gone text NOT NULL DEFAULT 'was'")
+    answer = api("pipeline").get(f"/api/v1/datasets/{dataset.pk}?as_of={then}")
+    assert (answer.status_code, answer.json()["name"]) == (200, "old")
+    assert "gone" not in answer.json()
+    whole = api("pipeline").get(f"/api/v1/differences?table=lineage_dataset&id={dataset.pk}&from=2001-01-01").json()
+    assert "gone" not in {one["field"] for one in whole["differences"]}

@@ -39,6 +39,7 @@ PAGES = {
     "places": "approvals.Policy",
     "policies": "approvals.Policy",
     "audit": "governance.Sample",
+    "inbox": "governance.Notice",
     "policy-versions": "approvals.PolicyVersion",
 }
 
