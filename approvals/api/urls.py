@@ -7,8 +7,8 @@ from approvals.api.evidence import EvidenceViewSet, PlanViewSet
 from approvals.api.findings import FindingViewSet
 from approvals.api.gate import GateView, LiveView
 from approvals.api.inventory import InventoryExport
-from approvals.api.manifests import ManifestView
 from approvals.api.live_at import LiveAtView
+from approvals.api.manifests import ManifestView
 from approvals.api.policies import PolicyViewSet
 from approvals.api.releases import ConflictViewSet, PromotionViewSet, ReleaseViewSet, SignOffViewSet
 from approvals.api.serving import ServingNoticeViewSet

@@ -5,7 +5,18 @@ An address that answers both GET and POST has a row in both tables. Each room's 
 listed in `ROOMS`.
 """
 
-from tests.permission_table import bringing_in, desk, doors, facts, judgements, kernel, moments, people, vocabularies, work
+from tests.permission_table import (
+    bringing_in,
+    desk,
+    doors,
+    facts,
+    judgements,
+    kernel,
+    moments,
+    people,
+    vocabularies,
+    work,
+)
 from tests.permission_table.row import AFTER_DAYS, WHY, Row
 
 ROOMS = (kernel, people, facts, judgements, bringing_in, vocabularies, work, desk, doors, moments)
