@@ -38,7 +38,7 @@ class DifferenceQuery(FilterSerializer):
         return HistoryFilters().validate_table(value)
 
 
-class DifferenceSerializer(serializers.Serializer[Any]):
+class FieldDifferenceSerializer(serializers.Serializer[Any]):
     """One field that differs between the moments."""
 
     field = serializers.CharField(source="field.name")
@@ -65,7 +65,7 @@ class ComparisonSerializer(serializers.Serializer[Any]):
     existed_before = serializers.BooleanField(help_text=_("Whether it was on record at the earlier moment."))
     existed_after = serializers.BooleanField(help_text=_("Whether it was on record at the later moment."))
     to = serializers.DateTimeField()
-    differences = DifferenceSerializer(many=True)
+    differences = FieldDifferenceSerializer(many=True)
 
     def get_fields(self) -> dict[str, Any]:
         """With `from`, as in the question."""
