@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from approvals.exports.inventory import inventory
 from governance.api.fields import MomentField
-from governance.desk.api.exports import ANSWER, ExportQuery, ExportView, past
+from governance.desk.api.exports import ANSWERS, ExportQuery, ExportView, past
 from governance.desk.exports import Source
 
 
@@ -27,7 +27,7 @@ class InventoryExport(ExportView):
 
     query_class = InventoryQuery
 
-    @extend_schema(operation_id="exports_inventory", parameters=[InventoryQuery], responses={(200, "text/csv"): ANSWER})
+    @extend_schema(operation_id="exports_inventory", parameters=[InventoryQuery], responses=ANSWERS)
     def get(self, request: Request) -> StreamingHttpResponse:
         """Models, their risk tiers and owners, the versions that were live and who had signed them; key: `row`."""
         return self.stream(request)

@@ -28,6 +28,7 @@ ANSWER = OpenApiResponse(
         "The rows in the order of their key, as CSV (texts that look like formulas led by an apostrophe) or JSON lines."
     ),
 )
+ANSWERS = {(200, "text/csv"): ANSWER, (200, "application/jsonl"): ANSWER}
 
 
 class ExportQuery(FilterSerializer):
@@ -119,7 +120,7 @@ class RecordsExport(ExportView):
 
     query_class = RecordsQuery
 
-    @extend_schema(operation_id="exports_records", parameters=[RecordsQuery], responses={(200, "text/csv"): ANSWER})
+    @extend_schema(operation_id="exports_records", parameters=[RecordsQuery], responses=ANSWERS)
     def get(self, request: Request) -> StreamingHttpResponse:
         """Every record of a kind that you may read, as it stands or stood at a moment; key: `id`."""
         return self.stream(request)
@@ -134,7 +135,7 @@ class HistoryExport(ExportView):
 
     query_class = HistoryQuery
 
-    @extend_schema(operation_id="exports_history", parameters=[HistoryQuery], responses={(200, "text/csv"): ANSWER})
+    @extend_schema(operation_id="exports_history", parameters=[HistoryQuery], responses=ANSWERS)
     def get(self, request: Request) -> StreamingHttpResponse:
         """Every recorded state of every record of a kind that you may read; key: `history_id`."""
         return self.stream(request)
@@ -149,7 +150,7 @@ class ActsExport(ExportView):
 
     query_class = ActsQuery
 
-    @extend_schema(operation_id="exports_acts", parameters=[ActsQuery], responses={(200, "text/csv"): ANSWER})
+    @extend_schema(operation_id="exports_acts", parameters=[ActsQuery], responses=ANSWERS)
     def get(self, request: Request) -> StreamingHttpResponse:
         """Acts with what they wrote, as the list of acts has them; key: `id`. For auditors and administrators."""
         return self.stream(request)
@@ -176,7 +177,7 @@ class AccessExport(ExportView):
 
     query_class = AccessQuery
 
-    @extend_schema(operation_id="exports_access", parameters=[AccessQuery], responses={(200, "text/csv"): ANSWER})
+    @extend_schema(operation_id="exports_access", parameters=[AccessQuery], responses=ANSWERS)
     def get(self, request: Request) -> StreamingHttpResponse:
         """Who could do what, and sign, at a moment; key: `grant_id`. For auditors and administrators."""
         return self.stream(request)
