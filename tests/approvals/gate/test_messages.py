@@ -13,8 +13,9 @@ from governance.accounts.roles import Role
 GATE = Path(messages.__file__).parent
 SQL = [*sorted(GATE.glob("*.sql")), GATE.parents[1] / "lineage" / "sql" / "32_use.sql"]
 LITERAL = re.compile(r"'([a-z]+(?:-[a-z]+)+)'")
-#: Hyphenated literals of the gate's SQL that are no reasons: codes of raised errors, and why a vote does not count.
-NOT_REASONS = {"closure-too-large", "threshold-not-finite", *VOTE_WORDINGS, *voids.WORDINGS}
+#: Hyphenated literals of the gate's SQL that are no reasons: codes of raised errors, a vocabulary's name, and why a vote
+#: does not count.
+NOT_REASONS = {"closure-too-large", "threshold-not-finite", "personal-data", *VOTE_WORDINGS, *voids.WORDINGS}
 
 
 def codes() -> set[str]:
