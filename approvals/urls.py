@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals import policy_views, views, views_oversight, views_serving, views_time
+from approvals import policy_views, views, views_imports, views_oversight, views_portfolio, views_serving, views_time
 from approvals.pages.as_it_was import KINDS
 
 urlpatterns = [
@@ -34,6 +34,16 @@ urlpatterns = [
     path("serving-notices/<id>/clear", views_serving.notice_page, {"act": "clear"}, name="notice-clear"),
     path("sign-offs/<id>/lift", views.lift_veto_page, name="sign-off-lift"),
     path("sign-offs/<id>/withdraw", views.withdraw_vote, name="sign-off-withdraw"),
+    path("portfolio", views_portfolio.portfolio_page, name="portfolio"),
+    path("imports", views_imports.imports_page, name="imports"),
+    path("imports/<id>", views_imports.import_page, name="import"),
+    path("imports/<id>/remainder", views_imports.import_remainder_page, name="import-remainder"),
+    path("onboarding-windows", views_imports.window_page, name="onboarding-window"),
+    path(
+        "onboarding-windows/<id>/confirm", views_imports.window_act_page, {"act": "confirm"}, name="onboarding-confirm"
+    ),
+    path("onboarding-windows/<id>/close", views_imports.window_act_page, {"act": "close"}, name="onboarding-close"),
+    path("as-found/<id>", views_imports.as_found_page, name="as-found"),
     path("policies", policy_views.policies_page, name="policies"),
     path("policies/write", policy_views.write_page, name="policy-write"),
     path("policies/yaml", policy_views.yaml_page, name="policy-yaml"),

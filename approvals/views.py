@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -26,6 +27,7 @@ from approvals.pages.queue import waiting
 from approvals.pages.release import ReleasePage, find, meaning_of, page_for
 from governance import errors
 from governance.accounts.models import Principal
+from governance.accounts.permissions import readable_namespaces
 from governance.accounts.reauthentication import verify_password
 from governance.api.principals import person_of, principal_of
 from governance.api.views import readable
@@ -51,6 +53,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
             "open_count": len(found),
             "more": more,
             "live": list(judgements.live_for(reader)[:50]),
+            "found_live": judgements.found(Q(model__namespace__in=readable_namespaces(reader)), most=20),
             "reviews": reviews.due_for(reader),
             "observing": list(Environment.objects.filter(observe_only_until__gt=Now()).order_by("order")),
             "flagged": judgements.flagged(judgements.live_for(reader)),

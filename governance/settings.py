@@ -248,6 +248,14 @@ LOGGING = {
     },
 }
 
+# --- Bringing in what exists ---------------------------------------------------------------------------------------
+
+# MLflow servers that inventories may be read from, as their base addresses; none is reached that is not listed. Private
+# addresses (10.…, localhost) are reached only if the operator says that these servers are the house's own.
+MLFLOW_SERVERS = os.environ.get("MUNIMENT_MLFLOW_SERVERS", "").split()
+MLFLOW_PRIVATE = os.environ.get("MUNIMENT_MLFLOW_PRIVATE") == "1"
+MLFLOW_TOKEN = os.environ.get("MUNIMENT_MLFLOW_TOKEN", "")
+
 # --- API -----------------------------------------------------------------------------------------------------------
 
 # Calls an account may make in a minute, over all its keys and sessions; 0: as many as it likes.
@@ -286,5 +294,6 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunInputRole": "lineage.api.bodies.INPUT_ROLES",
         "RunOutputRole": "lineage.api.bodies.OUTPUT_ROLES",
+        "EndKind": "approvals.api.serializers_promotions.END_KINDS",
     },
 }

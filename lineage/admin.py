@@ -7,17 +7,22 @@ from lineage.models import (
     CollectionTerms,
     Dataset,
     DatasetVersion,
+    Intake,
+    IntakeDecision,
+    InventoryImport,
     Model,
     ModelVersion,
     ModelVersionArchival,
     ModelVersionDescription,
     ModelVersionTag,
     Recall,
+    RiskQuestionSet,
     Run,
     RunInput,
     RunOutput,
     SensitivityFlag,
     TermsWithdrawal,
+    TierOverride,
     VocabularyTerm,
 )
 
@@ -164,3 +169,43 @@ class VocabularyTermAdmin(GovernedAdmin):
     list_display = ("scheme", "term", "label", "broader", "special", "retired", "recorded_by", "recorded_at")
     list_filter = ("scheme", "retired")
     search_fields = ("term", "label")
+
+
+@admin.register(InventoryImport)
+class InventoryImportAdmin(GovernedAdmin):
+    """Inventories that were brought in."""
+
+    list_display = ("source", "namespace", "format", "rows", "models_made", "rows_faulty", "recorded_by", "recorded_at")
+    search_fields = ("source", "=content_digest")
+
+
+@admin.register(RiskQuestionSet)
+class RiskQuestionSetAdmin(GovernedAdmin):
+    """How the risk questions were worded, when."""
+
+    list_display = ("number", "recorded_by", "recorded_at")
+
+
+@admin.register(Intake)
+class IntakeAdmin(GovernedAdmin):
+    """Models as they were proposed."""
+
+    list_display = ("name", "namespace", "intended_purpose", "risk_tier", "owner", "recorded_by", "recorded_at")
+    list_filter = ("risk_tier",)
+    search_fields = ("name", "title")
+
+
+@admin.register(IntakeDecision)
+class IntakeDecisionAdmin(GovernedAdmin):
+    """What was decided on proposals."""
+
+    list_display = ("intake", "kind", "reason", "recorded_by", "recorded_at")
+    list_filter = ("kind",)
+
+
+@admin.register(TierOverride)
+class TierOverrideAdmin(GovernedAdmin):
+    """Signed overrides of risk tiers."""
+
+    list_display = ("model", "derived_tier", "tier", "printed_name", "signed_at", "recorded_by", "recorded_at")
+    search_fields = ("model__name",)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from lineage import views, views_answers, views_terms, views_vocabularies
+from lineage import views, views_answers, views_intake, views_terms, views_vocabularies
 
 urlpatterns = [
     path("datasets", views.datasets_page, name="datasets"),
@@ -15,5 +15,9 @@ urlpatterns = [
     path("dataset-versions/<id>/answers", views_answers.answers_page, name="dataset-version-answers"),
     path("models", views.models_page, name="models"),
     path("models/<id>", views.model_page, name="model"),
+    path("models/<id>/tier", views_intake.tier_page, name="model-tier"),
+    path("intakes", views_intake.intakes_page, name="intakes"),
+    path("intakes/new", views_intake.new_intake_page, name="intake-new"),
+    path("intakes/<id>", views_intake.intake_page, name="intake"),
     path("model-versions/<id>", views.model_version_page, name="model-version"),
 ]

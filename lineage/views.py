@@ -12,6 +12,7 @@ from governance.accounts.permissions import readable_namespaces
 from governance.api.principals import principal_of
 from lineage.models import Dataset, DatasetVersion, Model, ModelVersion
 from lineage.pages import cards, facts, graph, provenance
+from lineage.pages.intake import of_model as intakes_of
 from lineage.pages.metrics import compared
 from lineage.pages.paging import page_of, read_id
 from lineage.terms import ending
@@ -114,6 +115,7 @@ def model_page(request: HttpRequest, id: str, judgements: Judgements) -> HttpRes
             "versions": [(v, hands.get(v.pk, [])) for v in versions],
             "metrics": compared(versions),
             "data": facts.run_data(versions),
+            "intakes": intakes_of(model),
             **judgements.on_model(model, versions),
         },
     )

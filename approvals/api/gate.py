@@ -17,6 +17,7 @@ from approvals.api.live_at import artifact, signers
 from approvals.api.policies import environment_named
 from approvals.api.serializers_promotions import GateAnswerSerializer, GateQuery, LiveAnswerSerializer, LiveQuery
 from approvals.models import Promotion
+from approvals.onboarding import FoundLive, as_found
 from approvals.queries import is_live, live, may_be_promoted, release_of, versions_with_digest
 from approvals.serving import Serving, how_they_stand
 from governance.api.principals import namespace_of
@@ -110,7 +111,23 @@ class LiveView(ApiView):
         promotions = list(found[:MOST])
         stand = {} if "at" in asked else how_they_stand([promotion.pk for promotion in promotions])
         rows = [self._row(promotion, stand.get(promotion.pk)) for promotion in promotions]
-        return Response(LiveAnswerSerializer({"at": asked.get("at") or timezone.now(), "results": rows}).data)
+        answer = LiveAnswerSerializer({"at": asked.get("at") or timezone.now(), "results": rows}).data
+        answer["results"] = sorted(
+            [*answer["results"], *self._found(asked, MOST - len(rows))],
+            key=lambda row: str(row["model"]),
+        )
+        return Response(answer)
+
+    def _found(self, asked: dict[str, Any], most: int) -> list[dict[str, Any]]:
+        """What serves as found, marked so: it never passed the gate."""
+        found = as_found(self.principal, at=asked.get("at"))
+        if "environment" in asked:
+            found = found.filter(environment__name=asked["environment"])
+        if "namespace" in asked:
+            found = found.filter(model__namespace__name=asked["namespace"])
+        if "model" in asked:
+            found = found.filter(model__name=asked["model"])
+        return [FoundLive(entry, asked.get("at")).as_row for entry in found[:most]]
 
     @staticmethod
     def _row(promotion: Promotion, serving: Serving | None) -> Promotion:

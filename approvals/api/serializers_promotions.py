@@ -89,10 +89,14 @@ class PromotionFilters(FilterSerializer):
     live = FlagField(required=False, source="end__isnull", help_text=_("true: it has not ended."))
 
 
+#: How somebody ends what serves; the other ends follow from something else.
+END_KINDS = [(kind.value, kind.label) for kind in (PromotionEnd.Kind.SUSPENDED, PromotionEnd.Kind.RETIRED)]
+
+
 class EndSerializer(WriteSerializer):
     """How a promotion ends."""
 
-    kind = serializers.ChoiceField(choices=[PromotionEnd.Kind.SUSPENDED, PromotionEnd.Kind.RETIRED])
+    kind = serializers.ChoiceField(choices=END_KINDS)
     reason = TextField(max_length=2000)
 
 
@@ -185,12 +189,17 @@ class LiveSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField(source="release.model_version.number")
     model_version = serializers.IntegerField(source="release.model_version_id")
     digest = serializers.CharField(source="artifact_digest")
-    promotion = serializers.IntegerField(source="id")
-    release = serializers.IntegerField(source="release_id")
+    promotion = serializers.IntegerField(source="id", allow_null=True, help_text=_("null: it came in as found."))
+    release = serializers.IntegerField(source="release_id", allow_null=True, help_text=_("null: it came in as found."))
+    as_found = serializers.IntegerField(
+        default=None,
+        allow_null=True,
+        help_text=_("Id of its entry as found: it served before anyone governed it and never passed the gate."),
+    )
     started_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(source="end.ended_at", default=None, allow_null=True)
     signed_by = SignerSerializer(source="signers", many=True)
-    kind = serializers.CharField(help_text=_("release, rollback, reinstatement or fallback."))
+    kind = serializers.CharField(help_text=_("release, rollback, reinstatement, fallback, or as_found."))
     review_overdue = serializers.BooleanField(source="serving.review_overdue", allow_null=True)
     may_serve = serializers.BooleanField(
         source="serving.may_serve", allow_null=True, help_text=_("null when asked about the past.")

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from approvals.actions.serving import clear_notice, confirm_notice
-from approvals.api.fields import ReasonedActSerializer, recorded
+from approvals.api.fields import FlagField, ReasonedActSerializer, recorded
 from approvals.models import ServingNotice, ServingNoticeEnd
 from approvals.serving import masked
 from governance.accounts.models import Principal
@@ -54,7 +54,7 @@ class ServingNoticeFilters(FilterSerializer):
 
     promotion = IdField(required=False)
     cause = serializers.CharField(required=False)
-    standing = serializers.BooleanField(required=False, source="end__isnull", help_text=_("true: without an end."))
+    standing = FlagField(required=False, source="end__isnull", help_text=_("true: without an end."))
 
 
 class ServingNoticeViewSet(RecordViewSet):

@@ -6,10 +6,20 @@ from approvals.api.environments import EnvironmentViewSet, ObserveChangeViewSet
 from approvals.api.evidence import EvidenceViewSet, PlanViewSet
 from approvals.api.findings import FindingViewSet
 from approvals.api.gate import GateView, LiveView
+from approvals.api.imports import (
+    ImportConfirmView,
+    ImportRemainderView,
+    ImportServerView,
+    ImportsView,
+    ImportView,
+    InventoryImportViewSet,
+)
 from approvals.api.inventory import InventoryExport
 from approvals.api.live_at import LiveAtView
 from approvals.api.manifests import ManifestView
+from approvals.api.onboarding import AsFoundViewSet, OnboardingWindowViewSet
 from approvals.api.policies import PolicyViewSet
+from approvals.api.portfolio import PortfolioView
 from approvals.api.releases import ConflictViewSet, PromotionViewSet, ReleaseViewSet, SignOffViewSet
 from approvals.api.serving import ServingNoticeViewSet
 from approvals.api.use import UseView
@@ -28,11 +38,20 @@ urlpatterns = [
         PromotionViewSet,
         FindingViewSet,
         ServingNoticeViewSet,
+        OnboardingWindowViewSet,
+        AsFoundViewSet,
+        InventoryImportViewSet,
     ),
     path("exports/inventory", InventoryExport.as_view(), name="exports-inventory"),
     path("manifests", ManifestView.as_view(), name="manifests"),
     path("gate", GateView.as_view(), name="gate"),
     path("live-at", LiveAtView.as_view(), name="live-at"),
     path("live", LiveView.as_view(), name="live"),
+    path("imports", ImportsView.as_view(), name="imports-api"),
+    path("imports/mlflow", ImportServerView.as_view(), name="import-server-api"),
+    path("imports/<id>", ImportView.as_view(), name="import-api"),
+    path("imports/<id>/confirm", ImportConfirmView.as_view(), name="import-confirm-api"),
+    path("imports/<id>/remainder", ImportRemainderView.as_view(), name="import-remainder-api"),
+    path("portfolio", PortfolioView.as_view(), name="portfolio-api"),
     path("use", UseView.as_view(), name="use"),
 ]

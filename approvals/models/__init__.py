@@ -3,6 +3,13 @@
 from approvals.models.environments import Environment, ObserveOnlyChange, ObserveOnlyConfirmation, Slot
 from approvals.models.evidence import Claim, Evidence, EvidenceAnswer, EvidenceValue, Verdict
 from approvals.models.findings import Finding, FindingEvent
+from approvals.models.onboarding import (
+    AsFound,
+    AsFoundEnd,
+    OnboardingClosure,
+    OnboardingConfirmation,
+    OnboardingWindow,
+)
 from approvals.models.plans import Comparator, Plan, PlanCriterion, PlanKind
 from approvals.models.policies import (
     Aspect,
@@ -29,6 +36,8 @@ from approvals.models.serving import ServingNotice, ServingNoticeEnd
 
 __all__ = [
     "OVERSEEING_CONFLICTS",
+    "AsFound",
+    "AsFoundEnd",
     "Aspect",
     "Claim",
     "Comparator",
@@ -43,6 +52,9 @@ __all__ = [
     "LiveSlot",
     "ObserveOnlyChange",
     "ObserveOnlyConfirmation",
+    "OnboardingClosure",
+    "OnboardingConfirmation",
+    "OnboardingWindow",
     "Plan",
     "PlanCriterion",
     "PlanKind",

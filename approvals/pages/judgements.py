@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
-from approvals.models import Finding, FindingEvent, LiveSlot, Promotion, Release, SignOff
+from approvals.models import AsFound, Finding, FindingEvent, LiveSlot, Promotion, Release, SignOff
 from approvals.pages import evidence, reviews
 from approvals.serving import standing_notices
 from governance.accounts.models import Principal
@@ -34,6 +34,7 @@ class PageJudgements:
         releases = list(_releases().filter(model_version__model=model)[:RELEASES_SHOWN])
         return {
             "live": list(_live().filter(model=model)),
+            "found_live": found(Q(model=model)),
             "reviews": reviews.of_model(model),
             "flagged": flagged(LiveSlot.objects.filter(model=model)),
             "releases": with_votes(releases),
@@ -45,6 +46,7 @@ class PageJudgements:
         releases = list(_releases().filter(model_version=version)[:RELEASES_SHOWN])
         return {
             "live": list(_live().filter(promotion__release__model_version=version)),
+            "found_live": found(Q(model_version=version)),
             "flagged": flagged(LiveSlot.objects.filter(promotion__release__model_version=version)),
             "releases": with_votes(releases),
             "evidence": evidence.read(Q(model_version=version)),
@@ -90,6 +92,19 @@ def _live() -> QuerySet[LiveSlot]:
     return LiveSlot.objects.select_related(
         "environment", "model__namespace", "promotion__release__model_version", "promotion__recorded_by"
     ).order_by("model__name", "environment__order", "slot")
+
+
+def found(wanted: Q, *, most: int = 50) -> list[Any]:
+    """What serves as found, of a condition, what is past its date first, with `late`."""
+    entries: list[Any] = list(
+        AsFound.objects.filter(wanted, end__isnull=True)
+        .select_related("model", "model_version", "environment")
+        .order_by("govern_by", "id")[:most]
+    )
+    now = timezone.now()
+    for one in entries:
+        one.late = one.govern_by <= now
+    return entries
 
 
 def flagged(live: QuerySet[LiveSlot]) -> set[int]:

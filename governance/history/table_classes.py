@@ -22,6 +22,7 @@ WORKING: dict[str, tuple[str, ...]] = {
     # Kept by triggers beside the histories (governance/desk/keeping.py): the app reads them.
     "governance_act": ("SELECT",),
     "governance_searchentry": ("SELECT",),
+    "lineage_importdraft": FULL,
     "governance_cache": FULL,
     "governance_idempotencykey": FULL,
     "governance_ratecount": KEPT,
@@ -47,4 +48,5 @@ HIDDEN_FROM_AUDITOR = {
     "governance_cache",
     "governance_idempotencykey",
     "mfa_authenticator",
+    "lineage_importdraft",  # what one person uploaded and has not confirmed
 }

@@ -4,6 +4,15 @@ from lineage.actions.annotations import archive_model_version, describe_model_ve
 from lineage.actions.datasets import register_dataset, register_dataset_version, update_dataset
 from lineage.actions.flag_answers import answer_flags
 from lineage.actions.flags import raise_flag, review_flag
+from lineage.actions.intake import (
+    decide_intake,
+    override_statement,
+    override_tier,
+    propose_model,
+    questions_asked,
+    register_accepted,
+    word_questions,
+)
 from lineage.actions.model_registry import register_model, register_model_version, update_model
 from lineage.actions.recalls import recall
 from lineage.actions.registering import Registered
@@ -17,13 +26,19 @@ __all__ = [
     "add_vocabulary_term",
     "answer_flags",
     "archive_model_version",
+    "decide_intake",
     "describe_model_version",
     "end_run",
     "link_run_input",
     "link_run_output",
+    "override_statement",
+    "override_tier",
+    "propose_model",
+    "questions_asked",
     "raise_flag",
     "recall",
     "record_terms",
+    "register_accepted",
     "register_dataset",
     "register_dataset_version",
     "register_model",
@@ -35,4 +50,5 @@ __all__ = [
     "update_dataset",
     "update_model",
     "withdraw_terms",
+    "word_questions",
 ]

@@ -56,7 +56,9 @@ def register_model(
             "deployment_geography": deployment_geography,
         }
     )
-    return get_or_register(Model, identity={"namespace": namespace, "name": name}, content=given)
+    # The tier is not compared: it follows from the answers, or from what a risk manager signed over them.
+    compared = {field: value for field, value in given.items() if field != "risk_tier"}
+    return get_or_register(Model, identity={"namespace": namespace, "name": name}, content=given, compare=compared)
 
 
 @action
@@ -78,6 +80,8 @@ def update_model(*, actor: Principal, reason: str, model: Model, changes: Mappin
     for field, value in changed.items():
         setattr(current, field, value)
     current.save(update_fields=list(changed))
+    # The tier in effect is the database's to say: an override may stand over what follows from the answers.
+    current.refresh_from_db(fields=["risk_tier", "use_epoch"])
     return current
 
 

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from governance.api.routers import collection_urls
-from lineage.api import views, vocabularies
+from lineage.api import intake, views, vocabularies
 
 urlpatterns = [
     path("vocabularies", vocabularies.VocabulariesView.as_view(), name="vocabularies"),
@@ -17,5 +17,8 @@ urlpatterns = [
         views.ModelVersionViewSet,
         views.RecallViewSet,
         vocabularies.VocabularyTermViewSet,
+        intake.RiskQuestionSetViewSet,
+        intake.IntakeViewSet,
+        intake.TierOverrideViewSet,
     ),
 ]

@@ -10,6 +10,8 @@ from lineage.models.flags import (
     SensitivityFlag,
     Treatment,
 )
+from lineage.models.imports import ImportDraft, ImportFormat, InventoryImport
+from lineage.models.intake import Intake, IntakeDecision, RiskQuestionSet, TierOverride
 from lineage.models.model_registry import Model, ModelVersion, RiskTier
 from lineage.models.recalls import Recall
 from lineage.models.runs import LinkMethod, Run, RunInput, RunOutput, RunRole, RunState
@@ -23,6 +25,11 @@ __all__ = [
     "ConsentStatus",
     "Dataset",
     "DatasetVersion",
+    "ImportDraft",
+    "ImportFormat",
+    "Intake",
+    "IntakeDecision",
+    "InventoryImport",
     "LegalBasis",
     "LinkMethod",
     "Model",
@@ -33,6 +40,7 @@ __all__ = [
     "Presence",
     "Recall",
     "RegulationSet",
+    "RiskQuestionSet",
     "RiskTier",
     "Run",
     "RunInput",
@@ -42,6 +50,7 @@ __all__ = [
     "SensitivityFlag",
     "SpecialCondition",
     "TermsWithdrawal",
+    "TierOverride",
     "Treatment",
     "VocabularyTerm",
 ]

@@ -26,7 +26,7 @@ from lineage.models import DatasetVersion, RiskTier
 from tests.approvals.serving import scenes
 from tests.approvals.world import World, signature
 from tests.cast import PASSWORD
-from tests.permission_table import WHY
+from tests.permission_table import WHY, found
 
 
 class Things:
@@ -117,6 +117,31 @@ class Things:
 
     def _conflicts_of_interest(self) -> Any:
         return declare_conflict(actor=self.w.cast.risk2, model=self.w.model, text="My sister sells it", **WHY)
+
+    def _onboarding_windows(self) -> Any:
+        return found.onboarding_window(self.w)
+
+    def _as_found(self) -> Any:
+        return found.entry_as_found(self.w)
+
+    def _imports(self) -> Any:
+        return found.draft(self.w)
+
+    def _inventory_imports(self) -> Any:
+        return found.inventory_import(self.w)
+
+    def _intakes(self) -> Any:
+        return found.intake(self.w, accepted=self.route.endswith("register"))
+
+    def _risk_question_sets(self) -> Any:
+        return found.question_set(self.w)
+
+    def _tier_overrides(self) -> Any:
+        return found.tier_override(self.w)
+
+    def override(self) -> dict[str, Any]:
+        """What a risk manager sends to sign another tier."""
+        return found.override(self.w)
 
     def _role_grants(self) -> Any:
         return grant_role(
