@@ -117,6 +117,7 @@ class LogView(DoorMixin, GenericAPIView[LedgerPosition]):
     collection = "log"
     ordering = ("position",)
     serializer_class = PositionSerializer
+    action = "list"  # tells the schema that this is a list
 
     def get_queryset(self) -> QuerySet[LedgerPosition]:
         """Every sealed entry."""
