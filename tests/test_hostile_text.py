@@ -135,7 +135,8 @@ def test_a80_no_text_becomes_markup_on_any_page(w: World, signed_in: Api) -> Non
         things.id(name)
     for route in pages:
         row = GET[route]
-        collection = {"policies/<id>": "places", "audit/samples/<id>": "samples"}.get(route, route.split("/")[0])
+        within = {"policies/<id>": "places", "policies/<id>/as-it-was": "places", "audit/samples/<id>": "samples"}
+        collection = within.get(route, route.split("/")[0])
         path = "/" + route.replace("<id>", str(things.id(collection)) if "<id>" in route else "")
         answer = door(row.may[0], signed_in, signed_in).get(path, row.query(things))
         if "html" not in answer.headers.get("Content-Type", ""):

@@ -27,12 +27,14 @@ BEGIN
 END $$;
 
 -- Model versions that the runs it came out of read, other than to compare: what it was built upon at first hand. One
--- known far above that turns out to be such is as much news as data that turns out to be training data.
-CREATE OR REPLACE FUNCTION muniment.bases_of(model_version bigint) RETURNS bigint[] LANGUAGE plpgsql STABLE
+-- known far above that turns out to be such is as much news as data that turns out to be training data. As a list of one
+-- list; an empty one where there are none, so that votes given before this was asked stay as they were.
+CREATE OR REPLACE FUNCTION muniment.bases_of(model_version bigint) RETURNS jsonb LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN (
-    SELECT coalesce(array_agg(DISTINCT i.model_version_id ORDER BY i.model_version_id), '{}')
+    SELECT CASE WHEN count(*) = 0 THEN '[]'::jsonb
+                ELSE jsonb_build_array(jsonb_agg(DISTINCT i.model_version_id ORDER BY i.model_version_id)) END
     FROM (SELECT source_run_id AS run_id FROM public.lineage_modelversion WHERE id = model_version
           UNION SELECT run_id FROM public.lineage_runoutput WHERE model_version_id = model_version) runs
     JOIN public.lineage_runinput i ON i.run_id = runs.run_id
@@ -44,7 +46,7 @@ SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN jsonb_build_object(
     'subject', muniment.digest_of(jsonb_build_array(c.model_version_id, c.digest, c.code_commit, c.source_commit)),
-    'data', muniment.digest_of(jsonb_build_array(c.closure, c.ancestors, c.training, muniment.bases_of(c.model_version_id))),
+    'data', muniment.digest_of(jsonb_build_array(c.closure, c.ancestors, c.training) || muniment.bases_of(c.model_version_id)),
     'privacy', muniment.digest_of(to_jsonb(muniment.privacy_epochs(c))),
     'use', muniment.digest_of(jsonb_build_array(c.use_epoch, c.purpose, c.risk_tier, c.environment_id, c.slot,
                                                 c.geographies)));

@@ -337,6 +337,11 @@ ELSEWHERE = {
     "vocabulary-terms-retire": "test_vocabularies.py",
     "vocabulary-terms": "test_vocabularies.py",
     "vocabularies": "test_vocabularies.py",
+    "dataset-versions-bulk": "test_bulk.py",
+    "model-versions-bulk": "test_bulk.py",
+    "flags-bulk": "test_bulk.py",
+    "intakes-register": "test_intake.py",
+    "intakes-decide": "test_intake.py",
 }
 
 

@@ -48,7 +48,8 @@ class Caller:
         return answer.json()
 
 
-@pytest.mark.parametrize("broker", ["redis_url", "rabbit_url"])
+# On Redis too in `make soak`; the storms beside this run on both.
+@pytest.mark.parametrize("broker", ["rabbit_url", pytest.param("redis_url", marks=pytest.mark.soak)])
 def test_from_registration_to_live_and_verified(prepared: Site, broker: str, request: pytest.FixtureRequest) -> None:
     site = prepared
     site.start(request.getfixturevalue(broker))

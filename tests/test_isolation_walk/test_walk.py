@@ -110,7 +110,7 @@ def walked(seeded: Scene, doors: dict[str, Any], side: str, own: str, walkers: t
 
 @pytest.mark.parametrize(
     ("side", "own", "walkers"),
-    [("retail", "elsewhere", ("outsider",)), ("elsewhere", "retail", ("viewer",))],
+    [("retail", "elsewhere", ("outsider",)), pytest.param("elsewhere", "retail", ("viewer",), marks=pytest.mark.soak)],
 )
 def test_no_list_page_or_document_shows_what_is_not_theirs(
     seeded: Scene, doors: dict[str, Any], side: str, own: str, walkers: tuple[str, ...]
@@ -190,7 +190,8 @@ def counted(client: Any, address: str) -> tuple[Any, int]:
 
 
 @pytest.mark.parametrize(
-    ("side", "walkers", "deep"), [("retail", ("local_admin",), False), ("elsewhere", ("risk",), False), *DEEP]
+    ("side", "walkers", "deep"),
+    [("retail", ("local_admin",), False), pytest.param("elsewhere", ("risk",), False, marks=pytest.mark.soak), *DEEP],
 )
 def test_no_act_tells_another_namespaces_record_from_an_unknown_one(
     seeded: Scene, doors: dict[str, Any], side: str, walkers: tuple[str, ...], deep: bool
@@ -219,7 +220,11 @@ def test_no_act_tells_another_namespaces_record_from_an_unknown_one(
 
 
 @pytest.mark.parametrize(
-    ("side", "own", "who"), [("retail", "elsewhere", "outsider_pipeline"), ("elsewhere", "retail", "pipeline")]
+    ("side", "own", "who"),
+    [
+        ("retail", "elsewhere", "outsider_pipeline"),
+        pytest.param("elsewhere", "retail", "pipeline", marks=pytest.mark.soak),
+    ],
 )
 def test_no_filter_tells_what_is_there(seeded: Scene, doors: dict[str, Any], side: str, own: str, who: str) -> None:
     pattern, found, unplaced = forbidden(seeded, side), [], []

@@ -58,7 +58,7 @@ def test_queries_do_not_grow_with_what_is_shown(w: World, signed_in: Browser, dj
     for number in range(4):
         w.release(w.retrain(number))
     browser = signed_in("risk")
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(22):
         assert browser.get("/").status_code == 200
     with django_assert_num_queries(11):
         assert browser.get("/reviews").status_code == 200

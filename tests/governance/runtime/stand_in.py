@@ -154,7 +154,7 @@ class Copy:
 
     def children(self) -> dict[str, psutil.Process]:
         """The product's processes by their part; without those that are dead right now."""
-        marks = {"gunicorn": "web", "beat": "beat", "default": "worker", "sealer": "sealer"}
+        marks = {"gunicorn": "web", "beat": "beat", "default": "worker", "jobs": "jobs", "sealer": "sealer"}
         found = {}
         for child in psutil.Process(self.process.pid).children():
             with contextlib.suppress(psutil.Error):
