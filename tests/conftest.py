@@ -79,12 +79,12 @@ def transactional_db() -> None:
 
 
 @pytest.fixture
-def own_database(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+def own_database(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
     """A database of the test's own, for what must commit or connects twice; Django's connection uses it as the app."""
     from django.db import connection
 
     name = f"muniment_own_{os.getpid()}_{uuid.uuid4().hex[:8]}"
-    databases.copy(name)
+    databases.copy(name, databases.template_with_world() if "w" in request.fixturenames else None)
     with django_db_blocker.unblock():
         former = connection.settings_dict["NAME"]
         connection.close()

@@ -342,6 +342,9 @@ ELSEWHERE = {
     "flags-bulk": "test_bulk.py",
     "intakes-register": "test_intake.py",
     "intakes-decide": "test_intake.py",
+    "intakes": "test_intake.py",
+    "risk-question-sets": "test_intake.py",
+    "tier-overrides": "test_intake.py",
 }
 
 

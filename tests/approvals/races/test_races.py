@@ -26,7 +26,7 @@ from tests.approvals.world import PURPOSE, WHY, World, give_terms, signature, tr
 pytestmark = pytest.mark.usefixtures("own_database")
 Raw = Callable[[str], Connection]
 
-SHORT = 6  # rounds in `make test`
+SHORT = 4  # rounds in `make test`
 LONG = 300  # in `make soak`
 TO_FAIL = 150  # rounds within which a missing lock must show
 
@@ -242,7 +242,7 @@ ALWAYS = ("vote-withdrawal", "terms-withdrawal-three-upstream", "another-promoti
 def test_A21_A22_none_goes_wrong_and_without_its_lock_it_does(
     w: World, raw: Raw, connections: list[Connection], name: str
 ) -> None:
-    run(w, raw, connections, name, SHORT if name in ALWAYS else 3)
+    run(w, raw, connections, name, SHORT if name in ALWAYS else 2)
 
 
 @pytest.mark.soak
