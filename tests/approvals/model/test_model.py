@@ -55,7 +55,7 @@ def run_or_tell(stage: Stage, history: Sequence[Step]) -> int:
 def test_ten_thousand_random_steps_are_answered_alike(stage: Stage, half: str) -> None:
     done = 0
 
-    @settings(max_examples=STEPS * 27 // 2000, deadline=None, database=None, phases=[Phase.generate])
+    @settings(max_examples=STEPS * 29 // 2000, deadline=None, database=None, phases=[Phase.generate])
     @given(steps)
     def histories(history: list[Step]) -> None:
         nonlocal done
