@@ -137,7 +137,7 @@ def acts(scope: Scope, wanted: Wanted) -> Source:
         f" LEFT JOIN public.governance_namespace n ON n.id = a.namespace_id WHERE a.id IN ({rows})"
         " AND (%(after)s::bigint IS NULL OR a.id > %(after)s) ORDER BY a.id"
     )
-    return Source("acts", sql, names, "id", frozenset({"actor", "reason", "name"}), parameters)
+    return Source("acts", sql, names, "id", frozenset({"actor", "reason", "name", "door"}), parameters)
 
 
 def _columns(model: type[GovernedModel]) -> tuple[tuple[str, ...], frozenset[str]]:

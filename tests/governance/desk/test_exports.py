@@ -77,6 +77,18 @@ def test_A81_a_formula_in_an_export_is_text(title: str, desk: Desk, signed_in: D
     assert title in [one["title"] for one in exact]
 
 
+def test_A81_nor_does_what_a_process_says_of_itself_run_in_a_spreadsheet(desk: Desk, signed_in: Door) -> None:
+    """Name and door of an act are settings of the session: whoever holds the app's password writes them."""
+    with recorded_action(actor=desk.cast.steward, reason="quokkas"):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('muniment.act', '=1+1', true), set_config('muniment.door', '=2+2', true)")
+        desk.here.title = "Changed"
+        desk.here.save()
+    answer = signed_in("auditor").get("/api/v1/exports/acts", {"reason": "quokkas"})
+    (row,) = csv.DictReader(io.StringIO(_text(answer), newline=""))
+    assert (row["name"], row["door"]) == ("'=1+1", "'=2+2")
+
+
 def test_what_broke_off_is_resumed_after_the_last_whole_row(desk: Desk, signed_in: Door) -> None:
     auditor = signed_in("auditor")
     whole = taken(auditor, "history", table="governance_principal")
