@@ -8,6 +8,8 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/bin/muniment
 SOURCES := manage.py governance lineage approvals tests $(wildcard bench docs/demo)
 TEST_PROCESSES ?= 2
+# MLflow as its users have it, each in an environment of its own: it pins much of what the product pins otherwise.
+CLIENTS := .venv-mlflow3/ready .venv-mlflow2/ready
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test run dev check test-browser test-services soak bench lock clean
@@ -19,7 +21,7 @@ help: ## this list
 demo: $(READY) ## the main job end to end on real data, step by step; starts the product for it unless it runs
 	@exec $(PYTHON) -m governance.runtime.supervisor --demo
 
-test: $(READY) ## the whole test suite; make test T=path runs a part of it in seconds
+test: $(READY) $(CLIENTS) ## the whole test suite; make test T=path runs a part of it in seconds
 	@exec $(PYTHON) -m pytest $(if $(T),$(T),-q --numprocesses $(TEST_PROCESSES))
 
 run: $(READY) ## database, broker, web, workers and scheduler, until Ctrl-C
@@ -44,19 +46,19 @@ test-browser: $(READY) ## the pages in a real browser
 test-services: $(READY) ## the production settings against real PostgreSQL, Redis and RabbitMQ on their standard ports
 	@exec $(PYTHON) -m pytest -m "services and not soak" $(T)
 
-soak: $(READY) ## the deep ones: long races, SIGKILL loops, big fuzz
+soak: $(READY) $(CLIENTS) ## the deep ones: long races, SIGKILL loops, big fuzz
 	@MUNIMENT_SOAK=1 exec $(PYTHON) -m pytest -m "soak and not services" $(T)
 
-bench: $(READY) ## this project's measurements beside its peers'
+bench: $(READY) $(CLIENTS) ## this project's measurements beside its peers'
 	@exec $(PYTHON) -m bench
 
 lock: $(READY) ## work the hash-checked pins out again
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev requirements-mlflow3 requirements-mlflow2; do \
 		$(VENV)/bin/pip-compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
 			--no-emit-trusted-host --strip-extras --allow-unsafe --output-file $$name.txt $$name.in || exit 1; done
 
 clean: ## remove the virtual environment and caches; never the records in MUNIMENT_HOME
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-mlflow3 .venv-mlflow2 .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find governance lineage approvals tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The command comes last, so that an interrupted installation is done again.
@@ -75,3 +77,10 @@ $(READY): requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import pathlib, site; pathlib.Path(site.getsitepackages()[0], "muniment.pth").write_text("$(CURDIR)\n")'
 	@printf '#!/bin/sh\nexec "%s" -I "%s" "$$@"\n' "$(CURDIR)/$(PYTHON)" "$(CURDIR)/governance/client/muniment.py" > $@
 	@chmod +x $@
+
+.venv-mlflow%/ready: requirements-mlflow%.txt $(READY)
+	@echo "Installing the MLflow $* that the tests talk to us with."
+	@$(PYTHON) -m venv --clear $(@D)
+	@env -u PIP_USER -u PIP_TARGET -u PYTHONPATH $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
+		--require-hashes -r $<
+	@touch $@
