@@ -5,6 +5,7 @@ from django.contrib import admin
 from governance.history.admin import GovernedAdmin
 from lineage.models import (
     CollectionTerms,
+    ColumnLineage,
     Dataset,
     DatasetVersion,
     Intake,
@@ -110,6 +111,26 @@ class RunLinkAdmin(GovernedAdmin):
 
     list_display = ("run", "dataset_version", "model_version", "role", "link_method", "recorded_by", "recorded_at")
     search_fields = ("run__run_key",)
+
+
+@admin.register(ColumnLineage)
+class ColumnLineageAdmin(GovernedAdmin):
+    """Column lineage, by column or run."""
+
+    list_display = (
+        "run",
+        "source",
+        "source_column",
+        "target",
+        "target_column",
+        "transformation",
+        "masking",
+        "link_method",
+        "recorded_by",
+        "recorded_at",
+    )
+    list_filter = ("transformation", "masking")
+    search_fields = ("source_column", "target_column", "run__run_key")
 
 
 @admin.register(Model)

@@ -42,6 +42,7 @@ from governance.history.models import GovernedModel
 from lineage.api import records
 from lineage.models import (
     CollectionTerms,
+    ColumnLineage,
     Dataset,
     DatasetVersion,
     Model,
@@ -108,6 +109,11 @@ PLACES = [
     ),
     Place(RunInput, records.RunInputSerializer, "dataset_version model_version role how_the_link_was_made=link_method"),
     Place(RunOutput, records.RunOutputSerializer, "dataset_version model_version role how_the_link_was_made=link_method"),
+    Place(
+        ColumnLineage, records.ColumnLineageSerializer,
+        "run source source_column target target_column type=transformation subtype masking description"
+        " how_the_link_was_made=link_method",
+    ),
     Place(
         Model, records.ModelSerializer,
         "namespace name description owner decision_owner intended_purpose out_of_scope_uses risk_tier"

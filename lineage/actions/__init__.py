@@ -1,6 +1,7 @@
 """What can be done to facts: one function per write. Each names its actor and reason and is recorded whole."""
 
 from lineage.actions.annotations import archive_model_version, describe_model_version, tag_model_version
+from lineage.actions.columns import ColumnLink, link_column, link_columns
 from lineage.actions.datasets import register_dataset, register_dataset_version, update_dataset
 from lineage.actions.flag_answers import answer_flags
 from lineage.actions.flags import raise_flag, review_flag
@@ -21,6 +22,7 @@ from lineage.actions.terms import record_terms, withdraw_terms
 from lineage.actions.vocabulary import add_vocabulary_term, retire_vocabulary_term
 
 __all__ = [
+    "ColumnLink",
     "Link",
     "Registered",
     "add_vocabulary_term",
@@ -29,6 +31,8 @@ __all__ = [
     "decide_intake",
     "describe_model_version",
     "end_run",
+    "link_column",
+    "link_columns",
     "link_run_input",
     "link_run_output",
     "override_statement",

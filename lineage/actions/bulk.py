@@ -103,6 +103,8 @@ def roots_of(item: Mapping[str, Any]) -> list[tuple[str, int]]:
         found.append(("dataset", dataset.pk))
     if (version := item.get("dataset_version")) is not None:
         found.append(("dataset", version.dataset_id))
+    if (target := item.get("target")) is not None:
+        found.append(("dataset", target.dataset_id))
     if (model := item.get("model")) is not None:
         found.append(("model", model.pk))
     return found

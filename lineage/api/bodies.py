@@ -36,6 +36,7 @@ from lineage.models import (
     RunRole,
     RunState,
     SpecialCondition,
+    Transformation,
     Treatment,
 )
 
@@ -235,6 +236,21 @@ class RunEndSerializer(WriteSerializer):
 
     state = serializers.ChoiceField([choice for choice in RunState.choices if choice[0] != RunState.RUNNING])
     ended_at = MomentField(required=False)
+
+
+class ColumnLineageWriteSerializer(WriteSerializer):
+    """A column that a run made from another. The run must have read the one version and written the other."""
+
+    run = RunReference()
+    source = DatasetVersionReference()  # type: ignore[assignment]  # a field of the body, not where it is read from
+    source_column = WordField()
+    target = DatasetVersionReference()
+    target_column = WordField()
+    transformation = serializers.ChoiceField(Transformation.choices, required=False)
+    subtype = WordField(max_length=64)
+    masking = serializers.BooleanField(required=False)
+    description = WordField(max_length=1_000)
+    link_method = serializers.ChoiceField(LinkMethod.choices, required=False)
 
 
 class ModelWriteSerializer(NamespacedWriteSerializer):

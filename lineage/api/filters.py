@@ -68,6 +68,17 @@ class RunFilters(FilterSerializer):
     state = serializers.ChoiceField(RunState.choices, required=False)
 
 
+class ColumnLineageFilters(FilterSerializer):
+    """Of column lineage."""
+
+    namespace = _name("run__namespace__name")
+    run = IdField(source="run_id", required=False)
+    source = IdField(source="source_id", required=False, help_text="The dataset version a column was made from.")  # type: ignore[assignment]  # a field of its own
+    target = IdField(source="target_id", required=False, help_text="The dataset version a column was made for.")
+    source_column = _name()
+    target_column = _name()
+
+
 class ModelFilters(FilterSerializer):
     """Of models."""
 

@@ -8,6 +8,7 @@ from lineage.api.fields import RecordedDigestField
 from lineage.api.readings import EndingField
 from lineage.models import (
     CollectionTerms,
+    ColumnLineage,
     Dataset,
     DatasetVersion,
     Model,
@@ -193,6 +194,32 @@ class RunSerializer(StrictModelSerializer):
             "state",
             "inputs",
             "outputs",
+            *RECORDED,
+        )
+
+
+class ColumnLineageSerializer(StrictModelSerializer):
+    """One column made from another, as a producer says."""
+
+    namespace = serializers.CharField(source="run.namespace.name", read_only=True)
+
+    class Meta:
+        model = ColumnLineage
+        fields = (
+            "id",
+            "namespace",
+            "run",
+            "source",
+            "source_column",
+            "target",
+            "target_column",
+            "transformation",
+            "subtype",
+            "masking",
+            "description",
+            "link_method",
+            "raises",
+            "epoch",
             *RECORDED,
         )
 

@@ -13,6 +13,7 @@ urlpatterns = [
         views.TermsViewSet,
         views.FlagViewSet,
         views.RunViewSet,
+        views.ColumnLineageViewSet,
         views.ModelViewSet,
         views.ModelVersionViewSet,
         views.RecallViewSet,

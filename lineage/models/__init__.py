@@ -1,6 +1,7 @@
 """What the rows are. Source terms stand in the fields' help texts, in brackets."""
 
 from lineage.models.annotations import ModelVersionArchival, ModelVersionDescription, ModelVersionTag
+from lineage.models.columns import ColumnLineage, Transformation
 from lineage.models.datasets import Dataset, DatasetVersion
 from lineage.models.flags import (
     Assessment,
@@ -22,6 +23,7 @@ __all__ = [
     "Assessment",
     "CollectedAs",
     "CollectionTerms",
+    "ColumnLineage",
     "ConsentStatus",
     "Dataset",
     "DatasetVersion",
@@ -51,6 +53,7 @@ __all__ = [
     "SpecialCondition",
     "TermsWithdrawal",
     "TierOverride",
+    "Transformation",
     "Treatment",
     "VocabularyTerm",
 ]

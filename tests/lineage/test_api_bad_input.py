@@ -9,6 +9,7 @@ import pytest
 
 from governance.ledger.models import LedgerEntry
 from lineage import actions
+from lineage.actions import Link
 from lineage.api.urls import urlpatterns
 from tests.lineage.conftest import WHY, Facts, digest
 
@@ -53,6 +54,11 @@ GOOD: dict[str, dict[str, Any]] = {
     "runs/{run}/end": {"state": "complete", "ended_at": "2044-01-01T01:00:00Z"},
     "runs/{run}/inputs": {"dataset_version": "{version}", "role": "training", "link_method": "declared"},
     "runs/{run}/outputs": {"dataset_version": "{version}", "role": "output"},
+    "column-lineage": {
+        "run": "{linked}", "source": "{version}", "source_column": "pay", "target": "{derived}", "target_column": "income",
+        "transformation": "direct", "subtype": "IDENTITY", "masking": False, "description": "d",
+        "link_method": "declared",
+    },
     "models": {
         "name": "new", "title": "t", "description": "d", "owner": "{owner}", "decision_owner": "{owner}",
         "intended_purpose": "dpv:ScientificResearch", "out_of_scope_uses": "u",
@@ -77,6 +83,7 @@ REQUIRED = {
     "runs/{run}/end": {"state"},
     "runs/{run}/inputs": {"dataset_version"},
     "runs/{run}/outputs": {"dataset_version"},
+    "column-lineage": {"run", "source", "target"},
     "models": {"name"},
     "model-versions": {"model"},
     "recalls": {"digest", "reason"},
@@ -101,7 +108,11 @@ class Door:
         flag = actions.raise_flag(
             actor=cast.pipeline, reason=WHY, dataset_version=data, category="pd:Age", present="yes"
         ).record
+        derived = facts.version(label="derived")
+        linked = facts.run("linked", inputs=[Link(data, "source")], outputs=[Link(derived, "output")])
         self.ids: dict[str, int | str] = {
+            "derived": derived.pk,
+            "linked": linked.pk,
             "dataset": data.dataset_id,
             "fresh": facts.dataset("fresh").pk,
             "version": data.pk,
@@ -231,6 +242,9 @@ def test_another_content_type_is_refused(door: Door, path: str) -> None:
         ("flags", "dataset_version"),
         ("runs/{run}/inputs", "dataset_version"),
         ("runs/{run}/outputs", "dataset_version"),
+        ("column-lineage", "run"),
+        ("column-lineage", "source"),
+        ("column-lineage", "target"),
         ("models", "owner"),
         ("model-versions", "model"),
         ("model-versions", "source_run"),
@@ -279,6 +293,9 @@ BROKEN: list[tuple[str, str, Any]] = [
     ("runs", "inputs", ["x"]),
     ("runs", "source_commit", "; rm -rf"),
     ("runs/{run}/end", "state", "running"),
+    ("column-lineage", "transformation", "DIRECT"),
+    ("column-lineage", "source_column", "x" * 257),
+    ("column-lineage", "run", {"key": "x"}),
     ("models", "intended_purpose", "research"),
     ("models", "risk_answers", {"personal_data": "no"}),
     ("models", "risk_answers", {"nice": True}),
@@ -340,6 +357,7 @@ ELSEWHERE = {
     "dataset-versions-bulk": "test_bulk.py",
     "model-versions-bulk": "test_bulk.py",
     "flags-bulk": "test_bulk.py",
+    "column-lineage-bulk": "test_columns.py",
     "intakes-register": "test_intake.py",
     "intakes-decide": "test_intake.py",
     "intakes": "test_intake.py",

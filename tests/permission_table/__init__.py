@@ -12,6 +12,7 @@ from tests.permission_table import (
     facts,
     judgements,
     kernel,
+    lineage,
     moments,
     people,
     vocabularies,
@@ -19,7 +20,7 @@ from tests.permission_table import (
 )
 from tests.permission_table.row import AFTER_DAYS, WHY, Row
 
-ROOMS = (kernel, people, facts, judgements, bringing_in, vocabularies, work, desk, doors, moments)
+ROOMS = (kernel, people, facts, lineage, judgements, bringing_in, vocabularies, work, desk, doors, moments)
 GET: dict[str, Row] = {route: row for room in ROOMS for route, row in room.GET.items()}
 POST: dict[str, Row] = {route: row for room in ROOMS for route, row in room.POST.items()}
 

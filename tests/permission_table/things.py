@@ -26,7 +26,7 @@ from lineage.models import DatasetVersion, RiskTier
 from tests.approvals.serving import scenes
 from tests.approvals.world import World, signature
 from tests.cast import PASSWORD
-from tests.permission_table import WHY, found
+from tests.permission_table import WHY, found, lineage
 
 
 class Things:
@@ -151,6 +151,13 @@ class Things:
             namespace=self.w.cast.retail,
             **WHY,
         )
+
+    def column_link(self) -> dict[str, Any]:
+        """What a pipeline sends of one column of `raw`."""
+        return lineage.link(self.w)
+
+    def _column_lineage(self) -> Any:
+        return lineage.column_lineage(self.w)
 
     def _flags(self) -> Any:
         return self.w.versions["source"].flags.first()

@@ -1,0 +1,39 @@
+"""Column lineage and what follows from it."""
+
+from typing import Any
+
+from lineage import actions
+from lineage.models import ColumnLineage
+from tests.approvals.world import WHY, World
+from tests.permission_table.row import HIDDEN, NOBODY, READERS, Row
+
+_MAY_NOT = {"anonymous": 401, "outsider": 404, "viewer": 403, "risk": 403}
+
+
+def link(w: World) -> dict[str, Any]:
+    """What a pipeline sends of one column of `raw` made from one of `source`."""
+    return {
+        "run": w.runs["raw"].pk, "source": w.versions["source"].pk, "source_column": "pay",
+        "target": w.versions["raw"].pk, "target_column": "income",
+    }  # fmt: skip
+
+
+def column_lineage(w: World) -> ColumnLineage:
+    """A recorded link."""
+    return actions.link_column(
+        actor=w.cast.pipeline, run=w.runs["raw"], source=w.versions["source"], source_column="pay",
+        target=w.versions["raw"], target_column="income", **WHY,
+    ).record  # fmt: skip
+
+
+GET: dict[str, Row] = {
+    "api/v1/column-lineage": Row((*READERS, "outsider"), NOBODY),
+    "api/v1/column-lineage/<id>": Row(READERS, HIDDEN),
+}
+
+POST: dict[str, Row] = {
+    "api/v1/column-lineage": Row(("pipeline", "steward"), _MAY_NOT, lambda things: things.column_link()),
+    "api/v1/column-lineage/bulk": Row(
+        ("pipeline", "owner"), _MAY_NOT, lambda things: {"items": [things.column_link()]}
+    ),
+}
