@@ -130,6 +130,11 @@ def main() -> None:
     import django
 
     django.setup()
+    from django.conf import settings
+
+    from tests.hashing import HASHERS
+
+    settings.PASSWORD_HASHERS = HASHERS
     if os.environ.get("MUNIMENT_LOGIN") == "owner":
         from governance.accounts.actions.bootstrap import FirstAdministrator, bootstrap
         from governance.accounts.actions.system import load_system_principal

@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from tests import databases
 from tests.cast import KEYS, Cast, email, load
+from tests.hashing import HASHERS
 
 # What lands must not hang on chance: the same examples each time. `make soak` draws new ones.
 settings.register_profile("landing", derandomize=True, database=None)
@@ -41,10 +42,12 @@ _copies = Copies()
 
 
 def pytest_configure() -> None:
-    """No limit of calls, which would cost each a query: what tests count are those of the pages and lists."""
+    """What costs each test and is another's subject: passwords' strength, a limit of calls, a list of the static files."""
     from django.conf import settings
 
-    settings.RATE_LIMIT = 0
+    settings.RATE_LIMIT = 0  # a query a call: what tests count are those of the pages and lists
+    settings.PASSWORD_HASHERS = HASHERS
+    settings.WHITENOISE_AUTOREFRESH = True  # each test client would go through all of them
 
 
 @pytest.fixture(scope="session")

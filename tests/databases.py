@@ -27,7 +27,7 @@ LOGIN_VARIABLES = {
     "superuser": "DATABASE_SUPERUSER_URL",
 }
 CONTENT = ("governance/**/*.py", "governance/**/*.sql", "lineage/**/*.py", "lineage/**/*.sql", "approvals/**/*.py",
-           "approvals/**/*.sql", "tests/cast.py", "tests/approvals/world.py", "requirements.txt")  # fmt: skip
+           "approvals/**/*.sql", "tests/cast.py", "tests/hashing.py", "tests/approvals/world.py", "requirements.txt")  # fmt: skip
 
 
 def url(login: str, database: str) -> str:

@@ -9,8 +9,13 @@ def main() -> None:
     """As the app."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
     django.setup()
+    from django.conf import settings
+
     from tests.approvals.world import build  # models: after the set-up
     from tests.cast import load
+    from tests.hashing import HASHERS
+
+    settings.PASSWORD_HASHERS = HASHERS
 
     build(load())
 
