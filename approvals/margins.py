@@ -1,6 +1,5 @@
 """How many persons could be missing before nobody could satisfy a policy, and the watch over it when people leave."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,7 +9,8 @@ from django.utils.translation import gettext
 
 from approvals.models import PolicyLapse
 from governance.accounts.actions.system import SYSTEM
-from governance.accounts.models import Principal
+from governance.accounts.models import Namespace, Principal
+from governance.accounts.permissions import readable_namespaces
 from governance.outbox import Message, enqueue
 from governance.unit_of_work import recorded_action
 
@@ -42,13 +42,14 @@ class Margin:
 
 
 _MARGINS = """
+WITH mine AS MATERIALIZED ({mine})
 SELECT f.policy_id, f.policy_version_id, f.publication_id, m.namespace_id, n.name, m.margin, m.roles, m.asked, m.holders
 FROM muniment.policies_in_force() f
 CROSS JOIN LATERAL muniment.policy_margins(f.policy_version_id, ARRAY(
   SELECT x FROM unnest(muniment.policy_namespaces(f.policy_id)) x
-  WHERE %(namespaces)s::bigint[] IS NULL OR x = ANY (%(namespaces)s::bigint[]))) m
+  WHERE x IN (SELECT id FROM mine))) m
 JOIN governance_namespace n ON n.id = m.namespace_id
-WHERE %(policy)s::bigint IS NULL OR f.policy_id = %(policy)s
+WHERE coalesce(f.policy_id = %s::bigint, true)
 ORDER BY f.policy_id, m.margin, n.name
 """
 
@@ -65,24 +66,18 @@ SELECT max(x.at) FROM (
 """
 
 
-def all_margins(*, policy: int | None = None, namespaces: Collection[int] | None = None) -> list[Margin]:
+def all_margins(*, policy: int | None = None, reader: Principal | None = None) -> list[Margin]:
     """The margin of every policy in force in every namespace it decides in; per policy the smallest first.
 
     Args:
-        policy: of this one alone. namespaces: in these alone, for pages (0.6 s for a thousand namespaces).
+        policy: of this one alone.
+        reader: in the namespaces they may read alone, for pages (0.6 s for a thousand namespaces).
     """
+    namespaces = Namespace.objects.all() if reader is None else readable_namespaces(reader)
+    mine, given = namespaces.values("id").query.sql_with_params()
     with connection.cursor() as cursor:
-        ids = None if namespaces is None else list(namespaces)
-        cursor.execute(_MARGINS, {"policy": policy, "namespaces": ids})
+        cursor.execute(_MARGINS.replace("{mine}", mine), [*given, policy])
         return [Margin(*row) for row in cursor.fetchall()]
-
-
-def margin_of(policy_version: int, namespace: int) -> int | None:
-    """The margin of one version in one namespace; None where it asks for no signature."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT muniment.policy_margin(%s, %s)", [policy_version, namespace])
-        row = cursor.fetchone()
-    return None if row is None or row[0] is None else int(row[0])
 
 
 def announce_margins(now: datetime | None = None) -> int:

@@ -1,19 +1,19 @@
 """The portfolio: what is live, what is planned, what is at risk, per namespace. A fixed number of queries."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from approvals.models import AsFound, LiveSlot, Release, ServingNotice
+from approvals.models import AsFound, Release, ServingNotice
 from approvals.onboarding import as_found
 from governance.accounts.models import Namespace, Principal
 from governance.accounts.permissions import readable_namespaces
-from lineage.models import Intake, Model, RiskTier
+from lineage.models import Intake, RiskTier
 
 SOON = timedelta(days=30)
 SHOWN = 25
@@ -76,25 +76,18 @@ def portfolio(reader: Principal, *, namespace: Namespace | None = None) -> Portf
         namespaces = [one for one in namespaces if one == namespace]
     ids = [one.pk for one in namespaces]
     parts = {one.pk: Part(one) for one in namespaces}
-    _count(parts, "models", Model.objects.filter(namespace__in=ids), "namespace")
-    live = LiveSlot.objects.filter(model__namespace__in=ids)
-    for row in live.values("model__namespace", "model__risk_tier").annotate(n=Count("pk")):
-        parts[row["model__namespace"]].live[row["model__risk_tier"]] = row["n"]
+    now = timezone.now()
+    for row in _rows(_COUNTS, {"namespaces": ids, "now": now, "soon": now + SOON}):
+        part = parts[row.pop("namespace")]
+        part.live.update(json.loads(row.pop("live") or "{}"))
+        for name, count in row.items():
+            setattr(part, name, count)
     proposals = Intake.objects.filter(namespace__in=ids, decision__isnull=True)
-    _count(parts, "proposed", proposals, "namespace")
     releases = Release.objects.filter(closure__isnull=True, model_version__model__namespace__in=ids)
-    _count(parts, "releases", releases, "model_version__model__namespace")
     notices = ServingNotice.objects.filter(
         end__isnull=True, promotion__live_slot__isnull=False, promotion__model__namespace__in=ids
     )
-    _count(parts, "notices", notices, "promotion__model__namespace")
-    now = timezone.now()
     found = as_found(reader).filter(model__namespace__in=ids)
-    for name, rows in (
-        ("as_found", found), ("found_late", found.filter(govern_by__lte=now)),
-        ("found_soon", found.filter(govern_by__gt=now, govern_by__lte=now + SOON)),
-    ):  # fmt: skip
-        _count(parts, name, rows, "model__namespace")
     overdue = _overdue_findings(ids)
     reviews = _overdue_reviews(ids)
     for name, late in (("findings", overdue), ("reviews", reviews)):
@@ -117,9 +110,36 @@ def portfolio(reader: Principal, *, namespace: Namespace | None = None) -> Portf
     )  # fmt: skip
 
 
-def _count(parts: dict[int, Part], name: str, rows: QuerySet[Any], path: str) -> None:
-    for row in rows.order_by().values(path).annotate(n=Count("pk")):
-        setattr(parts[row[path]], name, row["n"])
+#: Everything of a namespace that is a number, in one query.
+_COUNTS = """
+WITH n AS (SELECT unnest(%(namespaces)s::bigint[]) AS id)
+SELECT n.id AS namespace,
+  (SELECT count(*) FROM lineage_model m WHERE m.namespace_id = n.id) AS models,
+  (SELECT jsonb_object_agg(t.risk_tier, t.count) FROM (
+     SELECT m.risk_tier, count(*) FROM approvals_liveslot l JOIN lineage_model m ON m.id = l.model_id
+     WHERE m.namespace_id = n.id GROUP BY 1) t) AS live,
+  (SELECT count(*) FROM lineage_intake i WHERE i.namespace_id = n.id
+     AND NOT EXISTS (SELECT 1 FROM lineage_intakedecision d WHERE d.intake_id = i.id)) AS proposed,
+  coalesce(r.releases, 0) AS releases, coalesce(s.notices, 0) AS notices,
+  coalesce(f.as_found, 0) AS as_found, coalesce(f.late, 0) AS found_late, coalesce(f.soon, 0) AS found_soon
+FROM n
+LEFT JOIN (
+  SELECT m.namespace_id, count(*) AS releases FROM approvals_release x
+  JOIN lineage_modelversion v ON v.id = x.model_version_id JOIN lineage_model m ON m.id = v.model_id
+  WHERE NOT EXISTS (SELECT 1 FROM approvals_releaseclosure c WHERE c.release_id = x.id) GROUP BY 1
+) r ON r.namespace_id = n.id
+LEFT JOIN (
+  SELECT m.namespace_id, count(*) AS notices FROM approvals_liveslot l JOIN lineage_model m ON m.id = l.model_id
+  JOIN approvals_servingnotice s ON s.promotion_id = l.promotion_id
+  WHERE NOT EXISTS (SELECT 1 FROM approvals_servingnoticeend e WHERE e.notice_id = s.id) GROUP BY 1
+) s ON s.namespace_id = n.id
+LEFT JOIN (
+  SELECT m.namespace_id, count(*) AS as_found, count(*) FILTER (WHERE f.govern_by <= %(now)s) AS late,
+    count(*) FILTER (WHERE f.govern_by > %(now)s AND f.govern_by <= %(soon)s) AS soon
+  FROM approvals_asfound f JOIN lineage_model m ON m.id = f.model_id
+  WHERE NOT EXISTS (SELECT 1 FROM approvals_asfoundend e WHERE e.as_found_id = f.id) GROUP BY 1
+) f ON f.namespace_id = n.id
+"""
 
 
 def _overdue_findings(namespaces: Collection[int]) -> list[dict[str, Any]]:
@@ -147,7 +167,7 @@ def _overdue_reviews(namespaces: Collection[int]) -> list[dict[str, Any]]:
     )
 
 
-def _rows(sql: str, parameters: list[Any]) -> list[dict[str, Any]]:
+def _rows(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         names = [column.name for column in cursor.description or ()]

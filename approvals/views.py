@@ -19,12 +19,12 @@ from approvals.actions.sign_offs import Condition, declare_conflict, lift_veto, 
 from approvals.actions.statements import find_requirement
 from approvals.forms import CloseForm, ConflictForm, LiftForm, PageForm, ReasonForm, SignForm
 from approvals.jobs import ask_for_pack
-from approvals.margins import margin_of
 from approvals.models import Environment, ReauthenticationMethod, Release, ReleaseClosure, SignOff, Vote
 from approvals.pages import acts, judgements, reviews
 from approvals.pages.policies import short_for
 from approvals.pages.queue import waiting
-from approvals.pages.release import ReleasePage, find, meaning_of, page_for
+from approvals.pages.release import ReleasePage, find, page_for
+from approvals.pages.votes import meaning_of
 from governance import errors
 from governance.accounts.models import Principal
 from governance.accounts.permissions import readable_namespaces
@@ -52,11 +52,10 @@ def overview_page(request: HttpRequest) -> HttpResponse:
             "open": found[:RELEASES_ON_OVERVIEW],
             "open_count": len(found),
             "more": more,
-            "live": list(judgements.live_for(reader)[:50]),
+            "live": list(judgements.with_flag(judgements.live_for(reader))[:50]),
             "found_live": judgements.found(Q(model__namespace__in=readable_namespaces(reader)), most=20),
             "reviews": reviews.due_for(reader),
             "observing": list(Environment.objects.filter(observe_only_until__gt=Now()).order_by("order")),
-            "flagged": judgements.flagged(judgements.live_for(reader)),
             "acts": acts.recent(reader),
             "short": short_for(reader),
         },
@@ -260,11 +259,7 @@ def _shown(
 ) -> HttpResponse:
     """The release page; `tried`: the form that was sent and did not go through, shown again as it was typed."""
     page = page_for(release, reader)
-    # Of an open release: how many of those who could sign may be missing before nobody could satisfy its policy.
-    margin = None
-    if page.policy_version is not None and not hasattr(release, "closure"):
-        margin = margin_of(page.policy_version.pk, release.model_version.model.namespace_id)
-    context = {"page": page, "release": release, "tried": tried, "margin": margin, **_forms(page, tried)}
+    context = {"page": page, "release": release, "tried": tried, **_forms(page, tried)}
     return render(request, "approvals/release.html", context, status=status)
 
 

@@ -106,13 +106,12 @@ def model_page(request: HttpRequest, id: str, judgements: Judgements) -> HttpRes
     if model is None:
         raise Http404
     versions = facts.versions_of_model(model)
-    hands = facts.hands_in_versions([v.pk for v in versions])
     return render(
         request,
         "lineage/model.html",
         {
             "model": model,
-            "versions": [(v, hands.get(v.pk, [])) for v in versions],
+            "versions": [(v, facts.hands_in(v)) for v in versions],
             "metrics": compared(versions),
             "data": facts.run_data(versions),
             "intakes": intakes_of(model),

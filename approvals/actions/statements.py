@@ -5,19 +5,20 @@ years. It ends with the digest of all it is about; the database compares that wi
 """
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import F
+from django.db import connection
 from django.utils.translation import gettext as _
 
-from approvals.actions._common import call, digest_of
+from approvals.actions._common import digest_of
 from approvals.models import Evidence, Release, Requirement, RequirementKind, Vote
 from approvals.queries import active_policy_version, with_verdict
 from governance import errors
 from governance.accounts.models import Principal, RoleGrant
 from governance.accounts.permissions import grants_in_force
 from governance.accounts.roles import Role
-from lineage.models import DatasetVersion
 
 #: Items of evidence beside a statement; newest first. A release with more has its reviewers read elsewhere.
 MAX_EVIDENCE = 200
@@ -49,23 +50,6 @@ def find_requirement(release: Release, key: str) -> Requirement:
     return found
 
 
-def grant_for(person: Principal, release: Release, requirement: Requirement) -> RoleGrant:
-    """The grant a person would sign under: their own before one held for another.
-
-    Raises:
-        errors.Forbidden: they hold none of the role there.
-    """
-    role = Role(requirement.params["role"])
-    held = grants_in_force(person).filter(role=role.value)
-    here = held.filter(namespace=release.model_version.model.namespace) | held.filter(namespace__isnull=True)
-    grant = here.order_by(F("on_behalf_of").asc(nulls_first=True), "id").first()
-    if grant is None:
-        raise errors.Forbidden(
-            _("This signature takes the role %(role)s here.") % {"role": role.label}, params={"roles": [role.value]}
-        )
-    return grant
-
-
 def statement(*, person: Principal, release: Release, requirement: Requirement, vote: Vote) -> Statement:
     """What a person would sign now.
 
@@ -81,34 +65,93 @@ def statements(*, person: Principal, release: Release, requirement: Requirement)
     Raises:
         errors.Forbidden: they do not hold the role.
     """
-    grant = grant_for(person, release, requirement)
-    version = release.model_version
     evidence = list(
-        with_verdict(Evidence.objects.filter(model_version=version))
+        with_verdict(Evidence.objects.filter(model_version=release.model_version_id))
         .select_related("plan").order_by("-id")[:MAX_EVIDENCE]
     )  # fmt: skip
+    grants = grants_in_force(person).select_related("namespace", "on_behalf_of")
+    found = statements_on(
+        person=person, release=release, requirements=[requirement], grants=grants, evidence=evidence
+    )  # fmt: skip
+    if requirement.pk not in found:
+        role = Role(requirement.params["role"])
+        raise errors.Forbidden(
+            _("This signature takes the role %(role)s here.") % {"role": role.label}, params={"roles": [role.value]}
+        )
+    return found[requirement.pk]
+
+
+def statements_on(
+    *,
+    person: Principal,
+    release: Release,
+    requirements: Sequence[Requirement],
+    grants: Iterable[RoleGrant],
+    evidence: Sequence[Any],
+) -> dict[int, dict[Vote, Statement]]:
+    """What a person would sign on each of some requirements, by its id; one they hold no role for is left out.
+
+    One query, for who has read the rest already.
+
+    Args:
+        grants: the person's that count now.
+        evidence: what stands on the model version, newest first, with `verdict`; the first MAX_EVIDENCE count.
+    """
+    held = list(grants)
+    under = {one.pk: grant for one in requirements if (grant := _grant_for(held, release, one))}
+    evidence = evidence[:MAX_EVIDENCE]
     seen = sorted(item.pk for item in evidence)
-    content = call("digest_of", call("vote_binding", release.pk, requirement.pk, seen, grant.pk))
-    where = grant.namespace.name if grant.namespace else "everywhere"
-    behalf = f", on behalf of {grant.on_behalf_of.display_name}" if grant.on_behalf_of else ""
-    who = f"{person.display_name}, {Role(grant.role).value} ({where}){behalf}"
-    what = [
-        f"Release {release.pk}: model {version.model.name}, version {version.number}, into "
-        f"{release.environment.name}, slot {release.slot}, for {release.purpose or 'no stated purpose'}",
-        f"Artifact: {digest_of(version) or 'no digest'}",
-        f"Requirement: {requirement.key} ({requirement.title}), {requirement.policy_version.policy}, "
-        f"version {requirement.policy_version.number}",
-        *[f"Data: {one}" for one in _data(release)],
-        *[f"Evidence {e.pk}: {e.plan.kind}, {e.plan.title}: {e.verdict}" for e in reversed(evidence)],
-        f"Content: {content}",
-    ]
-    found = {}
-    for vote in Vote:
-        text = "\n".join([f"{who}: {vote.value.upper()}", *what])
-        found[vote] = Statement(text, hashlib.sha256(text.encode()).hexdigest(), seen, grant)
+    contents, data = _contents(release, {pk: grant.pk for pk, grant in under.items()}, seen)
+    version = release.model_version
+    found: dict[int, dict[Vote, Statement]] = {}
+    for requirement in requirements:
+        if (grant := under.get(requirement.pk)) is None:
+            continue
+        where = grant.namespace.name if grant.namespace else "everywhere"
+        behalf = f", on behalf of {grant.on_behalf_of.display_name}" if grant.on_behalf_of else ""
+        who = f"{person.display_name}, {Role(grant.role).value} ({where}){behalf}"
+        what = [
+            f"Release {release.pk}: model {version.model.name}, version {version.number}, into "
+            f"{release.environment.name}, slot {release.slot}, for {release.purpose or 'no stated purpose'}",
+            f"Artifact: {digest_of(version) or 'no digest'}",
+            f"Requirement: {requirement.key} ({requirement.title}), {requirement.policy_version.policy}, "
+            f"version {requirement.policy_version.number}",
+            *[f"Data: {one}" for one in data],
+            *[f"Evidence {e.pk}: {e.plan.kind}, {e.plan.title}: {e.verdict}" for e in reversed(evidence)],
+            f"Content: {contents[requirement.pk]}",
+        ]
+        found[requirement.pk] = {
+            vote: _signed_by(f"{who}: {vote.value.upper()}", what, seen, grant) for vote in Vote
+        }  # fmt: skip
     return found
 
 
-def _data(release: Release) -> list[str]:
-    trained_on = DatasetVersion.objects.filter(pk__in=call("training_of", release.model_version_id))
-    return [f"{v.dataset.name}, {v.label}, {digest_of(v)}" for v in trained_on.select_related("dataset").order_by("id")]
+def _signed_by(who: str, what: Sequence[str], seen: list[int], grant: RoleGrant) -> Statement:
+    text = "\n".join([who, *what])
+    return Statement(text, hashlib.sha256(text.encode()).hexdigest(), seen, grant)
+
+
+def _grant_for(held: Iterable[RoleGrant], release: Release, requirement: Requirement) -> RoleGrant | None:
+    """The grant a person would sign under: their own before one held for another."""
+    here = (None, release.model_version.model.namespace_id)
+    fits = [g for g in held if g.role == requirement.params["role"] and g.namespace_id in here]
+    return min(fits, key=lambda g: (g.on_behalf_of_id or 0, g.pk), default=None)
+
+
+def _contents(release: Release, under: dict[int, int], seen: list[int]) -> tuple[dict[int, str], list[str]]:
+    """The digest of all that each requirement's vote is about, by its id, and the training data line by line."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT ARRAY("
+            "   SELECT muniment.digest_of(muniment.vote_binding(%(release)s, x.requirement, %(seen)s, x.grant_id))"
+            "   FROM unnest(%(requirements)s::bigint[], %(grants)s::bigint[]) WITH ORDINALITY"
+            "     AS x (requirement, grant_id, n) ORDER BY x.n),"
+            " ARRAY(SELECT d.name || ', ' || v.label || ', ' || CASE WHEN v.digest_value = '' THEN ''"
+            "     ELSE v.digest_algorithm || ':' || v.digest_value END"
+            "   FROM public.lineage_datasetversion v JOIN public.lineage_dataset d ON d.id = v.dataset_id"
+            "   WHERE v.id = ANY (muniment.training_of(%(version)s)) ORDER BY v.id)",
+            {"release": release.pk, "version": release.model_version_id, "seen": seen,
+             "requirements": list(under), "grants": list(under.values())},
+        )  # fmt: skip
+        contents, data = cursor.fetchone()
+    return dict(zip(under, contents, strict=True)), data

@@ -69,15 +69,15 @@ _TABLES = {
 
 def recent(reader: Principal) -> list[Act]:
     """The newest acts that the reader may know of, newest first."""
-    namespaces = list(readable_namespaces(reader).values_list("pk", flat=True))
+    mine, given = readable_namespaces(reader).values("pk").query.sql_with_params()
     newest = {name: f"(SELECT * FROM {table} ORDER BY id DESC LIMIT {LOOKED_AT})" for name, table in _TABLES.items()}
     union = " UNION ALL ".join(part.format(**newest) for part in _PARTS)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT a.kind, a.at, p.display_name, a.name, a.number, a.page, a.detail"
             f" FROM ({union}) AS a (kind, at, who, name, number, page, detail, namespace)"
-            " JOIN governance_principal p ON p.id = a.who WHERE a.namespace = ANY (%s) ORDER BY a.at DESC LIMIT %s",
-            [namespaces, SHOWN],
+            f" JOIN governance_principal p ON p.id = a.who WHERE a.namespace IN ({mine}) ORDER BY a.at DESC LIMIT %s",
+            [*given, SHOWN],
         )
         return [_act(*row) for row in cursor.fetchall()]
 

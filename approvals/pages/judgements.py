@@ -8,9 +8,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
-from approvals.models import AsFound, Finding, FindingEvent, LiveSlot, Promotion, Release, SignOff
+from approvals.models import AsFound, Finding, FindingEvent, LiveSlot, Promotion, Release, ServingNotice, SignOff
 from approvals.pages import evidence, reviews
-from approvals.serving import standing_notices
 from governance.accounts.models import Principal
 from governance.accounts.permissions import readable_namespaces
 from lineage.models import Dataset, DatasetVersion, Model, ModelVersion
@@ -33,10 +32,9 @@ class PageJudgements:
         numbers = [v.pk for v in versions]
         releases = list(_releases().filter(model_version__model=model)[:RELEASES_SHOWN])
         return {
-            "live": list(_live().filter(model=model)),
+            "live": list(with_flag(_live().filter(model=model))),
             "found_live": found(Q(model=model)),
             "reviews": reviews.of_model(model),
-            "flagged": flagged(LiveSlot.objects.filter(model=model)),
             "releases": with_votes(releases),
             "findings": findings(Q(model=model) | Q(model_version__in=numbers) | Q(promotion__model=model)),
         }
@@ -47,7 +45,6 @@ class PageJudgements:
         return {
             "live": list(_live().filter(promotion__release__model_version=version)),
             "found_live": found(Q(model_version=version)),
-            "flagged": flagged(LiveSlot.objects.filter(promotion__release__model_version=version)),
             "releases": with_votes(releases),
             "evidence": evidence.read(Q(model_version=version)),
             "findings": findings(Q(model_version=version) | Q(model=version.model_id)),
@@ -107,9 +104,10 @@ def found(wanted: Q, *, most: int = 50) -> list[Any]:
     return entries
 
 
-def flagged(live: QuerySet[LiveSlot]) -> set[int]:
-    """Ids of the promotions among what is live under which something has changed."""
-    return set(standing_notices(live.values_list("promotion_id", flat=True)).values_list("promotion_id", flat=True))
+def with_flag(live: QuerySet[LiveSlot]) -> QuerySet[LiveSlot]:
+    """What is live with `flagged`: whether something has changed under it that nobody has answered."""
+    standing = ServingNotice.objects.filter(promotion=OuterRef("promotion"), end__isnull=True)
+    return live.annotate(flagged=Exists(standing))
 
 
 def live_for(reader: Principal) -> QuerySet[LiveSlot]:

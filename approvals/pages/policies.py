@@ -144,8 +144,7 @@ def grid(reader: Principal) -> list[Sheet]:
 
 def short_for(reader: Principal) -> list[tuple[Policy, MarginShown]]:
     """The policies in force that run short of people in a namespace the reader may read, the shortest first."""
-    mine = set(readable_namespaces(reader).values_list("pk", flat=True))
-    found = [one for one in all_margins(namespaces=mine) if one.is_short]
+    found = [one for one in all_margins(reader=reader) if one.is_short]
     policies = Policy.objects.select_related("namespace", "environment").in_bulk({one.policy for one in found})
     found.sort(key=lambda one: (one.margin or 0, one.namespace_name, one.policy))
     return [(policies[one.policy], MarginShown(one)) for one in found]
@@ -153,9 +152,8 @@ def short_for(reader: Principal) -> list[tuple[Policy, MarginShown]]:
 
 def _smallest(reader: Principal) -> dict[int, MarginShown]:
     """The smallest margin of each policy in force, over the namespaces the reader may read."""
-    mine = set(readable_namespaces(reader).values_list("pk", flat=True))
     found: dict[int, MarginShown] = {}
-    for one in all_margins(namespaces=mine):
+    for one in all_margins(reader=reader):
         if one.margin is not None:
             found.setdefault(one.policy, MarginShown(one))
     return found
@@ -187,8 +185,7 @@ def place_page(reader: Principal, policy: Policy) -> PlacePage:
     if active is None and active_id is not None:
         active = readable_versions(reader).get(pk=active_id)
     document = document_of(active) if active else None
-    mine = set(readable_namespaces(reader).values_list("pk", flat=True))
-    margins = [MarginShown(one) for one in all_margins(policy=policy.pk, namespaces=mine)]
+    margins = [MarginShown(one) for one in all_margins(policy=policy.pk, reader=reader)]
     published = [one for one in versions if hasattr(one, "publication")]
     newest = max(published, key=lambda v: v.publication.pk, default=None)
     return PlacePage(

@@ -4,61 +4,38 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from django.db import connection
 from django.db.models import F, Func, IntegerField, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from approvals.actions._common import call
-from approvals.actions.statements import Statement, statements
+from approvals.actions.statements import statements_on
 from approvals.gate.gate import RequirementStatus, Verdict, ask, from_rows
 from approvals.models import (
     Finding,
     GateDecision,
     PolicyVersion,
     Promotion,
-    RefusedAttempt,
     Release,
     ReleaseClosure,
     Requirement,
     SignOff,
-    Vote,
 )
 from approvals.pages import evidence
 from approvals.pages.evidence import EvidenceItem
-from approvals.pages.grounds import Link, named
+from approvals.pages.grounds import Link
 from approvals.pages.judgements import findings
+from approvals.pages.standing import standing
 from approvals.pages.timeline import Event, timeline
-from approvals.pages.votes import VoteShown, stale_causes, votes_of
+from approvals.pages.votes import CONFLICT, HANDS, Signing, VoteShown, signing_of, stale_causes, votes_of
 from governance.accounts.models import Principal, RoleGrant
 from governance.accounts.permissions import in_force
 from governance.accounts.roles import VOTING_ROLES, Role
 from governance.api.views import readable
-from lineage.pages import facts
 
 PROMOTING = (Role.PIPELINE, Role.MODEL_OWNER, Role.RISK_MANAGER)
 VETO_HOURS = 72  # where the policy does not say: muniment.veto_lift_from
 REJECTING = tuple(VOTING_ROLES - {Role.POLICY_OWNER})
 WITHDRAWING = (Role.PIPELINE, Role.MODEL_OWNER)
-
-CONFLICT = "conflict of interest"
-HANDS = {
-    **facts.HANDS,
-    "reported evidence": gettext_lazy("reported evidence on it"),
-    CONFLICT: gettext_lazy("recused: declared a conflict of interest"),
-}
-
-
-@dataclass(slots=True)
-class Signing:
-    """What the reader may do about one signature: sign one of the statements, or be told why not."""
-
-    role: str
-    role_name: str
-    statements: dict[str, Statement] = field(default_factory=dict)
-    refusal: str = ""
-    mine: SignOff | None = None
 
 
 @dataclass(slots=True)
@@ -100,10 +77,10 @@ class ReleasePage:
     promotion: Promotion | None
     decision: GateDecision | None
     replaces: Promotion | None
-    attempts: list[RefusedAttempt]
     timeline: list[Event]
     involved: dict[int, list[str]]
     names: dict[int, str]
+    margin: int | None  # persons who may be missing before nobody could satisfy the policy, while it is open
     may_promote: bool
     may_reject: bool
     may_withdraw: bool
@@ -209,11 +186,13 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
     )
     cited = {r["id"] for q in verdict.requirements for r in q.rests_on if r["kind"] == "evidence"}
     items = evidence.read(Q(model_version=release.model_version_id) | Q(pk__in=cited))
-    involved, names = _involved(release.model_version_id)
+    is_open = not hasattr(release, "closure")
+    stands = standing(release, reader, verdict.requirements, version_id if is_open else None)
+    involved = stands.involved
     grants = list(
         RoleGrant.objects.filter(
             in_force(), Q(namespace=model.namespace_id) | Q(namespace__isnull=True)
-        ).select_related("principal")
+        ).select_related("principal", "namespace", "on_behalf_of")
     )
     held: dict[str, list[Principal]] = defaultdict(list)
     for grant in grants:
@@ -221,22 +200,20 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
             held[grant.role].append(grant.principal)
     mine = {g.role for g in grants if g.principal_id == reader.pk}
     heads = {g.role for g in grants if g.principal_id == reader.pk and g.is_head}
-    suspended = bool(mine) and _signing_suspended(reader)
-    attempts = list(RefusedAttempt.objects.filter(release=release).select_related("recorded_by").order_by("pk"))
-    is_open = not hasattr(release, "closure")
-    rests = named(verdict.requirements)
     stale = stale_causes(release, verdict) if is_open else {}
     cards = []
     for status in verdict.requirements:
         requirement = requirements.get(status.key)
-        card = _card(status, requirement, rests, evidence.by_id(items), votes_of(status, votes, reader, stale))
+        card = _card(status, requirement, stands.grounds, evidence.by_id(items), votes_of(status, votes, reader, stale))
         card.who = _who(status, held, involved, card.votes)
         card.others_open = len([r for r in verdict.missing if r.key != status.key])
         if requirement is not None and requirement.kind == "signoff" and is_open:
-            card.signing = _signing(release, requirement, reader, mine, involved, card.votes, suspended)
+            if requirement.params["role"] in mine:
+                card.signing = signing_of(requirement, reader, involved, card.votes, suspended=stands.suspended)
             if card.veto and requirement.params["role"] in heads and reader.pk not in involved:
                 card.to_lift = [v.sign_off for v in card.votes if v.vetoes and not v.mine]
         cards.append(card)
+    _offer_statements(release, reader, cards, requirements, grants, items)
     return ReleasePage(
         release=release,
         verdict=verdict,
@@ -245,10 +222,10 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
         promotion=promotion,
         decision=decision,
         replaces=next((p for p in promotions if p.release_id != release.pk), None) if is_open else None,
-        attempts=attempts,
-        timeline=timeline(release, items, votes, attempts, promotion),
+        timeline=timeline(release, items, votes, stands.attempts, promotion),
         involved=involved,
-        names=names,
+        names=stands.names,
+        margin=stands.margin,
         may_promote=is_open and bool(mine & set(PROMOTING)),
         may_reject=is_open and bool(mine & set(REJECTING)),
         may_withdraw=is_open and bool(mine & set(WITHDRAWING)),
@@ -263,39 +240,36 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
     )
 
 
-_READ = "I have read the statement and the evidence beside it"
-
-
-def meaning_of(vote: str, role: str) -> str:
-    """What a signature means, in words that go on record with it [P11 11.50(a)(3)]. In English, as the statement is."""
-    label = Role(role).value.replace("_", " ")
-    if vote == Vote.APPROVE:
-        return f"Approval as {label}: {_READ}, and I answer for this judgement."
-    return f"Rejection as {label}: {_READ}, and this must not go ahead as it is."
+def _offer_statements(
+    release: Release,
+    reader: Principal,
+    cards: Sequence[Card],
+    requirements: dict[str, Requirement],
+    grants: Sequence[RoleGrant],
+    items: Sequence[EvidenceItem],
+) -> None:
+    """Put what the reader would sign on the cards that they may sign; one query for all of them, none without any."""
+    offered = {requirements[c.key].pk: c.signing for c in cards if c.signing and c.signing.may_sign}
+    if not offered:
+        return
+    found = statements_on(
+        person=reader,
+        release=release,
+        requirements=[q for q in requirements.values() if q.pk in offered],
+        grants=[g for g in grants if g.principal_id == reader.pk],
+        evidence=[i.evidence for i in items if i.subject == ("model_version", release.model_version_id)],
+    )
+    for pk, signing in offered.items():
+        signing.statements = {vote.value: shown for vote, shown in found[pk].items()}
 
 
 def _is_person(principal: Principal) -> bool:
     return principal.kind == Principal.Kind.PERSON
 
 
-def _signing_suspended(reader: Principal) -> bool:
-    return bool(call("signing_suspended", reader.pk))
-
-
 def _observing(release: Release) -> bool:
     until = release.environment.observe_only_until
     return until is not None and until > timezone.now()
-
-
-def _involved(model_version: int) -> tuple[dict[int, list[str]], dict[int, str]]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT i.person_id, p.display_name, array_agg(DISTINCT i.why ORDER BY i.why)"
-            " FROM muniment.involved(%s) i JOIN governance_principal p ON p.id = i.person_id GROUP BY 1, 2",
-            [model_version],
-        )
-        rows = cursor.fetchall()
-    return {row[0]: row[2] for row in rows}, {row[0]: row[1] for row in rows}
 
 
 def _card(
@@ -362,43 +336,3 @@ def _who(
             people = [p for p in people if p.kind == Principal.Kind.PERSON and p.pk not in out]
         found.append((str(role.label), sorted(p.display_name for p in people)))
     return found
-
-
-def _signing(
-    release: Release,
-    requirement: Requirement,
-    reader: Principal,
-    mine: set[str],
-    involved: dict[int, list[str]],
-    votes: Sequence[VoteShown],
-    suspended: bool,
-) -> Signing | None:
-    """None for who does not hold the role: the card says who does."""
-    role = Role(requirement.params["role"])
-    if role.value not in mine:
-        return None
-    signing = Signing(role.value, str(role.label))
-    standing = next((v.sign_off for v in votes if v.mine and v.stands), None)
-    if standing is not None:
-        signing.mine = standing
-    elif reader.kind != Principal.Kind.PERSON:
-        signing.refusal = _("Only persons sign.")
-    elif suspended:
-        signing.refusal = _(
-            "Your password was reset, and signing is suspended until an administrator who did not reset it restores it."
-        )
-    elif involved.get(reader.pk) == [CONFLICT]:
-        signing.refusal = _(
-            "You are recused: you declared a conflict of interest on this model."
-            " Someone else with the role %(role)s signs."
-        ) % {"role": role.label}
-    elif reader.pk in involved:
-        hands = ", ".join(str(HANDS.get(w, w)) for w in involved[reader.pk])
-        signing.refusal = _(
-            "You cannot sign this: nobody judges their own work, and you had a hand in it (you: %(hands)s)."
-            " Someone else with the role %(role)s signs."
-        ) % {"hands": hands, "role": role.label}
-    else:
-        found = statements(person=reader, release=release, requirement=requirement)
-        signing.statements = {vote.value: shown for vote, shown in found.items()}
-    return signing

@@ -8,8 +8,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from approvals.gate.gate import from_rows
-from approvals.models import Promotion, RefusedAttempt, Release, SignOff, Vote
+from approvals.models import Promotion, Release, SignOff, Vote
 from approvals.pages.evidence import EvidenceItem
+from approvals.pages.standing import Attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ def timeline(
     release: Release,
     items: Sequence[EvidenceItem],
     votes: Sequence[SignOff],
-    attempts: Sequence[RefusedAttempt],
+    attempts: Sequence[Attempt],
     promotion: Promotion | None,
 ) -> list[Event]:
     """Everything that happened, oldest first."""

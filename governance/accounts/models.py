@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from governance.accounts.roles import VOTING_ROLES, Role
+from governance.accounts.roles import STAFF, VOTING_ROLES, Role
 from governance.history.models import BornFinalModel, GovernedModel
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,99}$"
@@ -197,7 +197,13 @@ class CredentialEvent(BornFinalModel):
 
 
 class UserManager(BaseUserManager["User"]):
-    """Finds sign-in accounts by e-mail address, whatever its case."""
+    """Finds sign-in accounts by e-mail address, whatever its case; each comes with its principal.
+
+    Every request with a session asks for both, and then asks once.
+    """
+
+    def get_queryset(self) -> "models.QuerySet[User]":
+        return super().get_queryset().select_related("principal")
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email__iexact=username)
@@ -239,7 +245,7 @@ class User(AbstractBaseUser):
         """May enter the admin: auditors and administrators. Asked for each model of its menu, so kept for a request."""
         from governance.accounts.permissions import holds_anywhere
 
-        return self.is_active and holds_anywhere(self.principal, Role.AUDITOR, Role.ADMINISTRATOR)
+        return self.is_active and holds_anywhere(self.principal, *STAFF)
 
     @cached_property
     def reads_everything(self) -> bool:

@@ -69,7 +69,15 @@ def holds_anywhere(actor: Principal, *roles: Role) -> bool:
 
 def readable_namespaces(actor: Principal) -> QuerySet[Namespace]:
     """The namespaces whose records the actor may read: any role in it, or any role everywhere."""
-    mine = grants_in_force(actor)
+    return _covered_by(grants_in_force(actor))
+
+
+def namespaces_held(actor: Principal, *roles: Role) -> QuerySet[Namespace]:
+    """The namespaces in which the actor holds one of the roles, there or everywhere."""
+    return _covered_by(grants_in_force(actor).filter(role__in=[r.value for r in roles]))
+
+
+def _covered_by(mine: QuerySet[RoleGrant]) -> QuerySet[Namespace]:
     return Namespace.objects.filter(
         Exists(mine.filter(namespace=OuterRef("pk"))) | Exists(mine.filter(namespace__isnull=True))
     )

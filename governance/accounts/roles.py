@@ -39,6 +39,9 @@ TWO_PERSON_ROLES = frozenset(
 #: Auditors never vote; they raise findings.
 VOTING_ROLES = TWO_PERSON_ROLES - {Role.ADMINISTRATOR, Role.AUDITOR}
 
+#: Who may enter the admin and the auditor's desk.
+STAFF = frozenset({Role.AUDITOR, Role.ADMINISTRATOR})
+
 #: Roles only an interactive person may hold. A service account holds `pipeline`, `validator` (to report, never to
 #: vote), `auditor` or `viewer`.
 PERSON_ROLES = TWO_PERSON_ROLES - {Role.VALIDATOR, Role.AUDITOR} | {Role.MODEL_OWNER}

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from governance.accounts.models import Principal, RoleGrant
 from governance.accounts.permissions import grants_in_force
+from governance.accounts.roles import STAFF
 from governance.outbox.models import Notice
 
 register = template.Library()
@@ -115,14 +116,17 @@ def roles_of(principal: Principal) -> list[dict[str, Any]]:
 
 @register.simple_tag
 def person_of(principal: Principal) -> dict[str, Any]:
-    """What the masthead says of who is signed in: `roles` in force, and how many notices are `unread`; one query."""
+    """What the masthead says of who is signed in, in one query.
+
+    `roles` in force, how many notices are `unread`, and whether they are `staff`, as `User.is_staff` says.
+    """
     unread = Notice.objects.filter(recipient=OuterRef("principal"), read_at=None).order_by().values("recipient")
     held = grants_in_force(principal).select_related("namespace", "on_behalf_of").order_by("role", "namespace__name")
     held = held.annotate(unread=Coalesce(Subquery(unread.annotate(n=Count("pk")).values("n")), 0))
     grants = list(held)
     # Who holds no role has no grant that brings the count along.
     count = grants[0].unread if grants else Notice.objects.filter(recipient=principal, read_at=None).count()
-    return {"roles": _roles(grants), "unread": count}
+    return {"roles": _roles(grants), "unread": count, "staff": any(grant.role in STAFF for grant in grants)}
 
 
 def _roles(held: Iterable[RoleGrant]) -> list[dict[str, Any]]:

@@ -1,11 +1,10 @@
 """Reading facts for the pages: each function is one query or a fixed few, however many rows there are."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db import connection
 from django.db.models import (
     Case,
     Count,
@@ -78,6 +77,16 @@ class ProvenanceAbove(Func):
         ORDER BY d.name, v.id)
         FROM muniment.completeness_above(%(expressions)s) c
         JOIN lineage_datasetversion v ON v.id = c.id JOIN lineage_dataset d ON d.id = v.dataset_id)"""
+    output_field = JSONField()
+
+
+class Hands(Func):
+    """Who had a hand in a model version, as [{"person": name, "why": [code, …]}] by name; NULL where nobody did."""
+
+    template = """(SELECT jsonb_agg(jsonb_build_object('person', h.display_name, 'why', h.why) ORDER BY h.display_name)
+        FROM (SELECT p.id, p.display_name, jsonb_agg(c.why ORDER BY c.why) AS why
+          FROM muniment.contributors(%(expressions)s) c JOIN governance_principal p ON p.id = c.person_id
+          GROUP BY p.id) h)"""
     output_field = JSONField()
 
 
@@ -200,9 +209,8 @@ def model(principal: Principal, pk: int) -> Model | None:
 
 def versions_of_model(model: Model) -> list[ModelVersion]:
     """The newest versions of a model, newest first."""
-    return list(
-        ModelVersion.objects.filter(model=model).select_related("recorded_by").order_by("-number")[:VERSIONS_SHOWN]
-    )
+    newest = ModelVersion.objects.filter(model=model).select_related("recorded_by").order_by("-number")
+    return list(newest.annotate(hands=Hands(F("pk")))[:VERSIONS_SHOWN])
 
 
 def _newest(of: type[ModelVersionDescription] | type[ModelVersionArchival]) -> QuerySet[Any]:
@@ -218,6 +226,7 @@ def model_version(principal: Principal, pk: int) -> ModelVersion | None:
             "model__namespace", "model__owner", "recorded_by", "source_run__recorded_by", "parent_version__model"
         )
         .annotate(
+            hands=Hands(F("pk")),
             said=Subquery(_newest(ModelVersionDescription).values("text")[:1]),
             put_away=Subquery(_newest(ModelVersionArchival).values("archived")[:1]),
             tags_said=ArraySubquery(
@@ -266,23 +275,13 @@ def run_data(versions: Collection[ModelVersion]) -> list[dict[str, Any]]:
 
 
 def hands_in(model_version: ModelVersion) -> list[Hand]:
-    """Who had a hand in a model version or in its evidence, with how: they do not judge it."""
-    return hands_in_versions([model_version.pk]).get(model_version.pk, [])
+    """Who had a hand in a model version or in its evidence, with how: they do not judge it.
 
-
-def hands_in_versions(ids: Sequence[int]) -> dict[int, list[Hand]]:
-    """As `hands_in`, for several versions in one query."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT v.id, p.display_name, array_agg(c.why ORDER BY c.why)"
-            " FROM unnest(%s::bigint[]) AS v (id), LATERAL muniment.contributors(v.id) c"
-            " JOIN governance_principal p ON p.id = c.person_id GROUP BY v.id, p.id ORDER BY v.id, p.display_name",
-            [list(ids)],
-        )
-        found: dict[int, list[Hand]] = {}
-        for version, person, why in cursor.fetchall():
-            found.setdefault(version, []).append(Hand(person, tuple(why)))
-    return found
+    Args:
+        model_version: read with `Hands`, as the readers here do.
+    """
+    said: list[dict[str, Any]] = model_version.hands or []  # type: ignore[attr-defined]  # annotated
+    return [Hand(one["person"], tuple(one["why"])) for one in said]
 
 
 def personal_data(version: DatasetVersion | None) -> str:

@@ -18,7 +18,8 @@ def set_own_password(*, actor: Principal, reason: str, password: str, by_mail: b
     Raises:
         errors.Forbidden: the actor has no sign-in account, or one that is closed.
     """
-    user = User.objects.select_for_update().filter(principal=actor, is_active=True, principal__is_active=True).first()
+    accounts = User.objects.select_for_update(of=("self",))
+    user = accounts.filter(principal=actor, is_active=True, principal__is_active=True).first()
     if user is None:
         raise errors.Forbidden()
     told = CredentialEvent.objects.filter(principal=actor).exclude(kind=CredentialEvent.Kind.ACCOUNT_OPENED)

@@ -10,8 +10,9 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from approvals.actions._common import call
 from approvals.actions.policies import publish_policy, write_policy_version
-from approvals.margins import all_margins, announce_margins, margin_of
+from approvals.margins import all_margins, announce_margins
 from approvals.models import PolicyPublication, PolicyVersion
 from governance import errors
 from governance.accounts.actions.grants import approve_grant, end_grant, grant_role
@@ -34,6 +35,12 @@ RISK = signature("risk", "risk_manager")
 #: Roles that nobody holds everywhere, so that a new namespace begins empty.
 HELD_HERE = [role for role in ROLES if role != "policy_owner"][:4]
 TWO = signature("risk", "risk_manager", count=2)
+
+
+def margin_of(policy_version: int, namespace: int) -> int | None:
+    """How many persons could be missing there, as the database works it out."""
+    margin: int | None = call("policy_margin", policy_version, namespace)
+    return margin
 
 
 def granted(cast: Cast, person: Principal, role: Role) -> RoleGrant:

@@ -31,7 +31,7 @@ def test_unread_ones_are_counted_in_the_masthead_without_a_query_of_their_own(
 ) -> None:
     rita = signed_in("risk")
     assert '<span class="count">3</span>' in rita.get("/inbox").content.decode()
-    with django_assert_num_queries(6):  # session, account, principal, staff?, roles with the count, the page
+    with django_assert_num_queries(4):  # session, account with principal, roles with the count, the page
         rita.get("/inbox")
     assert RoleGrant.objects.filter(principal=cast.risk).exists()
 
