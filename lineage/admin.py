@@ -14,6 +14,7 @@ from lineage.models import (
     Model,
     ModelVersion,
     ModelVersionArchival,
+    ModelVersionCompletion,
     ModelVersionDescription,
     ModelVersionTag,
     Recall,
@@ -181,6 +182,15 @@ class ModelVersionArchivalAdmin(GovernedAdmin):
     list_display = ("model_version", "archived", "recorded_by", "recorded_at")
     list_filter = ("archived",)
     search_fields = ("model_version__model__name",)
+
+
+@admin.register(ModelVersionCompletion)
+class ModelVersionCompletionAdmin(GovernedAdmin):
+    """What became known of versions later, and how."""
+
+    list_display = ("model_version", "how", "digest_value", "code_commit", "contradicts", "recorded_by", "recorded_at")
+    list_filter = ("how",)
+    search_fields = ("=digest_value", "model_version__model__name")
 
 
 @admin.register(VocabularyTerm)

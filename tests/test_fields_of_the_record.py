@@ -48,6 +48,7 @@ from lineage.models import (
     Model,
     ModelVersion,
     ModelVersionArchival,
+    ModelVersionCompletion,
     ModelVersionDescription,
     ModelVersionTag,
     Run,
@@ -122,11 +123,17 @@ PLACES = [
     Place(
         ModelVersion, records.ModelVersionSerializer,
         "number artifact_uri digest=digest_algorithm,digest_value>digest source_run code_commit parent_version supplier"
-        " metrics parameters model_card tags=>tags description=>description archived_state=>archived",
+        " metrics parameters model_card tags=>tags description=>description archived_state=>archived"
+        " what_came_later=filled_later>filled_later how_it_came=>later_facts",
     ),
     Place(ModelVersionTag, None, "model_version key value removed"),
     Place(ModelVersionDescription, None, "model_version text"),
     Place(ModelVersionArchival, None, "model_version archived"),
+    Place(
+        ModelVersionCompletion, records.CompletionSerializer,
+        "model_version=model_version>id how came_from digest=digest_algorithm,digest_value>digest code_commit run training metrics"
+        " parameters contradicts",
+    ),
     Place(
         Environment, serializers_environments.EnvironmentSerializer,
         "name order live_traffic observe_only_until",
@@ -240,5 +247,5 @@ def test_facts_name_the_source_of_their_fields(place: Place) -> None:
 HOUSE = {
     "reason", "removed", "archived", "link_method", "role", "document_digest", "effective_from", "effective_to",
     "present", "treatment_tool", "treatment_parameters", "excluded_from_training", "assessment", "title",
-    "risk_answers", "text",
+    "risk_answers", "text", "how", "came_from", "training", "contradicts", "filled_later",
 }  # fmt: skip

@@ -36,6 +36,7 @@ from lineage.models import (
     Model,
     ModelVersion,
     ModelVersionArchival,
+    ModelVersionCompletion,
     ModelVersionDescription,
     ModelVersionTag,
     Run,
@@ -88,7 +89,7 @@ def records_of(release: Release) -> Iterator[tuple[type[GovernedModel], Ids]]:
     yield Model, [version.model_id]
     yield ModelVersion, [version.pk, *closure["model_version"]]
     # Whoever described the version had a hand in it.
-    for said in (ModelVersionTag, ModelVersionDescription, ModelVersionArchival):
+    for said in (ModelVersionTag, ModelVersionDescription, ModelVersionArchival, ModelVersionCompletion):
         yield said, _ids(said._default_manager.filter(model_version=version))
     yield VocabularyTerm, _house_terms(release, terms, closure["dataset_version"])
     yield Run, closure["run"]

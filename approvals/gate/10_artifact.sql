@@ -1,9 +1,10 @@
--- artifact: the digest is on record; a commit or an attestation where the policy asks; the bytes were never recalled.
+-- artifact: the digest is on record and nothing else was found where it lies; a commit or an attestation where the policy asks; the bytes were never recalled.
 CREATE OR REPLACE FUNCTION muniment.gate_artifact(c muniment.gate_context, p_params jsonb) RETURNS muniment.gate_answer
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v public.lineage_modelversion%ROWTYPE;
   v_recall record;
+  v_found jsonb;
   v_problems jsonb := '[]';
 BEGIN
   SELECT * INTO STRICT v FROM public.lineage_modelversion WHERE id = c.model_version_id;
@@ -15,6 +16,10 @@ BEGIN
     IF FOUND THEN
       v_problems := v_problems || muniment.problem('digest-recalled',
         jsonb_build_object('digest', c.digest, 'recall', v_recall.id, 'why', left(v_recall.reason, 200)));
+    END IF;
+    v_found := muniment.digest_contradiction(v.id);
+    IF v_found IS NOT NULL THEN
+      v_problems := v_problems || muniment.problem('digest-contradicted', v_found || jsonb_build_object('digest', c.digest));
     END IF;
   END IF;
   IF (p_params ->> 'code_commit')::boolean AND v.code_commit = '' THEN

@@ -28,6 +28,10 @@ BEGIN
         AND NOT EXISTS (SELECT 1 FROM public.lineage_historicalrun o
                         WHERE o.id = h.id AND o.history_id < h.history_id AND o.source_commit IS NOT NULL)
     UNION ALL
+    SELECT 'subject', 'filled-in', jsonb_build_object('digest', h.digest_value, 'commit', h.code_commit),
+           h.history_user_id, h.history_date
+      FROM public.lineage_historicalmodelversion h WHERE h.id = c.model_version_id AND h.history_type = '~'
+    UNION ALL
     SELECT 'data', 'data-linked', jsonb_build_object('dataset', d.name, 'version', x.label, 'run', i.run_id),
            i.recorded_by_id, i.recorded_at
       FROM public.lineage_runinput i JOIN public.lineage_datasetversion x ON x.id = i.dataset_version_id

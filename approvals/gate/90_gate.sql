@@ -55,10 +55,10 @@ BEGIN
     END;
     RETURN QUERY SELECT q.key::text, q.kind::text, a.status, a.reason, a.params, a.rests_on;
   END LOOP;
-  -- Recalled bytes go nowhere, whatever a policy asks.
+  -- Recalled bytes go nowhere, and bytes that are not those on record neither, whatever a policy asks.
   IF v_any AND NOT v_artifact THEN
     a := muniment.fact_answer(c, 'artifact', '{}');
-    IF a.reason IN ('digest-recalled', 'gate-error') THEN
+    IF a.reason IN ('digest-recalled', 'digest-contradicted', 'gate-error') THEN
       RETURN QUERY SELECT 'artifact', 'artifact', a.status, a.reason, a.params, a.rests_on;
     END IF;
   END IF;

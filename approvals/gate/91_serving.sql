@@ -99,7 +99,7 @@ BEGIN
   -- Recalled bytes serve nowhere, whatever a policy asks.
   IF NOT v_rows @> '[{"kind": "artifact"}]' THEN
     a := muniment.fact_answer(c, 'artifact', '{}');
-    IF a.reason = 'digest-recalled' THEN
+    IF a.reason IN ('digest-recalled', 'digest-contradicted') THEN
       v_rows := v_rows || jsonb_build_object('key', 'artifact', 'kind', 'artifact', 'status', a.status,
         'reason', a.reason, 'params', a.params, 'rests_on', a.rests_on);
     END IF;

@@ -56,7 +56,15 @@ WORDINGS: dict[str, Wording] = {
     "artifact-met": Wording(_("The artifact's digest is on record: %(digest)s.")),
     "digest-missing": Wording(
         _("Version %(version)s has no digest on record: nobody could tell what is promoted."),
-        _("Register the version with the digest of its artifact."),
+        _(
+            "Name its digest (on the version's page, by POST /api/v1/model-versions/{id}/complete, or with the tag "
+            "muniment.digest), or let an administrator name the tracking server it can be read from."
+        ),
+        _MAKERS,
+    ),
+    "digest-contradicted": Wording(
+        _("Other bytes were found where the artifact lies (%(where)s): %(found)s, where %(digest)s is on record."),
+        _("Register what lies there as a new version, and find out who changed it."),
         _MAKERS,
     ),
     "digest-recalled": Wording(
@@ -66,7 +74,7 @@ WORDINGS: dict[str, Wording] = {
     ),
     "code-commit-missing": Wording(
         _("Version %(version)s names no commit of its training code."),
-        _("Register the version with its code commit."),
+        _("Name it on the version's page, by POST /api/v1/model-versions/{id}/complete or tag muniment.code_commit."),
         _MAKERS,
     ),
     "attestation-missing": Wording(
@@ -78,7 +86,7 @@ WORDINGS: dict[str, Wording] = {
     "provenance-met": Wording(_("All %(versions)s dataset versions say where they come from.")),
     "training-data-missing": Wording(
         _("No dataset version is linked as what %(model)s was trained on."),
-        _("Record the training run with its inputs."),
+        _("Record the training run with its inputs, or name the data on its page or by tag muniment.training_data."),
         _MAKERS,
     ),
     "ancestor-data-missing": Wording(

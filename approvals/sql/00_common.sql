@@ -1,11 +1,5 @@
 -- What the rules of judgements have in common.
 
-CREATE OR REPLACE FUNCTION muniment.refuse(state text, code text, sentence text, hint text) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  RAISE EXCEPTION USING ERRCODE = state, DETAIL = code, MESSAGE = sentence, HINT = hint;
-END $$;
-
 CREATE OR REPLACE FUNCTION muniment.this_transaction() RETURNS bigint LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$ SELECT pg_current_xact_id()::text::bigint $$;
 

@@ -199,36 +199,59 @@ BEGIN
     AND NOT muniment.answered_in(muniment.training_of(p_model_version), f.category, f.dataset_version_id);
 END $$;
 
--- A recall: promotions of the bytes end, what was made from them is answered.
-CREATE OR REPLACE FUNCTION muniment.answer_recall() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+-- A recall: promotions of the bytes end, what was made from them is answered. `p_starts`: the versions with the bytes, as
+-- keys of muniment.below.
+CREATE OR REPLACE FUNCTION muniment.answer_recalled(p_recall public.lineage_recall, p_starts bigint[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v record;
-  v_starts bigint[];
   v_below bigint[];
 BEGIN
   FOR v IN
-    SELECT l.promotion_id, p.release_id FROM public.lineage_modelversion o
-    JOIN public.approvals_release r ON r.model_version_id = o.id
+    SELECT l.promotion_id, p.release_id FROM unnest(p_starts) AS s (key)
+    JOIN public.approvals_release r ON r.model_version_id = s.key >> 2
     JOIN public.approvals_promotion p ON p.release_id = r.id
     JOIN public.approvals_liveslot l ON l.promotion_id = p.id
-    WHERE o.digest_value = NEW.digest_value AND o.digest_algorithm = NEW.digest_algorithm ORDER BY l.promotion_id
+    WHERE s.key & 3 = 2 ORDER BY l.promotion_id
   LOOP
     PERFORM 1 FROM public.approvals_promotion p WHERE p.id = v.promotion_id FOR NO KEY UPDATE;
     INSERT INTO public.approvals_promotionend (promotion_id, kind, reason)
-      VALUES (v.promotion_id, 'recalled', format('Recall %s: %s', NEW.id, NEW.reason));
+      VALUES (v.promotion_id, 'recalled', format('Recall %s: %s', p_recall.id, p_recall.reason));
     PERFORM muniment.tell('promotion.ended', jsonb_build_object('promotion', v.promotion_id), format('release:%s', v.release_id));
   END LOOP;
-  v_starts := ARRAY(
+  v_below := muniment.below_keys(p_starts);
+  PERFORM muniment.answer_under('source_recalled', p_recall.id, jsonb_build_array(jsonb_build_object(
+      'kind', 'recall', 'id', p_recall.id, 'page', NULL, 'name', p_recall.digest_algorithm || ':' || p_recall.digest_value,
+      'detail', '', 'namespace', NULL)), v_below, p_starts, muniment.live_among(v_below));
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.answer_recall() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM muniment.answer_recalled(NEW, ARRAY(
     SELECT o.id * 4 FROM public.lineage_datasetversion o
       WHERE o.digest_value = NEW.digest_value AND o.digest_algorithm = NEW.digest_algorithm
     UNION ALL
     SELECT o.id * 4 + 2 FROM public.lineage_modelversion o
-      WHERE o.digest_value = NEW.digest_value AND o.digest_algorithm = NEW.digest_algorithm);
-  v_below := muniment.below_keys(v_starts);
-  PERFORM muniment.answer_under('source_recalled', NEW.id, jsonb_build_array(jsonb_build_object(
-      'kind', 'recall', 'id', NEW.id, 'page', NULL, 'name', NEW.digest_algorithm || ':' || NEW.digest_value,
-      'detail', '', 'namespace', NULL)), v_below, v_starts, muniment.live_among(v_below));
+      WHERE o.digest_value = NEW.digest_value AND o.digest_algorithm = NEW.digest_algorithm));
+  RETURN NULL;
+END $$;
+
+-- A digest that comes after its recall meets it then: the bytes were never good, only unknown.
+CREATE OR REPLACE FUNCTION muniment.answer_late_digest() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  r public.lineage_recall%ROWTYPE;
+BEGIN
+  IF NEW.digest_value = OLD.digest_value THEN
+    RETURN NULL;
+  END IF;
+  SELECT x.* INTO r FROM public.lineage_recall x
+    WHERE x.digest_value = NEW.digest_value AND x.digest_algorithm = NEW.digest_algorithm;
+  IF FOUND THEN
+    PERFORM muniment.answer_recalled(r, ARRAY[NEW.id * 4 + 2]);
+    PERFORM muniment.end_found_of(r, ARRAY[NEW.id]);
+  END IF;
   RETURN NULL;
 END $$;
 
@@ -368,6 +391,9 @@ BEGIN
     EXECUTE format('ALTER TABLE public.%I ENABLE ALWAYS TRIGGER zz_answer', v_rule.tab);
   END LOOP;
 END $$;
+DROP TRIGGER IF EXISTS zz_answer ON public.lineage_modelversion;
+CREATE TRIGGER zz_answer AFTER UPDATE ON public.lineage_modelversion FOR EACH ROW EXECUTE FUNCTION muniment.answer_late_digest();
+ALTER TABLE public.lineage_modelversion ENABLE ALWAYS TRIGGER zz_answer;
 DROP TRIGGER IF EXISTS zz_answer_evidence ON public.approvals_evidence;  -- where it was once
 DO $$
 DECLARE

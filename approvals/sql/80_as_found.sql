@@ -162,14 +162,21 @@ BEGIN
   RETURN NULL;
 END $$;
 
+CREATE OR REPLACE FUNCTION muniment.end_found_of(p_recall public.lineage_recall, p_versions bigint[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  INSERT INTO public.approvals_asfoundend (as_found_id, kind, reason)
+    SELECT f.id, 'recalled', format('Recall %s: %s', p_recall.id, p_recall.reason) FROM public.approvals_asfound f
+    WHERE f.model_version_id = ANY (p_versions)
+      AND NOT EXISTS (SELECT 1 FROM public.approvals_asfoundend e WHERE e.as_found_id = f.id) ORDER BY f.id;
+END $$;
+
 CREATE OR REPLACE FUNCTION muniment.recall_as_found() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  INSERT INTO public.approvals_asfoundend (as_found_id, kind, reason)
-    SELECT f.id, 'recalled', format('Recall %s: %s', NEW.id, NEW.reason) FROM public.approvals_asfound f
-    JOIN public.lineage_modelversion v ON v.id = f.model_version_id
-    WHERE v.digest_value = NEW.digest_value AND v.digest_algorithm = NEW.digest_algorithm
-      AND NOT EXISTS (SELECT 1 FROM public.approvals_asfoundend e WHERE e.as_found_id = f.id) ORDER BY f.id;
+  PERFORM muniment.end_found_of(NEW, ARRAY(
+    SELECT v.id FROM public.lineage_modelversion v
+    WHERE v.digest_value = NEW.digest_value AND v.digest_algorithm = NEW.digest_algorithm));
   RETURN NULL;
 END $$;
 

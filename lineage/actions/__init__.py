@@ -1,7 +1,9 @@
 """What can be done to facts: one function per write. Each names its actor and reason and is recorded whole."""
 
 from lineage.actions.annotations import archive_model_version, describe_model_version, tag_model_version
+from lineage.actions.carriers import complete_from_tags
 from lineage.actions.columns import ColumnLink, link_column, link_columns
+from lineage.actions.completions import Completed, complete_model_version
 from lineage.actions.datasets import register_dataset, register_dataset_version, update_dataset
 from lineage.actions.flag_answers import answer_flags
 from lineage.actions.flags import raise_flag, review_flag
@@ -23,11 +25,14 @@ from lineage.actions.vocabulary import add_vocabulary_term, retire_vocabulary_te
 
 __all__ = [
     "ColumnLink",
+    "Completed",
     "Link",
     "Registered",
     "add_vocabulary_term",
     "answer_flags",
     "archive_model_version",
+    "complete_from_tags",
+    "complete_model_version",
     "decide_intake",
     "describe_model_version",
     "end_run",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from governance import errors
@@ -138,28 +139,43 @@ def register_model_version(
         "code_commit": code_commit,
         "parent_version": parent_version,
         "supplier": supplier,
-        "metrics": _metrics(metrics or {}),
-        "parameters": _parameters(parameters or {}),
+        "metrics": clean_metrics(metrics or {}),
+        "parameters": clean_parameters(parameters or {}),
         "features_used": list(dict.fromkeys(features_used)),
         "model_card": checked(model_card or {}),
     }
     lock_roots(("model", model.pk))
+    identity: dict[str, Any] = {"model": model, "source_run": source_run}
+    by_run = Q(model=model, source_run__isnull=True) if source_run is None else Q(model=model, source_run=source_run)
     if read.value:
-        identity = {"digest_algorithm": read.algorithm, "digest_value": read.value, "source_run": source_run}
+        identity |= {"digest_algorithm": read.algorithm, "digest_value": read.value}
         content["artifact_uri"] = artifact_uri
+        found_by = by_run & Q(digest_algorithm=read.algorithm, digest_value=read.value)
     else:
-        identity = {"digest_value": "", "artifact_uri": artifact_uri, "source_run": source_run}
-    return get_or_register(ModelVersion, identity={"model": model, **identity}, content=content)
+        identity |= {"digest_value": "", "artifact_uri": artifact_uri}
+        # Sent again after its digest came, it is still the same version.
+        found_by = by_run & Q(artifact_uri=artifact_uri) & (Q(digest_value="") | Q(filled_later__contains=["digest"]))
+    return get_or_register(
+        ModelVersion,
+        identity=identity,
+        content=content,
+        found_by=found_by,
+        compare=lambda found: {
+            field: value for field, value in content.items() if value != "" or field not in found.filled_later
+        },
+    )
 
 
-def _metrics(given: Mapping[str, Any]) -> dict[str, float]:
+def clean_metrics(given: Mapping[str, Any]) -> dict[str, float]:
+    """Metrics as they are kept. Raises errors.Invalid: one that is no finite number."""
     wrong = [name for name, value in given.items() if isinstance(value, bool) or not isinstance(value, int | float)]
     if wrong:
         raise errors.Invalid(errors={f"metrics.{name}": [_("A metric is a number.")] for name in wrong})
     return {name: _finite(value, f"metrics.{name}") for name, value in given.items()}
 
 
-def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+def clean_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as they are kept. Raises errors.Invalid: a list, an object, a number that is not finite."""
     wrong = [name for name, value in given.items() if isinstance(value, list | Mapping)]
     if wrong:
         sentence = _("A parameter is text, a number, true, false or null.")

@@ -1,9 +1,10 @@
 """Registering what may be there already: the same content is the same record, other content is refused by name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
@@ -33,7 +34,12 @@ def may_register(actor: Principal, namespace: Namespace) -> None:
 
 
 def get_or_register(
-    model: type[R], *, identity: Mapping[str, Any], content: Mapping[str, Any], compare: Mapping[str, Any] | None = None
+    model: type[R],
+    *,
+    identity: Mapping[str, Any],
+    content: Mapping[str, Any],
+    compare: Mapping[str, Any] | Callable[[R], Mapping[str, Any]] | None = None,
+    found_by: Q | None = None,
 ) -> Registered[R]:
     """The record of that identity; made with `content` if there is none.
 
@@ -41,12 +47,13 @@ def get_or_register(
 
     Args:
         identity: lookups that name at most one record, by a unique constraint. content: every other column.
-        compare: what must agree when there is one already; all of `content` when left out.
+        compare: what must agree when there is one already, or how to tell from that one; left out: all of `content`.
+        found_by: names the record where `identity` is only what a new one is made with.
 
     Raises:
         errors.AlreadyDifferent: it is there with other content; `errors` names the fields.
     """
-    found = _find(model, identity)
+    found = _find(model, identity, found_by)
     if found is None:
         try:
             with transaction.atomic():
@@ -54,14 +61,17 @@ def get_or_register(
         except IntegrityError as error:
             if getattr(error.__cause__, "sqlstate", None) != "23505":
                 raise
-            found = _find(model, identity)
+            found = _find(model, identity, found_by)
             if found is None:
                 raise
-    refuse_difference(found, content if compare is None else compare)
+    compared = compare(found) if callable(compare) else compare
+    refuse_difference(found, content if compared is None else compared)
     return Registered(found, False)
 
 
-def _find(model: type[R], identity: Mapping[str, Any]) -> R | None:
+def _find(model: type[R], identity: Mapping[str, Any], found_by: Q | None) -> R | None:
+    if found_by is not None:
+        return model._default_manager.filter(found_by).order_by("pk").first()
     lookups = {
         (f"{name}__isnull" if value is None else name): (value is None or value) for name, value in identity.items()
     }

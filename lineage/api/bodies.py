@@ -10,6 +10,7 @@ from rest_framework import serializers
 from governance.api.fields import ExactJSONField, MomentField, NameField, TextField
 from governance.api.serializers import NamespacedWriteSerializer, StrictSerializer, WriteSerializer
 from governance.api.strictness import name_fault
+from lineage.actions.completions import TRAINING_AT_ONCE
 from lineage.actions.datasets import SCHEMA_LIMIT
 from lineage.actions.runs import INPUT_ROLES as INPUT_ROLE_VALUES
 from lineage.actions.runs import LINK_LIMIT
@@ -303,6 +304,25 @@ class ModelVersionWriteSerializer(WriteSerializer):
             parts=lazy(lambda: " ".join(f"{part}: {said}" for part, said in PARTS.items()), str)(),
         ),
     )
+
+
+class CompletionWriteSerializer(WriteSerializer):
+    """What became known of a version after its registration: one of these at least."""
+
+    digest = DigestField(required=False)
+    code_commit = serializers.RegexField(COMMIT, required=False, help_text=_("Commit of the training code."))
+    training_data = serializers.ListField(
+        child=DatasetVersionReference(),
+        required=False,
+        max_length=TRAINING_AT_ONCE,
+        help_text=_("Dataset versions it was trained on: ids, or {dataset, digest}; 100 at once."),
+    )
+    source_run = RunReference(required=False)
+    metrics = ExactJSONField(kind=dict, required=False, help_text=_("{name: finite number}"))
+    parameters = ExactJSONField(
+        kind=dict, required=False, help_text=_("{name: text, finite number, true, false or null}")
+    )
+    came_from = WordField(max_length=2_000, help_text=_("Where you know it from: an address, a document."))
 
 
 class TagsWriteSerializer(WriteSerializer):

@@ -13,6 +13,7 @@ from lineage.models import (
     DatasetVersion,
     Model,
     ModelVersion,
+    ModelVersionCompletion,
     Recall,
     Run,
     RunInput,
@@ -248,6 +249,28 @@ class ModelSerializer(StrictModelSerializer):
         )
 
 
+class CompletionSerializer(StrictModelSerializer):
+    """What became known of a model version later, and how it came."""
+
+    digest = RecordedDigestField()
+
+    class Meta:
+        model = ModelVersionCompletion
+        fields = (
+            "id",
+            "how",
+            "came_from",
+            "digest",
+            "code_commit",
+            "run",
+            "training",
+            "metrics",
+            "parameters",
+            "contradicts",
+            *RECORDED,
+        )
+
+
 class ModelVersionSerializer(StrictModelSerializer):
     """A model version, with its tags, description and archived state in force."""
 
@@ -257,6 +280,12 @@ class ModelVersionSerializer(StrictModelSerializer):
     tags = serializers.SerializerMethodField(help_text="{key: value}, those in force [CDX properties].")
     description = serializers.SerializerMethodField(help_text="In force; blank while nobody said anything [CDX].")
     archived = serializers.SerializerMethodField(help_text="Whether it is put away.")
+    later_facts = CompletionSerializer(
+        source="completions",
+        many=True,
+        read_only=True,
+        help_text="What became known after its registration, and how each came, oldest first.",
+    )
 
     class Meta:
         model = ModelVersion
@@ -279,6 +308,8 @@ class ModelVersionSerializer(StrictModelSerializer):
             "tags",
             "description",
             "archived",
+            "filled_later",
+            "later_facts",
             *RECORDED,
         )
 

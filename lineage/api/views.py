@@ -30,6 +30,7 @@ from lineage.models import (
     ColumnLineage,
     Dataset,
     DatasetVersion,
+    FactOrigin,
     Model,
     ModelVersion,
     Recall,
@@ -381,7 +382,7 @@ class ModelVersionViewSet(BulkMixin, FactViewSet):
 
     def get_queryset(self) -> Any:
         """With what was said of them later, so that a page stays at a fixed few queries."""
-        return super().get_queryset().prefetch_related("tags", "descriptions", "archivals")
+        return super().get_queryset().prefetch_related("tags", "descriptions", "archivals", "completions")
 
     def create(self, request: Request) -> Response:
         """Register a version: identified by model, digest and run, so that a retrain is never swallowed."""
@@ -395,6 +396,25 @@ class ModelVersionViewSet(BulkMixin, FactViewSet):
         if "parent_version" in data:
             data["parent_version"] = self.named(references.model_version, data["parent_version"], "parent_version")
         return Registration(actions.register_model_version, data)
+
+    @act(bodies.CompletionWriteSerializer)
+    def complete(self, request: Request, id: str) -> Response:
+        """Say what became known of it later: digest, commit, training data, metrics, parameters. What is blank is
+        filled in once; another digest or commit than the one on record is refused. Whoever does had a hand in it.
+        """
+        version = self.find(id)
+        data = self.read(bodies.CompletionWriteSerializer)
+        reason = self.reason(data)
+        if "training_data" in data:
+            data["training"] = [
+                self.named(references.dataset_version, given, f"training_data[{place}]")
+                for place, given in enumerate(data.pop("training_data"))
+            ]
+        if "source_run" in data:
+            data["run"] = self.named(references.run, data.pop("source_run"), "source_run")
+        how = FactOrigin.OWNER if self.principal.kind == Principal.Kind.PERSON else FactOrigin.DECLARED
+        actions.complete_model_version(actor=self.principal, reason=reason, model_version=version, how=how, **data)
+        return self.written(self.find(id), created=False)
 
     @act(bodies.TagsWriteSerializer)
     def tags(self, request: Request, id: str) -> Response:

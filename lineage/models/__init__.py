@@ -2,6 +2,7 @@
 
 from lineage.models.annotations import ModelVersionArchival, ModelVersionDescription, ModelVersionTag
 from lineage.models.columns import ColumnLineage, Transformation
+from lineage.models.completions import FactOrigin, ModelVersionCompletion
 from lineage.models.datasets import Dataset, DatasetVersion
 from lineage.models.flags import (
     Assessment,
@@ -27,6 +28,7 @@ __all__ = [
     "ConsentStatus",
     "Dataset",
     "DatasetVersion",
+    "FactOrigin",
     "ImportDraft",
     "ImportFormat",
     "Intake",
@@ -37,6 +39,7 @@ __all__ = [
     "Model",
     "ModelVersion",
     "ModelVersionArchival",
+    "ModelVersionCompletion",
     "ModelVersionDescription",
     "ModelVersionTag",
     "Presence",

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from governance.history.fields import NumberedField
-from governance.history.models import BornFinalModel, GovernedModel
+from governance.history.models import GovernedModel
 from lineage.models.fields import (
     NAME_PATTERN,
     TOKEN_PATTERN,
@@ -125,8 +125,12 @@ class Model(GovernedModel):
         return self.name
 
 
-class ModelVersion(BornFinalModel):
-    """One trained artifact. Identified by model, digest and run, so that a retrain is never swallowed."""
+class ModelVersion(GovernedModel):
+    """One trained artifact. Identified by model, digest and run, so that a retrain is never swallowed.
+
+    Final once recorded, but for what was left blank: a `ModelVersionCompletion` fills digest and commit in, once. One
+    registered without a digest stays identified by its address and run, so that a call sent again finds it.
+    """
 
     namespace_path = "model__namespace"
 
@@ -194,6 +198,14 @@ class ModelVersion(BornFinalModel):
             "metricDecisionThreshold]."
         ),
     )
+    filled_later = ArrayField(
+        models.CharField(max_length=16),
+        verbose_name=_("filled in later"),
+        default=list,
+        blank=True,
+        editable=False,
+        help_text=_("Which of digest and code_commit were blank at registration and filled in by a later record."),
+    )
 
     class Meta:
         verbose_name = _("model version")
@@ -203,13 +215,13 @@ class ModelVersion(BornFinalModel):
             # The same bytes from another run are another version; from the same run they are the same one.
             models.UniqueConstraint(
                 fields=["model", "digest_algorithm", "digest_value", "source_run"],
-                condition=~Q(digest_value=""),
+                condition=~Q(digest_value="") & ~Q(filled_later__contains=["digest"]),
                 nulls_distinct=False,
                 name="model_version_content_unique",
             ),
             models.UniqueConstraint(
                 fields=["model", "artifact_uri", "source_run"],
-                condition=Q(digest_value=""),
+                condition=Q(digest_value="") | Q(filled_later__contains=["digest"]),
                 nulls_distinct=False,
                 name="model_version_artifact_unique",
             ),

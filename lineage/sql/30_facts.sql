@@ -83,8 +83,8 @@ RETURNS SETOF public.lineage_sensitivityflag LANGUAGE sql STABLE ROWS 10 SET sea
 $$;
 
 -- Who had a hand in a model version, as persons: a service account stands for the one who answers for it, at any time.
--- `why`: registered (this version), trained (its runs and their links), edited (the model's record, a version's tags and
--- description), owner, former owner (at
+-- `why`: registered (this version), trained (its runs and their links), edited (the model's record, a version's tags,
+-- description and later facts), owner, former owner (at
 -- any time: handing a model over must not lend it a judge). Work on data
 -- upstream does not count: else the steward who reviews a dataset could sign for no model made from it.
 CREATE OR REPLACE FUNCTION muniment.contributors(model_version bigint)
@@ -114,6 +114,9 @@ BEGIN
     SELECT a.recorded_by_id, 'edited' FROM public.lineage_modelversiondescription a
       WHERE a.model_version_id = model_version
     UNION
+    SELECT a.recorded_by_id, 'edited' FROM public.lineage_modelversioncompletion a
+      WHERE a.model_version_id = model_version
+    UNION
     SELECT h.owner_id, CASE WHEN h.owner_id = m.owner_id THEN 'owner' ELSE 'former owner' END
       FROM public.lineage_modelversion v JOIN public.lineage_model m ON m.id = v.model_id
       JOIN public.lineage_historicalmodel h ON h.id = m.id
@@ -121,7 +124,7 @@ BEGIN
   )
   SELECT DISTINCT p.person, h.why FROM hands h CROSS JOIN LATERAL (
     SELECT h.principal AS person WHERE NOT EXISTS (
-      SELECT 1 FROM public.governance_principal q WHERE q.id = h.principal AND q.kind = 'service')
+      SELECT 1 FROM public.governance_principal q WHERE q.id = h.principal AND q.kind IN ('service', 'system'))
     UNION
     -- Whoever answered for the account at any time: handing it over afterwards must not launder the work.
     SELECT q.responsible_id FROM public.governance_historicalprincipal q

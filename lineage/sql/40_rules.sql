@@ -228,6 +228,7 @@ BEGIN
   NEW.recorded_at := clock_timestamp();
   NEW.number := 1 + coalesce(
     (SELECT max(v.number) FROM public.lineage_modelversion v WHERE v.model_id = NEW.model_id), 0);
+  NEW.filled_later := '{}';
   v_field := CASE
     WHEN jsonb_typeof(NEW.metrics) <> 'object' OR NOT muniment.all_finite(NEW.metrics)
       OR jsonb_path_exists(NEW.metrics, 'strict $.* ? (@.type() != "number")') THEN 'metrics'

@@ -55,6 +55,7 @@ POST: dict[str, Row] = {
             ("tags", {"tags": {"team": "retail"}}),
             ("describe", {"description": "The first of its kind"}),
             ("archive", {"archived": True}),
+            ("complete", {"parameters": {"depth": 3}}),
         )
     },
 }

@@ -38,6 +38,13 @@ BEGIN
   RETURN NEW;
 END $$;
 
+-- A refusal in one line: the error's state, its stable code, what is wrong, what to do.
+CREATE OR REPLACE FUNCTION muniment.refuse(state text, code text, sentence text, hint text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RAISE EXCEPTION USING ERRCODE = state, DETAIL = code, MESSAGE = sentence, HINT = hint;
+END $$;
+
 CREATE OR REPLACE FUNCTION muniment.refuse_update() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -1,0 +1,114 @@
+"""Tags of ours that carry facts where a client has no field for them: what an unmodified MLflow client can send."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Case, Q, Value, When
+from django.utils.translation import gettext as _
+
+from governance import errors
+from governance.accounts.models import Namespace, Principal
+from governance.api.fields import MAX_ID
+from governance.unit_of_work import action, part
+from lineage import queries
+from lineage.actions.completions import Completed, complete_model_version
+from lineage.digests import parse_digest
+from lineage.models import DatasetVersion, FactOrigin, ModelVersion
+
+DIGEST = "muniment.digest"
+TRAINING_DATA = "muniment.training_data"
+CODE_COMMIT = "muniment.code_commit"
+CARRIERS = (DIGEST, TRAINING_DATA, CODE_COMMIT)
+
+_COMMIT = re.compile(r"[0-9A-Za-z._/-]{1,128}")
+
+
+@action
+def complete_from_tags(
+    *, actor: Principal, reason: str, model_version: ModelVersion, tags: Mapping[str, str]
+) -> Completed:
+    """Complete a version by the tags of ours among `tags`; where there is none, nothing is recorded.
+
+    `muniment.digest` holds `sha256:…`; `muniment.code_commit` a commit; `muniment.training_data` dataset versions,
+    separated by commas or as a JSON list: ids, digests, `dataset@label` or `namespace/dataset@label`.
+
+    Raises:
+        errors.Invalid, errors.Missing: a tag that cannot be read or names nothing; `errors` has it as `tags.<key>`.
+        And as `complete_model_version`.
+    """
+    facts = facts_in_tags(actor, model_version.model.namespace, tags)
+    if not facts:
+        return Completed(model_version, None)
+    keys = ", ".join(key for key in CARRIERS if tags.get(key))
+    return part(complete_model_version)(
+        actor=actor, reason=reason, model_version=model_version, how=FactOrigin.TAG, came_from=keys, **facts
+    )
+
+
+def facts_in_tags(actor: Principal, home: Namespace, tags: Mapping[str, str]) -> dict[str, Any]:
+    """Arguments of `complete_model_version` that the tags carry; blank tags carry nothing.
+
+    Raises:
+        errors.Invalid, errors.Missing: as `complete_from_tags`.
+    """
+    facts: dict[str, Any] = {}
+    if given := tags.get(DIGEST, "").strip():
+        facts["digest"] = parse_digest(given, field=f"tags.{DIGEST}")
+    if given := tags.get(CODE_COMMIT, "").strip():
+        if not _COMMIT.fullmatch(given):
+            sentence = _("A commit is 1 to 128 letters, digits, dots, dashes, slashes or underscores.")
+            raise errors.Invalid(sentence, errors={f"tags.{CODE_COMMIT}": [sentence]})
+        facts["code_commit"] = given
+    if given := tags.get(TRAINING_DATA, "").strip():
+        facts["training"] = [named_data(actor, home, one, f"tags.{TRAINING_DATA}") for one in _list(given)]
+    return facts
+
+
+def _list(given: str) -> list[str]:
+    """The names in a tag: a JSON list, or separated by commas."""
+    if given.startswith("["):
+        try:
+            found = json.loads(given)
+        except ValueError:
+            found = None
+        if not isinstance(found, list) or not all(isinstance(one, str | int) for one in found):
+            raise errors.Invalid(errors={f"tags.{TRAINING_DATA}": [_("Write a JSON list of ids, digests or names.")]})
+        names = [str(one).strip() for one in found]
+    else:
+        names = [one.strip() for one in given.split(",")]
+    return [one for one in names if one]
+
+
+def named_data(actor: Principal, home: Namespace, name: str, field: str) -> DatasetVersion:
+    """The dataset version a producer names: its id, its digest, or `dataset@label`, of `home` unless it says otherwise.
+
+    The same bytes at home go before those elsewhere, and the newest before the older.
+
+    Raises:
+        errors.Missing: none that the actor may read; `errors` names `field`. errors.Invalid: a digest that is none.
+    """
+    if name.isdecimal():
+        wanted = Q(pk=int(name)) if int(name) <= MAX_ID else Q(pk__in=[])
+    elif "@" in name:
+        dataset, _at, label = name.rpartition("@")
+        # A dataset's own name may hold a slash: both readings are looked for, at home first.
+        wanted = Q(dataset__namespace=home, dataset__name=dataset, label=label)
+        namespace, slash, rest = dataset.partition("/")
+        if slash:
+            wanted |= Q(dataset__namespace__name=namespace, dataset__name=rest, label=label)
+    else:
+        read = parse_digest(name, field=field)
+        wanted = Q(digest_algorithm=read.algorithm, digest_value=read.value)
+    readable = (
+        queries.readable(DatasetVersion, actor)
+        if actor.kind != Principal.Kind.SYSTEM
+        else (DatasetVersion.objects.filter(dataset__namespace=home))
+    )
+    at_home = Case(When(dataset__namespace=home, then=Value(0)), default=Value(1))
+    found = readable.filter(wanted).select_related("dataset").order_by(at_home, "-pk").first()
+    if found is None:
+        sentence = _("No dataset version %(name)s, or none that you may read.") % {"name": name[:200]}
+        raise errors.Missing(sentence, errors={field: [sentence]})
+    return found
