@@ -78,7 +78,7 @@ $(READY): requirements.txt requirements-dev.txt
 	@printf '#!/bin/sh\nexec "%s" -I "%s" "$$@"\n' "$(CURDIR)/$(PYTHON)" "$(CURDIR)/governance/client/muniment.py" > $@
 	@chmod +x $@
 
-.venv-mlflow%/ready: requirements-mlflow%.txt $(READY)
+.venv-mlflow%/ready: requirements-mlflow%.txt | $(READY)
 	@echo "Installing the MLflow $* that the tests talk to us with."
 	@$(PYTHON) -m venv --clear $(@D)
 	@env -u PIP_USER -u PIP_TARGET -u PYTHONPATH $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-input \

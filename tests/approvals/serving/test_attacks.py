@@ -1,13 +1,23 @@
 """A20 and others by raw SQL under the app's login: ending, reinstating, confirming, forging and removing, in any name."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from approvals.models import PromotionEnd, ServingNotice
-from tests.approvals.raw import Connection, acting, refuses
-from tests.approvals.serving.scenes import KEEP, TWO_DAYS, before_and_live, go_live, only_notice, policy, withdraw
+from tests.approvals.raw import Connection, acting, promote, refuses
+from tests.approvals.serving.scenes import (
+    KEEP,
+    TWO_DAYS,
+    before_and_live,
+    go_live,
+    live,
+    only_notice,
+    policy,
+    withdraw,
+)
 from tests.approvals.world import World
 
 DENIED = "42501"
@@ -173,3 +183,23 @@ def test_no_recall_in_anyones_name(w: World, app: Connection, who: str) -> None:
             "INSERT INTO lineage_recall (digest_algorithm, digest_value, reason) VALUES ('sha256', %s, 'x')",
             [w.version.digest_value],
         )
+
+
+def test_a_promotion_whose_id_was_overtaken_while_it_waited_is_tried_again(
+    own_database: str, w: World, raw: Callable[[str], Connection]
+) -> None:
+    """What was live last is read by the greatest id: one drawn before the wait and written after it would stand before."""
+    policy(w, {})
+    owner, app = raw("owner"), raw("app")
+    drawn = [owner.execute("SELECT nextval('approvals_promotion_id_seq')").fetchone() for _each in range(2)]
+    ended = go_live(w)
+    with acting(app, w.cast.risk):
+        app.execute(END, [ended.pk, "suspended"])
+    owner.execute("SELECT setval('approvals_promotion_id_seq', %s)", drawn[0])  # as if the next were drawn before it
+    with refuses("40001", "promotion-overtaken"), acting(app, w.cast.pipeline):
+        promote(app, w.release())
+    assert live(w) is None, "and nothing is half-written"
+    owner.execute("SELECT setval('approvals_promotion_id_seq', %s)", [ended.pk])
+    with acting(app, w.cast.pipeline):
+        promote(app, w.release())
+    assert live(w), "tried again it goes live"
