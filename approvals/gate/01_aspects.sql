@@ -23,7 +23,11 @@ BEGIN
   ) + (
     SELECT coalesce(sum(x.epoch), 0) FROM (
       SELECT max(f.epoch) AS epoch FROM public.lineage_sensitivityflag f
-      WHERE f.dataset_version_id = ANY (c.closure) GROUP BY f.dataset_version_id) x);
+      WHERE f.dataset_version_id = ANY (c.closure) GROUP BY f.dataset_version_id) x
+  ) + (
+    SELECT coalesce(sum(x.epoch), 0) FROM (
+      SELECT max(e.epoch) AS epoch FROM public.lineage_columnlineage e
+      WHERE e.target_id = ANY (c.closure) GROUP BY e.target_id) x);
 END $$;
 
 -- Model versions that the runs it came out of read, other than to compare: what it was built upon at first hand. One

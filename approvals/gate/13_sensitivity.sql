@@ -1,5 +1,6 @@
 -- sensitivity: every dataset version above is reviewed, nothing is unknown, what is there has its legal ground, what is
--- forbidden is absent or treated, and no feature is a column that was excluded from training.
+-- forbidden is absent or treated, no feature is a column that was excluded from training, and wherever a flag arrives by
+-- column lineage a data steward has answered for it.
 CREATE OR REPLACE FUNCTION muniment.gate_sensitivity(c muniment.gate_context, p_params jsonb) RETURNS muniment.gate_answer
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -52,9 +53,28 @@ BEGIN
       END IF;
     END LOOP;
   END IF;
+  v_problems := v_problems || muniment.travel_problems(c.closure);
   RETURN muniment.answered('sensitivity-met', jsonb_build_object('versions', cardinality(c.closure)), v_problems,
     (
     SELECT coalesce(jsonb_agg(jsonb_build_object('kind', 'flag', 'id', x)), '[]') FROM unnest(v_flags) x));
+END $$;
+
+-- Columns that a flag has reached and no steward has answered for: of one category the oldest flag that is there.
+CREATE OR REPLACE FUNCTION muniment.travel_problems(p_closure bigint[]) RETURNS jsonb LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT coalesce(jsonb_agg(muniment.problem('flag-travelled', jsonb_build_object(
+             'dataset', d.name, 'version', v.label, 'dataset_version', v.id, 'column', t.col, 'category', t.category,
+             'flag', t.flag_id, 'from_dataset', o.name, 'from_version', x.label, 'from_column', f."column"))
+             ORDER BY v.id, t.col, t.category), '[]')
+    FROM (SELECT DISTINCT ON (a.dataset_version_id, a.col, a.category) a.* FROM muniment.flags_travelled(p_closure) a
+          WHERE NOT a.origin AND NOT a.answered ORDER BY a.dataset_version_id, a.col, a.category, a.flag_id) t
+    JOIN public.lineage_datasetversion v ON v.id = t.dataset_version_id
+    JOIN public.lineage_dataset d ON d.id = v.dataset_id
+    JOIN public.lineage_sensitivityflag f ON f.id = t.flag_id
+    JOIN public.lineage_datasetversion x ON x.id = f.dataset_version_id
+    JOIN public.lineage_dataset o ON o.id = x.dataset_id);
 END $$;
 
 -- What stands in one answer by itself.

@@ -68,6 +68,12 @@ BEGIN
       JOIN public.lineage_dataset d ON d.id = x.dataset_id
       WHERE f.dataset_version_id = ANY (c.closure) AND f.raises
     UNION ALL
+    SELECT DISTINCT 'privacy', 'flag-let-through', jsonb_build_object('dataset', d.name, 'version', x.label), e.recorded_by_id,
+           min(e.recorded_at) OVER (PARTITION BY e.target_id, e.recorded_by_id, e.epoch)
+      FROM public.lineage_columnlineage e JOIN public.lineage_datasetversion x ON x.id = e.target_id
+      JOIN public.lineage_dataset d ON d.id = x.dataset_id
+      WHERE e.target_id = ANY (c.closure) AND e.raises
+    UNION ALL
     SELECT 'use', 'use-changed', jsonb_build_object('purpose', h.intended_purpose, 'risk_tier', h.risk_tier,
              'places', to_jsonb(h.deployment_geography)), h.history_user_id, h.history_date
       FROM public.lineage_historicalmodel h

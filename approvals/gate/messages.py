@@ -184,6 +184,14 @@ WORDINGS: dict[str, Wording] = {
         _("A data steward reviews it."),
         _STEWARD,
     ),
+    "flag-travelled": Wording(
+        _(
+            "%(category)s of dataset %(from_dataset)s, version %(from_version)s, reaches dataset %(dataset)s,"
+            " version %(version)s%(in_column)s, by column lineage, and no data steward has answered for it there."
+        ),
+        _("A data steward says whether it is there, and how it was treated."),
+        _STEWARD,
+    ),
     "legal-basis-missing": Wording(
         _("Dataset %(dataset)s holds %(category)s%(in_column)s, and its terms name no legal basis."),
         _("Record terms with their legal basis; no approval can override this."),

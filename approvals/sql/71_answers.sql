@@ -180,11 +180,52 @@ BEGIN
             muniment.flag_problems(v_before, '{}', v_basis, v_condition, v.features_used)
               || CASE WHEN muniment.forbidden_here(v_before, p.environment_id, m.risk_tier, m.namespace_id, p.slot, v.id)
                       THEN '[{"reason": "category-forbidden"}]'::jsonb ELSE '[]' END)
-            @> jsonb_build_array(jsonb_build_object('reason', now -> 'reason'))));
+            @> jsonb_build_array(jsonb_build_object('reason', now -> 'reason')))
+        -- or where it arrives and nobody has answered for it, and the answer before it did not travel
+        OR (v_before.id IS NULL OR v_before.present = 'no' OR v_before.treatment IN ('anonymised', 'dropped'))
+          AND EXISTS (SELECT 1 FROM muniment.flags_travelled(ARRAY(
+                SELECT x.id FROM muniment.closure_of_model_version(v.id) x WHERE x.kind = 'dataset_version')) t
+              WHERE t.flag_id = NEW.id AND NOT t.origin AND NOT t.answered));
   PERFORM muniment.answer_under('flag_raised', NEW.id,
     muniment.said_of_dataset(v_dataset, 'flag', NEW.id, NEW.category), v_below, v_starts, v_affected);
   RETURN NULL;
 END $$;
+
+-- Columns linked under a flag: where that flag now arrives unanswered above what serves. Once for all links of a statement.
+CREATE OR REPLACE FUNCTION muniment.answer_column_links() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_below bigint[];
+  v_live bigint[];
+  v record;
+  v_starts bigint[];
+BEGIN
+  v_below := muniment.below_keys(ARRAY(SELECT DISTINCT n.target_id * 4 FROM new_links n WHERE n.raises));
+  v_live := muniment.live_among(v_below);
+  IF cardinality(v_live) = 0 THEN
+    RETURN NULL;
+  END IF;
+  FOR v IN
+    SELECT f.id, f.category, f.dataset_version_id, s.dataset_id, array_agg(DISTINCT p.id) AS promotions
+    FROM public.approvals_promotion p
+    JOIN public.approvals_release r ON r.id = p.release_id
+    CROSS JOIN LATERAL muniment.flags_travelled(ARRAY(
+      SELECT x.id FROM muniment.closure_of_model_version(r.model_version_id) x WHERE x.kind = 'dataset_version')) t
+    JOIN public.lineage_sensitivityflag f ON f.id = t.flag_id
+    JOIN public.lineage_datasetversion s ON s.id = f.dataset_version_id
+    WHERE p.id = ANY (v_live) AND NOT t.origin AND NOT t.answered AND t.dataset_version_id * 4 = ANY (v_below)
+    GROUP BY f.id, f.category, f.dataset_version_id, s.dataset_id ORDER BY f.id
+  LOOP
+    v_starts := ARRAY[v.dataset_version_id * 4];
+    PERFORM muniment.answer_under('flag_raised', v.id, muniment.said_of_dataset(v.dataset_id, 'flag', v.id, v.category),
+                                  muniment.below_keys(v_starts), v_starts, v.promotions);
+  END LOOP;
+  RETURN NULL;
+END $$;
+DROP TRIGGER IF EXISTS zz_answer ON public.lineage_columnlineage;
+CREATE TRIGGER zz_answer AFTER INSERT ON public.lineage_columnlineage REFERENCING NEW TABLE AS new_links
+  FOR EACH STATEMENT EXECUTE FUNCTION muniment.answer_column_links();
+ALTER TABLE public.lineage_columnlineage ENABLE ALWAYS TRIGGER zz_answer;
 
 -- Whether a category stands untreated that the policy of a model's place forbids.
 CREATE OR REPLACE FUNCTION muniment.forbidden_here(f public.lineage_sensitivityflag, p_environment bigint, p_tier text,
