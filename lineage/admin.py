@@ -11,6 +11,7 @@ from lineage.models import (
     Intake,
     IntakeDecision,
     InventoryImport,
+    LinkCorrection,
     Model,
     ModelVersion,
     ModelVersionArchival,
@@ -132,6 +133,15 @@ class ColumnLineageAdmin(GovernedAdmin):
     )
     list_filter = ("transformation", "masking")
     search_fields = ("source_column", "target_column", "run__run_key")
+
+
+@admin.register(LinkCorrection)
+class LinkCorrectionAdmin(GovernedAdmin):
+    """Links that were voided and restored."""
+
+    list_display = ("run", "run_input", "run_output", "column_lineage", "kind", "reason", "recorded_by", "recorded_at")
+    list_filter = ("kind",)
+    search_fields = ("run__run_key", "reason")
 
 
 @admin.register(Model)

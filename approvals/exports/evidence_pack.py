@@ -32,7 +32,9 @@ from governance.history.models import GovernedModel, history_model
 from governance.ledger.pack import Packed, write_pack
 from lineage.models import (
     CollectionTerms,
+    ColumnLineage,
     DatasetVersion,
+    LinkCorrection,
     Model,
     ModelVersion,
     ModelVersionArchival,
@@ -74,6 +76,10 @@ def records_of(release: Release) -> Iterator[tuple[type[GovernedModel], Ids]]:
     """The governed records a release rests on: what was judged, what it was made from, what was said, what followed."""
     version = release.model_version
     closure = _closure(version)
+    corrections = _corrections(version)
+    # A run whose link was voided lies above no more; what the correction is about is shown with it.
+    corrected = LinkCorrection.objects.filter(pk__in=corrections).values_list("run_id", flat=True)
+    closure["run"] = sorted({*closure["run"], *corrected})
     datasets = list(
         DatasetVersion.objects.filter(pk__in=closure["dataset_version"]).values_list("dataset_id", flat=True)
     )
@@ -95,6 +101,8 @@ def records_of(release: Release) -> Iterator[tuple[type[GovernedModel], Ids]]:
     yield Run, closure["run"]
     yield RunInput, _ids(RunInput.objects.filter(run_id__in=closure["run"]))
     yield RunOutput, _ids(RunOutput.objects.filter(run_id__in=closure["run"]))
+    yield ColumnLineage, _ids(ColumnLineage.objects.filter(target_id__in=closure["dataset_version"]))
+    yield LinkCorrection, corrections
     yield DatasetVersion, closure["dataset_version"]
     yield CollectionTerms, terms
     yield TermsWithdrawal, _ids(TermsWithdrawal.objects.filter(terms_id__in=terms))
@@ -133,6 +141,13 @@ def _house_terms(release: Release, terms: Ids, dataset_versions: Ids) -> Ids:
 
 def _ids(rows: Any) -> Ids:
     return list(rows.values_list("pk", flat=True))
+
+
+def _corrections(version: ModelVersion) -> Ids:
+    """Of links above it, also of those that lie there no more."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT k FROM muniment.corrections_above(%s) k ORDER BY k", [version.pk])
+        return [row[0] for row in cursor.fetchall()]
 
 
 def _closure(version: ModelVersion) -> dict[str, Ids]:

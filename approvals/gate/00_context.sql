@@ -117,8 +117,8 @@ BEGIN
   RETURN (
     SELECT coalesce(array_agg(DISTINCT i.dataset_version_id ORDER BY i.dataset_version_id), '{}')
     FROM (SELECT source_run_id AS run_id FROM public.lineage_modelversion WHERE id = model_version
-          UNION SELECT run_id FROM public.lineage_runoutput WHERE model_version_id = model_version) runs
-    JOIN public.lineage_runinput i ON i.run_id = runs.run_id
+          UNION SELECT run_id FROM muniment.run_outputs WHERE model_version_id = model_version) runs
+    JOIN muniment.run_inputs i ON i.run_id = runs.run_id
     WHERE i.role = 'training' AND i.dataset_version_id IS NOT NULL);
 END $$;
 

@@ -1,5 +1,5 @@
 -- What a vote binds to: each aspect of a release as one digest. A vote keeps the digests of the moment of signing; the
--- gate compares. What goes into them only grows (ids of a closure that only grows, epochs that only count up, facts that
+-- gate compares. What goes into them only grows (a closure and the count of its corrections, epochs that only count up, facts that
 -- are filled in once), so an aspect that changed and changed back stays changed: A, B, A does not revive a vote.
 
 -- What voids what. `binds` is what a requirement's votes are bound to by its policy; what they rest on stands below that:
@@ -30,6 +30,56 @@ BEGIN
       WHERE e.target_id = ANY (c.closure) GROUP BY e.target_id) x);
 END $$;
 
+-- Corrections of links by which something is above a model version, or ever was: of what its runs read and of what came out
+-- of them, followed over voided links too. Only grows: a link that is voided and restored has two.
+CREATE OR REPLACE FUNCTION muniment.corrections_above(model_version bigint) RETURNS SETOF bigint LANGUAGE plpgsql STABLE
+ROWS 5 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM public.lineage_linkcorrection) THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+    WITH RECURSIVE up (kind, id) AS (
+      SELECT 'model_version', model_version
+      UNION
+      SELECT n.kind, n.id FROM up CROSS JOIN LATERAL (
+        SELECT 'run', v.source_run_id FROM public.lineage_modelversion v
+          WHERE up.kind = 'model_version' AND v.id = up.id AND v.source_run_id IS NOT NULL
+        UNION ALL
+        SELECT 'model_version', v.parent_version_id FROM public.lineage_modelversion v
+          WHERE up.kind = 'model_version' AND v.id = up.id AND v.parent_version_id IS NOT NULL
+        UNION ALL
+        SELECT 'run', o.run_id FROM public.lineage_runoutput o
+          WHERE up.kind = 'model_version' AND o.model_version_id = up.id
+        UNION ALL
+        SELECT 'run', o.run_id FROM public.lineage_runoutput o
+          WHERE up.kind = 'dataset_version' AND o.dataset_version_id = up.id
+        UNION ALL
+        SELECT 'dataset_version', i.dataset_version_id FROM public.lineage_runinput i
+          WHERE up.kind = 'run' AND i.run_id = up.id AND i.dataset_version_id IS NOT NULL
+        UNION ALL
+        SELECT 'model_version', i.model_version_id FROM public.lineage_runinput i
+          WHERE up.kind = 'run' AND i.run_id = up.id AND i.model_version_id IS NOT NULL AND i.role <> 'baseline'
+      ) AS n (kind, id)
+    )
+    SELECT c.id FROM up JOIN public.lineage_linkcorrection c ON c.run_id = up.id
+      LEFT JOIN public.lineage_runinput i ON i.id = c.run_input_id
+      LEFT JOIN public.lineage_runoutput o ON o.id = c.run_output_id
+      LEFT JOIN public.lineage_columnlineage e ON e.id = c.column_lineage_id
+      WHERE up.kind = 'run' AND (c.run_input_id IS NOT NULL
+        OR o.dataset_version_id IN (SELECT x.id FROM up x WHERE x.kind = 'dataset_version')
+        OR o.model_version_id IN (SELECT x.id FROM up x WHERE x.kind = 'model_version')
+        OR e.target_id IN (SELECT x.id FROM up x WHERE x.kind = 'dataset_version'));
+END $$;
+
+-- How many, as a list of one; an empty one where there are none, so that votes given before stay as they were.
+CREATE OR REPLACE FUNCTION muniment.corrections_counted(model_version bigint) RETURNS jsonb LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT CASE WHEN count(*) = 0 THEN '[]'::jsonb ELSE jsonb_build_array(jsonb_build_object('corrections', count(*))) END
+          FROM muniment.corrections_above(model_version));
+END $$;
+
 -- Model versions that the runs it came out of read, other than to compare: what it was built upon at first hand. One
 -- known far above that turns out to be such is as much news as data that turns out to be training data. As a list of one
 -- list; an empty one where there are none, so that votes given before this was asked stay as they were.
@@ -40,8 +90,8 @@ BEGIN
     SELECT CASE WHEN count(*) = 0 THEN '[]'::jsonb
                 ELSE jsonb_build_array(jsonb_agg(DISTINCT i.model_version_id ORDER BY i.model_version_id)) END
     FROM (SELECT source_run_id AS run_id FROM public.lineage_modelversion WHERE id = model_version
-          UNION SELECT run_id FROM public.lineage_runoutput WHERE model_version_id = model_version) runs
-    JOIN public.lineage_runinput i ON i.run_id = runs.run_id
+          UNION SELECT run_id FROM muniment.run_outputs WHERE model_version_id = model_version) runs
+    JOIN muniment.run_inputs i ON i.run_id = runs.run_id
     WHERE i.role <> 'baseline' AND i.model_version_id IS NOT NULL);
 END $$;
 
@@ -50,7 +100,8 @@ SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN jsonb_build_object(
     'subject', muniment.digest_of(jsonb_build_array(c.model_version_id, c.digest, c.code_commit, c.source_commit)),
-    'data', muniment.digest_of(jsonb_build_array(c.closure, c.ancestors, c.training) || muniment.bases_of(c.model_version_id)),
+    'data', muniment.digest_of(jsonb_build_array(c.closure, c.ancestors, c.training) || muniment.bases_of(c.model_version_id)
+                                || muniment.corrections_counted(c.model_version_id)),
     'privacy', muniment.digest_of(to_jsonb(muniment.privacy_epochs(c))),
     'use', muniment.digest_of(jsonb_build_array(c.use_epoch, c.purpose, c.risk_tier, c.environment_id, c.slot,
                                                 c.geographies)));

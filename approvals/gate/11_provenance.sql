@@ -5,6 +5,7 @@ DECLARE
   v_problems jsonb := '[]';
   v_gaps jsonb;
   v_rests jsonb;
+  v_corrections bigint[];
 BEGIN
   IF cardinality(c.training) = 0 THEN
     v_problems := v_problems || muniment.problem('training-data-missing', jsonb_build_object('model', c.model_name));
@@ -38,6 +39,10 @@ BEGIN
           FROM public.lineage_modelversion v JOIN public.lineage_model m ON m.id = v.model_id WHERE v.id = ANY (c.ancestors)) x
       JOIN public.lineage_recall r ON r.digest_value = x.digest_value AND r.digest_algorithm = x.digest_algorithm;
   END IF;
-  RETURN muniment.answered('provenance-met', jsonb_build_object('versions', cardinality(c.closure)),
-    v_problems || v_gaps, v_rests);
+  -- Links that were voided, or restored, are part of what the answer rests on: whoever reads it is told.
+  v_corrections := ARRAY(SELECT k FROM muniment.corrections_above(c.model_version_id) k ORDER BY k);
+  RETURN muniment.answered(CASE WHEN cardinality(v_corrections) = 0 THEN 'provenance-met' ELSE 'provenance-corrected-met' END,
+    jsonb_build_object('versions', cardinality(c.closure), 'corrections', cardinality(v_corrections)), v_problems || v_gaps,
+    v_rests || (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', 'link_correction', 'id', k)), '[]')
+                FROM unnest(v_corrections) k));
 END $$;

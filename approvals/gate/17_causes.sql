@@ -45,6 +45,11 @@ BEGIN
     SELECT 'data', 'made-by-run', jsonb_build_object('run', o.run_id), o.recorded_by_id, o.recorded_at
       FROM public.lineage_runoutput o WHERE o.run_id = ANY (v_runs)
     UNION ALL
+    SELECT 'data', CASE k.kind WHEN 'void' THEN 'link-voided' ELSE 'link-restored' END, jsonb_build_object('run', r.run_key),
+           k.recorded_by_id, k.recorded_at
+      FROM public.lineage_linkcorrection k JOIN public.lineage_run r ON r.id = k.run_id
+      WHERE k.id IN (SELECT muniment.corrections_above(c.model_version_id))
+    UNION ALL
     SELECT 'privacy', 'terms-narrowed', jsonb_build_object('dataset', d.name, 'number', t.number), t.recorded_by_id,
            greatest(t.recorded_at, t.effective_from)
       FROM public.lineage_collectionterms t JOIN public.lineage_dataset d ON d.id = t.dataset_id

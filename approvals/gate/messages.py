@@ -84,6 +84,12 @@ WORDINGS: dict[str, Wording] = {
     ),
     # provenance
     "provenance-met": Wording(_("All %(versions)s dataset versions say where they come from.")),
+    "provenance-corrected-met": Wording(
+        _(
+            "All %(versions)s dataset versions say where they come from. Links above it were corrected: %(corrections)s"
+            " recorded corrections."
+        )
+    ),
     "training-data-missing": Wording(
         _("No dataset version is linked as what %(model)s was trained on."),
         _("Record the training run with its inputs, or name the data on its page or by tag muniment.training_data."),

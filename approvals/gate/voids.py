@@ -36,6 +36,7 @@ CHANGES = (
     Change(
         "data or a model not known to be above is linked, or one known turns out to be read at first hand", Aspect.DATA
     ),
+    Change("a link above it, of a run or of columns, is voided or restored by a correction", Aspect.DATA),
     Change("terms begin that narrow what the terms before them permitted", Aspect.PRIVACY),
     Change("terms are withdrawn, whatever is recorded after them", Aspect.PRIVACY),
     Change("terms begin on data that had none", Aspect.PRIVACY),
@@ -63,6 +64,8 @@ WORDINGS: Mapping[str, str | Promise] = {
     "data-linked": _("%(dataset)s (%(version)s) was linked above it"),
     "model-linked": _("the model %(model)s, version %(version)s, was linked above it"),
     "made-by-run": _("it was linked to run %(run)s"),
+    "link-voided": _("a link of run %(run)s above it was found wrong and voided"),
+    "link-restored": _("a link of run %(run)s above it was restored"),
     "terms-narrowed": _("the terms of %(dataset)s became narrower with number %(number)s"),
     "terms-withdrawn": _("the terms of %(dataset)s, number %(number)s, were withdrawn"),
     "first-terms": _("%(dataset)s got its first terms"),

@@ -9,7 +9,8 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   v_kinds text[];
   v_ids bigint[];
-  v_locked integer := -1;
+  v_held_kinds text[];
+  v_held bigint[];
   v_promotions bigint[];
 BEGIN
   PERFORM muniment.require_read_committed();
@@ -35,10 +36,11 @@ BEGIN
   PERFORM 1 FROM public.approvals_promotion p WHERE p.id = ANY (v_promotions) ORDER BY p.id FOR NO KEY UPDATE;  -- lock: promotions
   LOOP
     SELECT coalesce(array_agg(r.kind), '{}'), coalesce(array_agg(r.id), '{}') INTO v_kinds, v_ids
-      FROM muniment.roots_of_model_version(p_model_version) r;
-    EXIT WHEN cardinality(v_ids) = v_locked;  -- it only grows: no more than before is the same as before
+      FROM (SELECT x.kind, x.id FROM muniment.roots_of_model_version(p_model_version) x ORDER BY x.kind, x.id) r;
+    EXIT WHEN (v_kinds, v_ids) IS NOT DISTINCT FROM (v_held_kinds, v_held);  -- a correction may also take some away
     PERFORM muniment.lock_rows(v_kinds, v_ids, false);  -- lock: roots
-    v_locked := cardinality(v_ids);
+    v_held_kinds := v_kinds;
+    v_held := v_ids;
   END LOOP;
 END $$;
 
@@ -50,14 +52,16 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   v_kinds text[];
   v_ids bigint[];
-  v_locked integer := -1;
+  v_held_kinds text[];
+  v_held bigint[];
 BEGIN
   LOOP
     SELECT coalesce(array_agg(r.kind), '{}'), coalesce(array_agg(r.id), '{}') INTO v_kinds, v_ids
-      FROM muniment.roots_of_model_version(p_model_version) r;
-    EXIT WHEN cardinality(v_ids) = v_locked;
+      FROM (SELECT x.kind, x.id FROM muniment.roots_of_model_version(p_model_version) x ORDER BY x.kind, x.id) r;
+    EXIT WHEN (v_kinds, v_ids) IS NOT DISTINCT FROM (v_held_kinds, v_held);
     PERFORM muniment.lock_rows(v_kinds, v_ids, false);  -- lock: fallback
-    v_locked := cardinality(v_ids);
+    v_held_kinds := v_kinds;
+    v_held := v_ids;
   END LOOP;
 END $$;
 

@@ -107,7 +107,7 @@ def differences() -> list[Difference]:
 
 
 def fingerprint(cursor: Any) -> dict[str, str]:
-    """Every guard in the catalogue: functions, triggers (with how they are enabled), owners, privileges."""
+    """Every guard in the catalogue: functions, views, triggers (with how they are enabled), owners, privileges."""
     cursor.execute(
         """
         SELECT 'function ' || p.oid::regprocedure, md5(pg_get_functiondef(p.oid) || pg_get_userbyid(p.proowner)
@@ -122,6 +122,11 @@ def fingerprint(cursor: Any) -> dict[str, str]:
                || coalesce((SELECT string_agg(a.attname || acl::text, ',' ORDER BY a.attname, acl::text)
                               FROM pg_attribute a, unnest(a.attacl) acl WHERE a.attrelid = c.oid), ''))
           FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'S')
+        UNION ALL
+        SELECT 'view ' || c.oid::regclass, md5(pg_get_viewdef(c.oid) || coalesce(array_to_string(c.reloptions, ','), '')
+               || pg_get_userbyid(c.relowner)
+               || coalesce((SELECT string_agg(acl::text, ',' ORDER BY acl::text) FROM unnest(c.relacl) acl), ''))
+          FROM pg_class c WHERE relnamespace = to_regnamespace('muniment') AND relkind = 'v'
         UNION ALL
         SELECT 'schema ' || nspname, md5(pg_get_userbyid(nspowner)
                || coalesce((SELECT string_agg(acl::text, ',' ORDER BY acl::text) FROM unnest(nspacl) acl), ''))

@@ -4,6 +4,7 @@ from lineage.actions.annotations import archive_model_version, describe_model_ve
 from lineage.actions.carriers import complete_from_tags
 from lineage.actions.columns import ColumnLink, link_column, link_columns
 from lineage.actions.completions import Completed, complete_model_version
+from lineage.actions.corrections import correct_link
 from lineage.actions.datasets import register_dataset, register_dataset_version, update_dataset
 from lineage.actions.flag_answers import answer_flags
 from lineage.actions.flags import raise_flag, review_flag
@@ -33,6 +34,7 @@ __all__ = [
     "archive_model_version",
     "complete_from_tags",
     "complete_model_version",
+    "correct_link",
     "decide_intake",
     "describe_model_version",
     "end_run",

@@ -7,7 +7,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from governance.api.fields import ExactJSONField, MomentField, NameField, TextField
+from governance.api.fields import ExactJSONField, IdField, MomentField, NameField, TextField
 from governance.api.serializers import NamespacedWriteSerializer, StrictSerializer, WriteSerializer
 from governance.api.strictness import name_fault
 from lineage.actions.completions import TRAINING_AT_ONCE
@@ -31,6 +31,7 @@ from lineage.models import (
     CollectedAs,
     ConsentStatus,
     LegalBasis,
+    LinkCorrection,
     LinkMethod,
     Presence,
     RegulationSet,
@@ -252,6 +253,27 @@ class ColumnLineageWriteSerializer(WriteSerializer):
     masking = serializers.BooleanField(required=False)
     description = WordField(max_length=1_000)
     link_method = serializers.ChoiceField(LinkMethod.choices, required=False)
+
+
+class LinkCorrectionWriteSerializer(WriteSerializer):
+    """A link to void, or to restore: exactly one of the three kinds. The reason stands with the release for good."""
+
+    run_input = IdField(required=False, help_text=_("Id of the link, if it is one of what a run read."))
+    run_output = IdField(required=False, help_text=_("Id of the link, if it is one of what a run wrote."))
+    column_lineage = IdField(required=False, help_text=_("Id of the link, if it is one of columns."))
+    kind = serializers.ChoiceField(LinkCorrection.Kind.choices, required=False)
+    reason = TextField(max_length=2_000)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Raises ValidationError unless exactly one link is named."""
+        if sum(field in attrs for field in LINK_FIELDS) != 1:
+            raise serializers.ValidationError(
+                {"run_input": [_("Name exactly one of run_input, run_output and column_lineage.")]}
+            )
+        return attrs
+
+
+LINK_FIELDS = ("run_input", "run_output", "column_lineage")
 
 
 class ModelWriteSerializer(NamespacedWriteSerializer):

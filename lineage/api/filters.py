@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from governance.api.fields import IdField
 from governance.api.serializers import FilterSerializer
-from lineage.models import Assessment, Presence, RiskTier, RunState
+from lineage.models import Assessment, LinkCorrection, Presence, RiskTier, RunState
 
 
 class HexField(serializers.CharField):
@@ -77,6 +77,14 @@ class ColumnLineageFilters(FilterSerializer):
     target = IdField(source="target_id", required=False, help_text="The dataset version a column was made for.")
     source_column = _name()
     target_column = _name()
+
+
+class LinkCorrectionFilters(FilterSerializer):
+    """Of corrections of links."""
+
+    namespace = _name("run__namespace__name")
+    run = IdField(source="run_id", required=False)
+    kind = serializers.ChoiceField(LinkCorrection.Kind.choices, required=False)
 
 
 class ModelFilters(FilterSerializer):

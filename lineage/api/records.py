@@ -11,6 +11,7 @@ from lineage.models import (
     ColumnLineage,
     Dataset,
     DatasetVersion,
+    LinkCorrection,
     Model,
     ModelVersion,
     ModelVersionCompletion,
@@ -221,6 +222,26 @@ class ColumnLineageSerializer(StrictModelSerializer):
             "link_method",
             "raises",
             "epoch",
+            *RECORDED,
+        )
+
+
+class LinkCorrectionSerializer(StrictModelSerializer):
+    """A link of a run that was voided, or restored."""
+
+    namespace = serializers.CharField(source="run.namespace.name", read_only=True)
+
+    class Meta:
+        model = LinkCorrection
+        fields = (
+            "id",
+            "namespace",
+            "run",
+            "run_input",
+            "run_output",
+            "column_lineage",
+            "kind",
+            "reason",
             *RECORDED,
         )
 

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from governance.api.routers import collection_urls
-from lineage.api import intake, views, vocabularies
+from lineage.api import corrections, intake, views, vocabularies
 
 urlpatterns = [
     path("vocabularies", vocabularies.VocabulariesView.as_view(), name="vocabularies"),
@@ -13,7 +13,8 @@ urlpatterns = [
         views.TermsViewSet,
         views.FlagViewSet,
         views.RunViewSet,
-        views.ColumnLineageViewSet,
+        corrections.ColumnLineageViewSet,
+        corrections.LinkCorrectionViewSet,
         views.ModelViewSet,
         views.ModelVersionViewSet,
         views.RecallViewSet,

@@ -27,7 +27,6 @@ from lineage.api.readings import CompletenessMixin, TermsReadingMixin
 from lineage.models import (
     Assessment,
     CollectionTerms,
-    ColumnLineage,
     Dataset,
     DatasetVersion,
     FactOrigin,
@@ -311,30 +310,6 @@ class RunViewSet(FactViewSet):
         else:
             item = references.model_version(self.principal, given["model_version"], f"{path}model_version")
         return actions.Link(item, given.get("role", role))
-
-
-class ColumnLineageViewSet(BulkMixin, FactViewSet):
-    """Column lineage: which column of what a run wrote was made from which column of what it read."""
-
-    collection = "column-lineage"
-    model = ColumnLineage
-    related = ("run__namespace",)
-    orderings = ("id", "recorded_at")
-    search_fields = ("source_column", "target_column", "run__run_key")
-    serializer_class = records.ColumnLineageSerializer
-    create_serializer_class = bodies.ColumnLineageWriteSerializer
-    filter_class = filters.ColumnLineageFilters
-
-    def create(self, request: Request) -> Response:
-        """Say that a run made one column from another; the same again is the same."""
-        return self.registered(self.read(bodies.ColumnLineageWriteSerializer))
-
-    def registration(self, data: dict[str, Any]) -> Registration:
-        """With its run and both dataset versions."""
-        data["run"] = self.named(references.run, data["run"], "run")
-        for side in ("source", "target"):
-            data[side] = self.named(references.dataset_version, data[side], side)
-        return Registration(actions.link_column, data)
 
 
 class ModelViewSet(FactViewSet):

@@ -3,6 +3,7 @@
 from lineage.models.annotations import ModelVersionArchival, ModelVersionDescription, ModelVersionTag
 from lineage.models.columns import ColumnLineage, Transformation
 from lineage.models.completions import FactOrigin, ModelVersionCompletion
+from lineage.models.corrections import LinkCorrection
 from lineage.models.datasets import Dataset, DatasetVersion
 from lineage.models.flags import (
     Assessment,
@@ -35,6 +36,7 @@ __all__ = [
     "IntakeDecision",
     "InventoryImport",
     "LegalBasis",
+    "LinkCorrection",
     "LinkMethod",
     "Model",
     "ModelVersion",

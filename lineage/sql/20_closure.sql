@@ -21,16 +21,16 @@ BEGIN
         SELECT 'model_version', v.parent_version_id FROM public.lineage_modelversion v
           WHERE up.kind = 'model_version' AND v.id = up.id AND v.parent_version_id IS NOT NULL
         UNION ALL
-        SELECT 'run', o.run_id FROM public.lineage_runoutput o
+        SELECT 'run', o.run_id FROM muniment.run_outputs o
           WHERE up.kind = 'model_version' AND o.model_version_id = up.id
         UNION ALL
-        SELECT 'run', o.run_id FROM public.lineage_runoutput o
+        SELECT 'run', o.run_id FROM muniment.run_outputs o
           WHERE up.kind = 'dataset_version' AND o.dataset_version_id = up.id
         UNION ALL
-        SELECT 'dataset_version', i.dataset_version_id FROM public.lineage_runinput i
+        SELECT 'dataset_version', i.dataset_version_id FROM muniment.run_inputs i
           WHERE up.kind = 'run' AND i.run_id = up.id AND i.dataset_version_id IS NOT NULL
         UNION ALL
-        SELECT 'model_version', i.model_version_id FROM public.lineage_runinput i
+        SELECT 'model_version', i.model_version_id FROM muniment.run_inputs i
           WHERE up.kind = 'run' AND i.run_id = up.id AND i.model_version_id IS NOT NULL AND i.role <> 'baseline'
       ) AS n (kind, id)
     )
@@ -68,10 +68,10 @@ BEGIN
       SELECT 'dataset_version', d.id FROM public.lineage_datasetversion d WHERE d.id = dataset_version
       UNION
       SELECT n.kind, n.id FROM down CROSS JOIN LATERAL (
-        SELECT 'run', i.run_id FROM public.lineage_runinput i
+        SELECT 'run', i.run_id FROM muniment.run_inputs i
           WHERE down.kind = 'dataset_version' AND i.dataset_version_id = down.id
         UNION ALL
-        SELECT 'run', i.run_id FROM public.lineage_runinput i
+        SELECT 'run', i.run_id FROM muniment.run_inputs i
           WHERE down.kind = 'model_version' AND i.model_version_id = down.id AND i.role <> 'baseline'
         UNION ALL
         SELECT 'model_version', v.id FROM public.lineage_modelversion v
@@ -80,10 +80,10 @@ BEGIN
         SELECT 'model_version', v.id FROM public.lineage_modelversion v
           WHERE down.kind = 'run' AND v.source_run_id = down.id
         UNION ALL
-        SELECT 'dataset_version', o.dataset_version_id FROM public.lineage_runoutput o
+        SELECT 'dataset_version', o.dataset_version_id FROM muniment.run_outputs o
           WHERE down.kind = 'run' AND o.run_id = down.id AND o.dataset_version_id IS NOT NULL
         UNION ALL
-        SELECT 'model_version', o.model_version_id FROM public.lineage_runoutput o
+        SELECT 'model_version', o.model_version_id FROM muniment.run_outputs o
           WHERE down.kind = 'run' AND o.run_id = down.id AND o.model_version_id IS NOT NULL
       ) AS n (kind, id)
     )

@@ -12,10 +12,10 @@ BEGIN
                          UNION SELECT m.id * 4 + 2 FROM unnest(model_versions) AS m (id)) AS s (key)
       UNION
       SELECT n.key FROM down CROSS JOIN LATERAL (
-        SELECT i.run_id * 4 + 1 FROM public.lineage_runinput i
+        SELECT i.run_id * 4 + 1 FROM muniment.run_inputs i
           WHERE down.key & 3 = 0 AND i.dataset_version_id = down.key >> 2
         UNION ALL
-        SELECT i.run_id * 4 + 1 FROM public.lineage_runinput i
+        SELECT i.run_id * 4 + 1 FROM muniment.run_inputs i
           WHERE down.key & 3 = 2 AND i.model_version_id = down.key >> 2 AND i.role <> 'baseline'
         UNION ALL
         SELECT v.id * 4 + 2 FROM public.lineage_modelversion v
@@ -24,7 +24,7 @@ BEGIN
         SELECT v.id * 4 + 2 FROM public.lineage_modelversion v
           WHERE down.key & 3 = 1 AND v.source_run_id = down.key >> 2
         UNION ALL
-        SELECT coalesce(o.dataset_version_id * 4, o.model_version_id * 4 + 2) FROM public.lineage_runoutput o
+        SELECT coalesce(o.dataset_version_id * 4, o.model_version_id * 4 + 2) FROM muniment.run_outputs o
           WHERE down.key & 3 = 1 AND o.run_id = down.key >> 2
       ) AS n (key)
     )
@@ -44,10 +44,10 @@ BEGIN
     ), above AS MATERIALIZED (
       SELECT DISTINCT ON (e.child) e.child, e.parent FROM (
         SELECT i.run_id * 4 + 1 AS child, r.key AS parent FROM reached r
-          JOIN public.lineage_runinput i ON i.dataset_version_id = r.id WHERE r.kind = 0
+          JOIN muniment.run_inputs i ON i.dataset_version_id = r.id WHERE r.kind = 0
         UNION ALL
         SELECT i.run_id * 4 + 1, r.key FROM reached r
-          JOIN public.lineage_runinput i ON i.model_version_id = r.id AND i.role <> 'baseline' WHERE r.kind = 2
+          JOIN muniment.run_inputs i ON i.model_version_id = r.id AND i.role <> 'baseline' WHERE r.kind = 2
         UNION ALL
         SELECT v.id * 4 + 2, r.key FROM reached r JOIN public.lineage_modelversion v ON v.parent_version_id = r.id
           WHERE r.kind = 2
@@ -56,7 +56,7 @@ BEGIN
           WHERE r.kind = 1
         UNION ALL
         SELECT coalesce(o.dataset_version_id * 4, o.model_version_id * 4 + 2), r.key FROM reached r
-          JOIN public.lineage_runoutput o ON o.run_id = r.id WHERE r.kind = 1
+          JOIN muniment.run_outputs o ON o.run_id = r.id WHERE r.kind = 1
       ) e WHERE NOT e.child = ANY (starts) ORDER BY e.child, e.parent
     ), ways (target, step, key) AS (
       SELECT t, 0, t FROM unnest(targets) t

@@ -83,8 +83,8 @@ RETURNS SETOF public.lineage_sensitivityflag LANGUAGE sql STABLE ROWS 10 SET sea
 $$;
 
 -- Who had a hand in a model version, as persons: a service account stands for the one who answers for it, at any time.
--- `why`: registered (this version), trained (its runs and their links), edited (the model's record, a version's tags,
--- description and later facts), owner, former owner (at
+-- `why`: registered (this version), trained (its runs and their links, also those voided since), edited (the model's record,
+-- a version's tags, description and later facts, a correction of a link of its runs), owner, former owner (at
 -- any time: handing a model over must not lend it a judge). Work on data
 -- upstream does not count: else the steward who reviews a dataset could sign for no model made from it.
 CREATE OR REPLACE FUNCTION muniment.contributors(model_version bigint)
@@ -105,6 +105,8 @@ BEGIN
     SELECT i.recorded_by_id, 'trained' FROM runs JOIN public.lineage_runinput i ON i.run_id = runs.id
     UNION
     SELECT o.recorded_by_id, 'trained' FROM runs JOIN public.lineage_runoutput o ON o.run_id = runs.id
+    UNION
+    SELECT k.recorded_by_id, 'edited' FROM runs JOIN public.lineage_linkcorrection k ON k.run_id = runs.id
     UNION
     SELECT h.history_user_id, 'edited' FROM public.lineage_modelversion v
       JOIN public.lineage_historicalmodel h ON h.id = v.model_id WHERE v.id = model_version

@@ -10,10 +10,10 @@ BEGIN
     WITH RECURSIVE nodes AS MATERIALIZED (
       SELECT d.id FROM unnest(dataset_versions) AS d (id) UNION SELECT -m.id FROM unnest(model_versions) AS m (id)
     ), runs AS (
-      SELECT o.dataset_version_id AS below, o.run_id FROM public.lineage_runoutput o
+      SELECT o.dataset_version_id AS below, o.run_id FROM muniment.run_outputs o
         WHERE o.dataset_version_id = ANY (dataset_versions)
       UNION
-      SELECT -o.model_version_id, o.run_id FROM public.lineage_runoutput o
+      SELECT -o.model_version_id, o.run_id FROM muniment.run_outputs o
         WHERE o.model_version_id = ANY (model_versions)
       UNION
       SELECT -v.id, v.source_run_id FROM public.lineage_modelversion v
@@ -21,7 +21,7 @@ BEGIN
     ), edges AS MATERIALIZED (
       SELECT e.below, e.above, n.id IS NULL AS outside FROM (
         SELECT r.below, coalesce(i.dataset_version_id, -i.model_version_id) AS above
-          FROM runs r JOIN public.lineage_runinput i ON i.run_id = r.run_id
+          FROM runs r JOIN muniment.run_inputs i ON i.run_id = r.run_id
           WHERE i.model_version_id IS NULL OR i.role <> 'baseline'
         UNION
         SELECT -v.id, -v.parent_version_id FROM public.lineage_modelversion v

@@ -110,10 +110,10 @@ BEGIN
       SELECT 'dataset_version', closure_of_dataset_version.dataset_version
       UNION
       SELECT n.kind, n.id FROM up CROSS JOIN LATERAL (
-        SELECT 'run', o.run_id FROM public.lineage_runoutput o
+        SELECT 'run', o.run_id FROM muniment.run_outputs o
           WHERE up.kind = 'dataset_version' AND o.dataset_version_id = up.id
         UNION ALL
-        SELECT 'run', o.run_id FROM public.lineage_runoutput o
+        SELECT 'run', o.run_id FROM muniment.run_outputs o
           WHERE up.kind = 'model_version' AND o.model_version_id = up.id
         UNION ALL
         SELECT 'run', v.source_run_id FROM public.lineage_modelversion v
@@ -122,10 +122,10 @@ BEGIN
         SELECT 'model_version', v.parent_version_id FROM public.lineage_modelversion v
           WHERE up.kind = 'model_version' AND v.id = up.id AND v.parent_version_id IS NOT NULL
         UNION ALL
-        SELECT 'dataset_version', i.dataset_version_id FROM public.lineage_runinput i
+        SELECT 'dataset_version', i.dataset_version_id FROM muniment.run_inputs i
           WHERE up.kind = 'run' AND i.run_id = up.id AND i.dataset_version_id IS NOT NULL
         UNION ALL
-        SELECT 'model_version', i.model_version_id FROM public.lineage_runinput i
+        SELECT 'model_version', i.model_version_id FROM muniment.run_inputs i
           WHERE up.kind = 'run' AND i.run_id = up.id AND i.model_version_id IS NOT NULL AND i.role <> 'baseline'
       ) AS n (kind, id)
     )

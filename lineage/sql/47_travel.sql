@@ -25,14 +25,14 @@ LANGUAGE plpgsql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp SET jit =
 DECLARE
   v_count bigint;
 BEGIN
-  IF NOT EXISTS (SELECT 1 FROM public.lineage_columnlineage e WHERE e.target_id = ANY (dataset_versions)) THEN
+  IF NOT EXISTS (SELECT 1 FROM muniment.column_links e WHERE e.target_id = ANY (dataset_versions)) THEN
     RETURN;
   END IF;
   RETURN QUERY
     WITH RECURSIVE edges AS MATERIALIZED (
       SELECT DISTINCT e.source_id, e.source_column::text, e.target_id,
              CASE WHEN e.transformation = 'indirect' THEN '' ELSE e.target_column::text END AS target_column
-      FROM public.lineage_columnlineage e
+      FROM muniment.column_links e
       WHERE e.target_id = ANY (dataset_versions) AND e.source_id = ANY (dataset_versions)
     ), reach (flag_id, category, version, col, origin, answered) AS (
       SELECT f.id, f.category::text, f.dataset_version_id, f."column"::text, true, false
@@ -61,6 +61,6 @@ BEGIN
     WITH RECURSIVE up (id) AS (
       SELECT d.id FROM unnest(dataset_versions) AS d (id)
       UNION
-      SELECT e.source_id FROM up JOIN public.lineage_columnlineage e ON e.target_id = up.id
+      SELECT e.source_id FROM up JOIN muniment.column_links e ON e.target_id = up.id
     ) SELECT up.id FROM up LIMIT 5000);
 END $$;

@@ -70,6 +70,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "code_commit": "cafe", "supplier": "s", "metrics": {"auc": 0.9}, "parameters": {"depth": 3},
         "features_used": ["a"], "model_card": {"task": "t"},
     },
+    "link-corrections": {"run_input": "{input}", "kind": "void", "reason": "why"},
     "recalls": {"digest": "{recalled}", "reason": "why"},
 }  # fmt: skip
 REQUIRED = {
@@ -86,6 +87,7 @@ REQUIRED = {
     "column-lineage": {"run", "source", "target"},
     "models": {"name"},
     "model-versions": {"model"},
+    "link-corrections": {"run_input", "reason"},
     "recalls": {"digest", "reason"},
 }
 #: Sent by whoever may: a machine's word is not enough for these.
@@ -94,6 +96,7 @@ BY_PEOPLE = {
     "terms/{terms}/withdrawal": "steward",
     "flags/{flag}/review": "steward",
     "models/{model}/change": "owner",
+    "link-corrections": "steward",
     "recalls": "steward",
 }
 LONG = "x" * 20_001
@@ -113,6 +116,7 @@ class Door:
         self.ids: dict[str, int | str] = {
             "derived": derived.pk,
             "linked": linked.pk,
+            "input": linked.inputs.get().pk,
             "dataset": data.dataset_id,
             "fresh": facts.dataset("fresh").pk,
             "version": data.pk,
@@ -242,6 +246,7 @@ def test_another_content_type_is_refused(door: Door, path: str) -> None:
         ("flags", "dataset_version"),
         ("runs/{run}/inputs", "dataset_version"),
         ("runs/{run}/outputs", "dataset_version"),
+        ("link-corrections", "run_input"),
         ("column-lineage", "run"),
         ("column-lineage", "source"),
         ("column-lineage", "target"),
@@ -293,6 +298,8 @@ BROKEN: list[tuple[str, str, Any]] = [
     ("runs", "inputs", ["x"]),
     ("runs", "source_commit", "; rm -rf"),
     ("runs/{run}/end", "state", "running"),
+    ("link-corrections", "kind", "forget"),
+    ("link-corrections", "reason", " "),
     ("column-lineage", "transformation", "DIRECT"),
     ("column-lineage", "source_column", "x" * 257),
     ("column-lineage", "run", {"key": "x"}),

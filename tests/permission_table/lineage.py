@@ -3,7 +3,7 @@
 from typing import Any
 
 from lineage import actions
-from lineage.models import ColumnLineage
+from lineage.models import ColumnLineage, LinkCorrection
 from tests.approvals.world import WHY, World
 from tests.permission_table.row import HIDDEN, NOBODY, READERS, Row
 
@@ -26,12 +26,24 @@ def column_lineage(w: World) -> ColumnLineage:
     ).record  # fmt: skip
 
 
+def correction(w: World) -> LinkCorrection:
+    """A recorded correction, of a link that stands again."""
+    return actions.correct_link(actor=w.cast.steward, link=w.runs["raw"].inputs.get(), **WHY)
+
+
 GET: dict[str, Row] = {
+    "api/v1/link-corrections": Row((*READERS, "outsider"), NOBODY),
+    "api/v1/link-corrections/<id>": Row(READERS, HIDDEN),
     "api/v1/column-lineage": Row((*READERS, "outsider"), NOBODY),
     "api/v1/column-lineage/<id>": Row(READERS, HIDDEN),
 }
 
 POST: dict[str, Row] = {
+    "api/v1/link-corrections": Row(
+        ("steward", "owner"),
+        {"anonymous": 401, "outsider": 404, "viewer": 403, "risk": 403, "pipeline": 403},
+        lambda things: {"run_input": things.input_link(), **WHY},
+    ),
     "api/v1/column-lineage": Row(("pipeline", "steward"), _MAY_NOT, lambda things: things.column_link()),
     "api/v1/column-lineage/bulk": Row(
         ("pipeline", "owner"), _MAY_NOT, lambda things: {"items": [things.column_link()]}

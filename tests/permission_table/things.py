@@ -156,6 +156,13 @@ class Things:
         """What a pipeline sends of one column of `raw`."""
         return lineage.link(self.w)
 
+    def input_link(self) -> int:
+        """What the pipeline said that the run of `raw` read."""
+        return int(self.w.runs["raw"].inputs.get().pk)
+
+    def _link_corrections(self) -> Any:
+        return lineage.correction(self.w)
+
     def _column_lineage(self) -> Any:
         return lineage.column_lineage(self.w)
 

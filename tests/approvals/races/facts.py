@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable
 
 from approvals.models import LiveSlot, Release
+from lineage.models import RunInput
 from tests.approvals.races.harness import RETRIED, Act, Tally, count, notice, play
 from tests.approvals.raw import Connection, promote
 from tests.approvals.world import World, dataset, derive, flag, give_terms, train
@@ -51,6 +52,26 @@ def flag_race(w: World, connections: list[Connection]) -> Round:
             )
 
         return w.release(w.retrain(next(numbers))), Act(connections[0], w.cast.pipeline, raise_it)
+
+    return one_release(w, connections, fact)
+
+
+def correction_race(w: World, connections: list[Connection]) -> Round:
+    """A data steward voids the link to the only data that a version was trained on."""
+    w.policy({"key": "provenance", "kind": "provenance"})
+    numbers = itertools.count(2)
+
+    def fact() -> tuple[Release, Act]:
+        version = w.retrain(next(numbers))
+        training = RunInput.objects.get(run=version.source_run)
+
+        def void(connection: Connection) -> None:
+            connection.execute(
+                "INSERT INTO lineage_linkcorrection (run_id, run_input_id, kind, reason) VALUES (%s, %s, 'void', 'Wrong')",
+                [training.run_id, training.pk],
+            )
+
+        return w.release(version), Act(connections[0], w.cast.steward, void)
 
     return one_release(w, connections, fact)
 

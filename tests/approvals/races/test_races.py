@@ -18,7 +18,7 @@ from governance.accounts.models import Principal
 from governance.accounts.roles import Role
 from governance.unit_of_work import recorded_action
 from lineage.models import CollectionTerms, Model, ModelVersion, RiskTier
-from tests.approvals.races.facts import Round, edge_race, evidence_race, flag_race, one_release
+from tests.approvals.races.facts import Round, correction_race, edge_race, evidence_race, flag_race, one_release
 from tests.approvals.races.harness import CONNECTIONS, RETRIED, Act, Tally, count, notice, play, without
 from tests.approvals.raw import Connection, promote
 from tests.approvals.world import PURPOSE, WHY, World, give_terms, signature, train
@@ -232,6 +232,7 @@ RACES: dict[str, tuple[Callable[[World, list[Connection]], Round], tuple[str, ..
     "finding-on-what-is-live": (finding_race, ("promotions",)),
     "new-flag-three-upstream": (flag_race, ("roots",)),
     "late-lineage-edge": (edge_race, ("roots",)),
+    "voided-link": (correction_race, ("roots",)),
     "failed-evidence": (evidence_race, ("roots",)),
 }
 #: The three that issue 2 asks for; the others run shorter beside them, and as long in `make soak`.
