@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from governance.ledger.keys import KeyUnusable, log_key
 from governance.runtime import environment, process
@@ -85,6 +86,41 @@ def running_address(home: Home) -> str | None:
     finally:
         os.close(handle)
     return None
+
+
+def ready_address(home: Home) -> str | None:
+    """The address of the copy that runs from this home, once it answers: one that is still starting is waited for.
+
+    Raises:
+        RuntimeProblem: when it does not answer within `READY_SECONDS`.
+    """
+    address, told = running_address(home), False
+    deadline = time.monotonic() + READY_SECONDS
+    while address is not None:
+        port = urlsplit(address).port
+        if port and answers(port):
+            return address
+        if time.monotonic() > deadline:
+            raise RuntimeProblem(f"Muniment is being started from {home.path} and does not get ready: see {home.log}.")
+        if not told:
+            say("Waiting for the copy that is being started from this home.")
+            told = True
+        time.sleep(0.2)
+        address = running_address(home)
+    return None
+
+
+def answers(port: int) -> bool:
+    """Whether a web process of ours answers on this port."""
+    # Short: the sockets take connections even while no web process answers them.
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    try:
+        connection.request("GET", "/livez", headers={"Host": f"localhost:{port}"})
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def say(text: str) -> None:
@@ -220,24 +256,13 @@ class Supervisor:
         deadline = time.monotonic() + READY_SECONDS
         web = self.children[0]
         while not self.stop_requests:
-            if self._answers():
+            if answers(self.port):
                 return True
             self._tend(lease)
             if web.deaths >= HOPELESS_DEATHS or time.monotonic() > deadline:
                 raise RuntimeProblem(f"The web process does not start; {web.log} says:\n{last_lines(web.log, 12)}")
             self._pause(0.2)
         return False
-
-    def _answers(self) -> bool:
-        # Short: the sockets are ours and take connections even while no web process answers them.
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1)
-        try:
-            connection.request("GET", "/livez", headers={"Host": f"localhost:{self.port}"})
-            return connection.getresponse().status == http.HTTPStatus.OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
 
     def _look_after(self, lease: Lease | None) -> int:
         seen = newest_source() if self.dev else 0.0
@@ -321,7 +346,7 @@ def main(arguments: list[str] | None = None) -> int:
             if address:
                 say(address)
             return 0 if address else 1
-        if options.demo and (address := running_address(home)):
+        if options.demo and (address := ready_address(home)):
             return start_story(home, address).wait()
         with said_plainly(home.path):
             return Supervisor(home, chosen_port(), dev=options.dev, demo_only=options.demo).run()
