@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from approvals.api import documents
 from approvals.api.environments import EnvironmentViewSet, ObserveChangeViewSet
 from approvals.api.evidence import EvidenceViewSet, PlanViewSet
 from approvals.api.findings import FindingViewSet
@@ -42,6 +43,8 @@ urlpatterns = [
         AsFoundViewSet,
         InventoryImportViewSet,
     ),
+    path("model-versions/<id>/cyclonedx", documents.CycloneDXView.as_view(), name="model-version-cyclonedx"),
+    path("model-versions/<id>/model-card", documents.ModelCardView.as_view(), name="model-version-card"),
     path("exports/inventory", InventoryExport.as_view(), name="exports-inventory"),
     path("manifests", ManifestView.as_view(), name="manifests"),
     path("gate", GateView.as_view(), name="gate"),

@@ -70,6 +70,8 @@ class GovernedModel(models.Model):
 
     #: Columns (field names) the app's login may UPDATE. Everything else is fixed once recorded.
     updatable: ClassVar[tuple[str, ...]] = ()
+    #: Columns that a trigger may set after the row was born, which the app itself may not write.
+    filled_in_later: ClassVar[tuple[str, ...]] = ()
     #: True: the row is final from birth; an UPDATE is refused by trigger.
     born_final: ClassVar[bool] = False
     #: True: only the database's own triggers insert here; the app's login cannot.

@@ -119,7 +119,7 @@ def _keys(model: type[GovernedModel]) -> set[str]:
     for field in model._meta.concrete_fields:
         if field.is_relation or getattr(field, "db_index", False) or getattr(field, "unique", False):
             found.add(field.name)
-    return found - set(model.updatable)
+    return found - set(model.updatable) - set(model.filled_in_later)
 
 
 def may_have_changed(model: type[GovernedModel], lookups: Iterable[str]) -> list[str]:

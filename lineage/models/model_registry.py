@@ -133,6 +133,7 @@ class ModelVersion(GovernedModel):
     """
 
     namespace_path = "model__namespace"
+    filled_in_later = ("digest_algorithm", "digest_value", "code_commit")
 
     model = models.ForeignKey(
         Model, on_delete=models.PROTECT, related_name="versions", db_index=False, verbose_name=_("model")

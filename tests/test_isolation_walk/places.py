@@ -107,7 +107,8 @@ class Place:
         first = self.route.removeprefix("api/v1/").split("/")[0]
         if first in PAGES:
             return apps.get_model(PAGES[first])
-        found = [p.viewset for p in places() if p.viewset and p.viewset.collection == parts[0]]
+        # A page, or a file of a record at an address of its own.
+        found = [p.viewset for p in places() if p.viewset and p.viewset.collection == first]
         return found[0].model if found else None
 
     def to(self, id: Any) -> str:
