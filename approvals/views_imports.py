@@ -166,7 +166,7 @@ def _imports(
         "roles": ", ".join(str(one.label) for one in IMPORTERS),
         "drafts": list(my_drafts(person)[:20]),
         "columns": [*columns.COLUMNS, *live.COLUMNS],
-        "limits": {"mib": MAX_BYTES // 2**20, "rows": MAX_ROWS},
+        "limits": {"mib": MAX_BYTES // 2**20, "rows": f"{MAX_ROWS:,}"},
         "windows": [
             {
                 "window": one,

@@ -217,6 +217,13 @@ def test_a_dataset_as_it_was_shows_then_and_not_now(w: World, signed_in: Api) ->
     assert before.count("<time") == after.count("<time") - 1  # the withdrawal's
 
 
+def test_a_version_as_it_was_is_told_by_its_model_and_to_the_second(w: World, signed_in: Api) -> None:
+    now = moment()
+    text = signed_in("viewer").get(f"/model-versions/{w.version.pk}/as-it-was?at={at(now)}").content.decode()
+    assert f"<h1>{w.model.title or w.model.name}, version {w.version.number}</h1>" in text
+    assert f"{now:%H:%M:%S} UTC</time>" in text
+
+
 # --- What is promised of the way it is read -------------------------------------------------------------------------
 
 

@@ -88,10 +88,10 @@ class Kind:
 def find(kind: Kind, reader: Principal, id: int, moment: datetime) -> AsItWas | None:
     """The page of one record; None where there is none that the reader may read."""
     mine = readable_policies(reader) if kind.model is Policy else readable(kind.model, reader)
-    today: Any = mine.filter(pk=id).first()
+    relations = [f.name for f in kind.model._meta.concrete_fields if isinstance(f, ForeignKey)]
+    today: Any = mine.select_related(*relations).filter(pk=id).first()
     if today is None:
         return None
-    relations = [f.name for f in kind.model._meta.concrete_fields if isinstance(f, ForeignKey)]
     with standing_at(moment):
         record: Any = kind.model._default_manager.select_related(*relations).filter(pk=id).first()
         if record is None:
@@ -100,6 +100,10 @@ def find(kind: Kind, reader: Principal, id: int, moment: datetime) -> AsItWas | 
 
 
 def _title(kind: Kind, record: Any) -> str:
+    if isinstance(record, ModelVersion):
+        return _("%(model)s, version %(number)s") % {
+            "model": record.model.title or record.model.name, "number": record.number,
+        }  # fmt: skip
     name = getattr(record, "title", "") or getattr(record, "name", "")
     return str(name or f"{kind.noun} {record.pk}")
 
@@ -126,7 +130,7 @@ def shown(record: Any, one: Any, value: Any) -> Value:
     if isinstance(value, bool):
         return Value(_("yes") if value else _("no"))
     if isinstance(value, list):
-        return Value(", ".join(map(str, value)))
+        return Value(", ".join(map(str, value)), "list")
     if one.choices:
         return Value(getattr(record, f"get_{one.name}_display")())
     if one.name in ("digest_value", "statement_digest"):

@@ -79,12 +79,18 @@ def digest(value: str, algorithm: str = "sha256") -> SafeString:
 @register.filter
 def moment(value: datetime | None) -> str | SafeString:
     """A moment as people read it, in UTC, with the exact one in the title: <time>22 Nov 2026, 20:31 UTC</time>."""
-    if value is None:
-        return _("not yet")
+    return _("not yet") if value is None else _moment(value, "j M Y, H:i")
+
+
+@register.filter
+def exact_moment(value: datetime) -> SafeString:
+    """A moment that somebody asked for, to the second: <time>22 Nov 2026, 20:31:09 UTC</time>."""
+    return _moment(value, "j M Y, H:i:s")
+
+
+def _moment(value: datetime, form: str) -> SafeString:
     utc = timezone.localtime(value, timezone.get_fixed_timezone(0))
-    return format_html(
-        '<time datetime="{0}" title="{0}">{1} UTC</time>', utc.isoformat(), date_format(utc, "j M Y, H:i")
-    )
+    return format_html('<time datetime="{0}" title="{0}">{1} UTC</time>', utc.isoformat(), date_format(utc, form))
 
 
 @register.filter
