@@ -26,8 +26,13 @@ LOGIN_VARIABLES = {
     "auditor": "DATABASE_AUDITOR_URL",
     "superuser": "DATABASE_SUPERUSER_URL",
 }
-CONTENT = ("governance/**/*.py", "governance/**/*.sql", "lineage/**/*.py", "lineage/**/*.sql", "approvals/**/*.py",
-           "approvals/**/*.sql", "tests/cast.py", "tests/hashing.py", "tests/approvals/world.py", "requirements.txt")  # fmt: skip
+APPS = ("governance", "lineage", "approvals")
+# What a migrated database is made of. The rest of the product changes more often, and only who and what is in it.
+SCHEMA = (*(f"{app}/{part}" for app in APPS for part in ("apps.py", "**/migrations/*.py", "**/models.py", "**/models/*.py",
+          "**/fields.py", "**/*.sql", "**/*.csv")), "governance/history/*.py", "governance/management/commands/*.py",
+          "governance/desk/keeping.py", "governance/settings.py", "requirements.txt")  # fmt: skip
+CONTENT = (*(f"{app}/**/*.py" for app in APPS), *SCHEMA, "tests/cast.py", "tests/hashing.py",
+           "tests/approvals/world.py")  # fmt: skip
 
 
 def url(login: str, database: str) -> str:
@@ -44,27 +49,33 @@ def environment(database: str) -> dict[str, str]:
 @functools.cache
 def template() -> str:
     """The name of the migrated template with the cast; built when the product's files have changed."""
-    digest = hashlib.sha256()
-    for pattern in CONTENT:
-        for file in sorted(ROOT.glob(pattern)):
-            digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
-    name = f"{_prefix()}{digest.hexdigest()[:16]}"
+    schema, content = f"{_prefix()}{_digest(SCHEMA)}", f"{_prefix()}{_digest(SCHEMA)}_{_digest(CONTENT)}"
     with psycopg.connect(url("owner", maintenance_database()), autocommit=True) as owner:
         # Test processes start together; one builds, the others wait.
         owner.execute("SELECT pg_advisory_lock(7234)")
-        if not _exists(owner, name):
-            _drop_stale(owner)
-            half_made = f"{name}_half"
-            drop(half_made)
-            owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(half_made)))
-            close_database(owner, half_made)
-            manage(half_made, "migrate", "-v0", login="owner")
-            manage(half_made, "grant_delay", "0", login="owner")
+        if not _exists(owner, content):
+            _drop_stale(owner, keeping=schema)
+            half_made = f"{content}_half"
+            if not _exists(owner, schema):
+                owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(half_made)))
+                close_database(owner, half_made)
+                manage(half_made, "migrate", "-v0", login="owner")
+                manage(half_made, "grant_delay", "0", login="owner")
+                _rename(owner, half_made, schema)
+            copy(half_made, schema)
             subprocess.run(
                 [sys.executable, "-m", "tests.cast"], cwd=ROOT, env=environment(half_made), check=True, timeout=120
             )
-            _rename(owner, half_made, name)
-    return name
+            _rename(owner, half_made, content)
+    return content
+
+
+def _digest(patterns: tuple[str, ...]) -> str:
+    """Eight hexadecimal digits that stand for the files' names and contents."""
+    digest = hashlib.sha256()
+    for file in sorted({file for pattern in patterns for file in ROOT.glob(pattern)}):
+        digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 @functools.cache
@@ -136,8 +147,10 @@ def _exists(owner: "psycopg.Connection[tuple[object, ...]]", name: str) -> bool:
     return owner.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is not None
 
 
-def _drop_stale(owner: "psycopg.Connection[tuple[object, ...]]") -> None:
-    rows = owner.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [_prefix()]).fetchall()
+def _drop_stale(owner: "psycopg.Connection[tuple[object, ...]]", *, keeping: str) -> None:
+    rows = owner.execute(
+        "SELECT datname FROM pg_database WHERE starts_with(datname, %s) AND datname <> %s", [_prefix(), keeping]
+    ).fetchall()
     for (stale,) in rows:
         drop(str(stale))
 
