@@ -18,19 +18,22 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import DateTimeField, Exists, Func, OuterRef, Q, Subquery
+from django.db.models.functions import Least
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
 from approvals.audience import holders_of, live_downstream, owners
 from approvals.expiry import evidence_in_use
 from approvals.models import (
+    AsFound,
     Environment,
     Evidence,
     Finding,
     FindingEvent,
     LiveSlot,
     ObserveOnlyChange,
+    OnboardingWindow,
     Promotion,
     ServingNotice,
     Slot,
@@ -154,6 +157,13 @@ def _holders(role: Role, namespace: int | None) -> list[Principal]:
 # --- What runs out ---------------------------------------------------------------------------------------------------
 
 
+class KeptUntil(Func):
+    """When retention of data is over; NULL: never."""
+
+    function = "muniment.kept_until"
+    output_field = DateTimeField(null=True)
+
+
 def _about_terms(pk: int) -> Telling:
     terms = CollectionTerms.objects.select_related("dataset__steward", "dataset__owner").get(pk=pk)
     dataset = terms.dataset
@@ -165,11 +175,44 @@ def _about_terms(pk: int) -> Telling:
 
 @source("terms", _about_terms)
 def terms_ending(after: datetime, until: datetime) -> Iterator[Ending]:
-    """Terms that no later ones follow and nobody withdrew."""
+    """Terms that no later ones follow and nobody withdrew: the end of their period or of retention, the first."""
     newer = CollectionTerms.objects.filter(dataset=OuterRef("dataset"), number__gt=OuterRef("number"))
     found = CollectionTerms.objects.filter(~Exists(newer), withdrawal=None)
-    found = found.filter(effective_to__gt=after, effective_to__lte=until)
-    yield from _endings(found.values_list("pk", "effective_to", "recorded_at"))
+    kept = KeptUntil("effective_from", "storage_duration_days")
+    # LEAST leaves NULL out; where neither end is on record there is none.
+    found = found.annotate(ends=Least("effective_to", kept)).filter(ends__gt=after, ends__lte=until)
+    yield from _endings(found.values_list("pk", "ends", "recorded_at"))
+
+
+def _about_found(pk: int) -> Telling:
+    entry = AsFound.objects.select_related("model__owner", "model__decision_owner", "environment", "model_version").get(
+        pk=pk
+    )
+    model = entry.model
+    people = _named(model.owner, model.decision_owner) or _holders(Role.MODEL_OWNER, model.namespace_id)
+    params = {"model": model.name, "version": entry.model_version.number, "environment": entry.environment.name}
+    return [*people, entry.recorded_by], params, f"/as-found/{pk}"
+
+
+@source("as-found", _about_found)
+def found_ending(after: datetime, until: datetime) -> Iterator[Ending]:
+    """What serves as found and went through no gate yet, before it may serve no longer."""
+    found = AsFound.objects.filter(end__isnull=True, govern_by__gt=after, govern_by__lte=until)
+    yield from _endings(found.values_list("pk", "govern_by", "recorded_at"))
+
+
+def _about_window(pk: int) -> Telling:
+    window = OnboardingWindow.objects.select_related("namespace", "recorded_by", "confirmation__recorded_by").get(pk=pk)
+    people = [window.recorded_by, window.confirmation.recorded_by, *_holders(Role.ADMINISTRATOR, window.namespace_id)]
+    return people, {"namespace": window.namespace.name}, "/imports"
+
+
+@source("onboarding-window", _about_window)
+def windows_ending(after: datetime, until: datetime) -> Iterator[Ending]:
+    """Onboarding windows that are open."""
+    found = OnboardingWindow.objects.filter(confirmation__isnull=False, closure__isnull=True)
+    found = found.filter(until__gt=after, until__lte=until)
+    yield from _endings(found.values_list("pk", "until", "recorded_at"))
 
 
 def _about_evidence(pk: int) -> Telling:

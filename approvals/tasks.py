@@ -44,7 +44,7 @@ from approvals.models import (
     SignOff,
 )
 from approvals.reminders import announce_reminders
-from approvals.upkeep import end_trials, open_reviews, report_overdue_reviews
+from approvals.upkeep import end_trials, open_reviews, report_late_found, report_overdue_reviews
 from approvals.wording import register
 from governance.accounts.models import Principal, RoleGrant
 from governance.celery import app
@@ -80,10 +80,11 @@ def expire() -> None:
 
 @app.task(name="approvals.upkeep")
 def keep_up() -> None:
-    """End trials that are over, open reviews that are due, say which are overdue."""
+    """End trials that are over, open reviews that are due, say which are overdue, and what serves late as found."""
     end_trials()
     open_reviews()
     report_overdue_reviews()
+    report_late_found()
 
 
 @handles("release.opened")

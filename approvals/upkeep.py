@@ -4,19 +4,26 @@ Nothing that serves or is promoted waits for it: `/live` and the gate compare wi
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import CharField, Exists, OuterRef, Value
+from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from approvals.actions._common import call
-from approvals.models import Finding, LiveSlot, Promotion, PromotionEnd, Release, Slot
+from approvals.models import AsFound, AsFoundEnd, Finding, LiveSlot, Promotion, PromotionEnd, Release, Slot
 from governance import errors
 from governance.accounts.actions.system import SYSTEM
 from governance.accounts.models import Principal
 from governance.outbox import enqueue
 from governance.unit_of_work import action
+from lineage.actions.registering import lock_roots
+
+LATE = " is past the date by which it was to be governed, and has not ended: it may not serve."
+BATCH = 500
 
 
 def end_trials() -> int:
@@ -47,6 +54,19 @@ def report_overdue_reviews() -> int:
         late = [row[0] for row in cursor.fetchall()]
     promotions = Promotion.objects.filter(pk__in=late).select_related("model")
     return sum(_unless_overtaken(report_overdue_review, promotion) for promotion in promotions.order_by("pk"))
+
+
+def report_late_found(now: datetime | None = None) -> int:
+    """Raise a finding for each entry as found that is past its date and has not ended; how many.
+
+    Safe to run twice at once: the version is locked while it is looked at.
+    """
+    late = AsFound.objects.filter(end__isnull=True, govern_by__lte=now or timezone.now())
+    said = Finding.objects.filter(text=_late_text(OuterRef("pk")), model_version=OuterRef("model_version"))
+    system, raised = Principal.objects.get(name=SYSTEM), 0
+    for entry in late.filter(~Exists(said)).select_related("model").order_by("pk")[:BATCH]:
+        raised += report_found_late(actor=system, reason=_("Past its date"), entry=entry) is not None
+    return raised
 
 
 def due_reviews() -> dict[int, bool]:
@@ -103,6 +123,30 @@ def open_review(*, actor: Principal, reason: str, promotion: Promotion) -> Relea
     )  # fmt: skip
     enqueue("release.opened", {"release": release.pk}, subject=f"release:{release.pk}")
     return release
+
+
+def _late_text(entry: Any) -> Concat:
+    """The finding's text, by which it is found again: in the product's language, whoever reads it."""
+    return Concat(Value("Entry as found "), Cast(entry, CharField()), Value(LATE))
+
+
+@action
+def report_found_late(*, actor: Principal, reason: str, entry: AsFound) -> Finding | None:
+    """Put on record that what came in as found serves past its date ungoverned; None where it was said already.
+
+    It blocks nothing: the way out is a release, which the gate judges as any other.
+    """
+    lock_roots(
+        ("model_version", entry.model_version_id)
+    )  # as the finding itself does, so that nobody says it beside us
+    text = f"Entry as found {entry.pk}{LATE}"
+    known = Finding.objects.filter(model_version=entry.model_version_id, text=text)
+    if known.exists() or AsFoundEnd.objects.filter(as_found=entry).exists():
+        return None
+    return Finding.objects.create(
+        namespace_id=entry.model.namespace_id, kind=Finding.Kind.INCIDENT, model_version_id=entry.model_version_id,
+        owner_id=entry.model.owner_id, text=text, severity=Finding.Severity.HIGH, blocks=False,
+    )  # fmt: skip
 
 
 @action

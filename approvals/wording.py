@@ -162,10 +162,25 @@ def _register_reminders() -> None:
         "reminder-terms",
         title=_("Terms run out %(left)s: %(dataset)s"),
         body=_(
-            "Terms %(number)s of the dataset %(dataset)s run out at %(due)s and none follow. Record new terms before,"
-            " or nothing made from it can be promoted."
+            "Terms %(number)s of the dataset %(dataset)s, or the time for which its data may be kept, run out at"
+            " %(due)s and none follow. Record new terms before, or nothing made from it can be promoted."
         ),
         link=_("Open the dataset"),
+    )
+    register_kind(
+        "reminder-as-found",
+        title=_("May not serve any longer %(left)s: %(model)s %(version)s in %(environment)s"),
+        body=_(
+            "It was brought in as found and never passed a gate. From %(due)s it may not serve, and this date is never"
+            " moved. Open a release for it, or take it out of service."
+        ),
+        link=_("Look at it"),
+    )
+    register_kind(
+        "reminder-onboarding-window",
+        title=_("The onboarding window closes %(left)s: %(namespace)s"),
+        body=_("From %(due)s nothing comes into %(namespace)s as found. What is still missing has to come in before."),
+        link=_("Open the imports"),
     )
     register_kind(
         "reminder-evidence",

@@ -21,6 +21,7 @@ from lineage.models import Dataset, Model
 from tests.approvals.serving import scenes
 from tests.approvals.world import WHY, World, signature, world
 from tests.cast import Cast
+from tests.permission_table.found import entry_as_found
 from tests.permission_table.things import Things
 from tests.test_as_of import moment
 
@@ -162,6 +163,23 @@ def test_live_at_a_moment_names_every_slot_and_who_had_signed(w: World, api: Api
     for said in ("scoring", "Rita Risk", "lifelines__bar--live"):
         assert said in page
     assert "Nothing was live then" in signed_in("viewer").get(f"/live?at={at(nothing)}").content.decode()
+
+
+def test_what_served_as_found_at_a_moment_is_told_apart(w: World, api: Api) -> None:
+    before = moment()
+    entry = entry_as_found(w)
+    then = moment()
+
+    def asked(when: datetime, more: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = api("pipeline").get(f"/api/v1/live-at?at={at(when)}{more}").json()["results"]
+        return found
+
+    assert asked(then, "") == asked(before, "&as_found=true") == asked(then, "&as_found=true&environment=staging") == []
+    (one,) = asked(then, "&as_found=true&namespace=retail")
+    assert (one["model"], one["as_found"], one["kind"]) == ("found-there", entry.pk, "as_found")
+    assert (one["promotion"], one["release"], one["signed_by"]) == (None, None, [])
+    assert one["serve_until"].startswith(f"{entry.govern_by:%Y-%m-%d}")
+    assert api("outsider_pipeline").get(f"/api/v1/live-at?at={at(then)}&as_found=true").json()["results"] == []
 
 
 def test_the_page_of_what_was_live_refuses_what_it_cannot_show(w: World, signed_in: Api) -> None:

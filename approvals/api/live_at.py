@@ -1,6 +1,7 @@
 """GET /api/v1/live-at?at=: who was live when, in one call: all models, environments and slots, with their signers."""
 
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from django.utils import timezone
@@ -13,7 +14,8 @@ from rest_framework.response import Response
 
 from approvals.api.policies import environment_named
 from approvals.api.serializers_promotions import SignerSerializer
-from approvals.models import Promotion, SignOff
+from approvals.models import AsFound, Promotion, SignOff
+from approvals.onboarding import as_found
 from approvals.queries import live
 from governance.api.moments import PastMomentField
 from governance.api.principals import namespace_of
@@ -28,6 +30,11 @@ class LiveAtQuery(FilterSerializer):
     at = PastMomentField(required=False, help_text=_("A day (its first instant in UTC) or a moment; left out: now."))
     namespace = serializers.CharField(required=False)
     environment = serializers.CharField(required=False)
+    as_found = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text=_("true: what served as found instead, which no gate let pass; nobody had signed for it."),
+    )
 
 
 class LiveAtSerializer(serializers.Serializer[Any]):
@@ -40,10 +47,15 @@ class LiveAtSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField(source="release.model_version.number")
     model_version = serializers.IntegerField(source="release.model_version_id")
     digest = serializers.CharField(help_text=_("Of the artifact, algorithm:hex; empty where none is on record."))
-    promotion = serializers.IntegerField(source="id")
-    release = serializers.IntegerField(source="release_id")
-    kind = serializers.CharField(help_text=_("release, rollback, reinstatement or fallback."))
+    promotion = serializers.IntegerField(source="id", allow_null=True, help_text=_("null: it served as found."))
+    release = serializers.IntegerField(source="release_id", allow_null=True)
+    as_found = serializers.IntegerField(allow_null=True, help_text=_("The entry, of what served as found; else null."))
+    kind = serializers.CharField(help_text=_("release, rollback, reinstatement, fallback or as_found."))
     started_at = serializers.DateTimeField()
+    serve_until = serializers.DateTimeField(
+        allow_null=True,
+        help_text=_("Of what served as found: from when on it may not; it served past it if it stands here."),
+    )
     signed_by = SignerSerializer(source="signers", many=True)
 
 
@@ -69,6 +81,17 @@ def artifact(promotion: Promotion) -> str:
     return f"{version.digest_algorithm}:{version.digest_value}" if version.digest_value else ""
 
 
+def found_there(entry: AsFound) -> SimpleNamespace:
+    """An entry as found as a row beside promotions."""
+    version = entry.model_version
+    return SimpleNamespace(
+        model=entry.model, environment=entry.environment, slot=entry.slot, started_at=entry.since, kind="as_found",
+        release=SimpleNamespace(model_version=version, model_version_id=version.pk), release_id=None, id=None,
+        digest=f"{version.digest_algorithm}:{version.digest_value}" if version.digest_value else "", signers=[],
+        as_found=entry.pk, serve_until=entry.govern_by,
+    )  # fmt: skip
+
+
 class LiveAtView(DoorMixin, GenericAPIView[Any]):
     """Who was live when?"""
 
@@ -80,16 +103,25 @@ class LiveAtView(DoorMixin, GenericAPIView[Any]):
 
     @extend_schema(operation_id="live_at_list")
     def get(self, request: Request) -> Response:
-        """Everything that was live at a moment, the newest first, page by page, with who had signed for it."""
+        """Everything that was live at a moment, the newest first, page by page, with who had signed for it.
+
+        `as_found=true` lists what served without having passed a gate, as it was brought in.
+        """
         query = LiveAtQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         asked = query.validated_data
         environment = environment_named(asked["environment"]) if "environment" in asked else None
         at = asked.get("at") or timezone.now()
-        found = live(self.principal, environment=environment, at=at)
+        of_found = asked["as_found"]
+        found: Any = as_found(self.principal, at=at) if of_found else live(self.principal, at=at)
+        if environment is not None:
+            found = found.filter(environment=environment)
         if "namespace" in asked:
             found = found.filter(model__namespace=namespace_of(self.principal, asked["namespace"]))
         page: list[Any] = self.paginate_queryset(found) or []
-        for promotion in page:
+        if of_found:
+            page = [found_there(entry) for entry in page]
+        for promotion in () if of_found else page:
             promotion.signers, promotion.digest = signers(promotion, at), artifact(promotion)
+            promotion.as_found = promotion.serve_until = None
         return self.get_paginated_response(self.get_serializer(page, many=True).data)

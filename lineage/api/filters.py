@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from governance.api.fields import IdField
@@ -104,6 +105,9 @@ class ModelVersionFilters(FilterSerializer):
     number = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
     digest = HexField(source="digest_value")
     source_run = IdField(source="source_run_id", required=False)
+    archived = serializers.BooleanField(
+        source="is_archived", required=False, help_text=_("true: put away; false: those to choose from.")
+    )
 
 
 class RecallFilters(FilterSerializer):

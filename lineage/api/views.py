@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -32,6 +34,7 @@ from lineage.models import (
     FactOrigin,
     Model,
     ModelVersion,
+    ModelVersionArchival,
     Recall,
     Run,
     RunRole,
@@ -357,7 +360,10 @@ class ModelVersionViewSet(BulkMixin, FactViewSet):
 
     def get_queryset(self) -> Any:
         """With what was said of them later, so that a page stays at a fixed few queries."""
-        return super().get_queryset().prefetch_related("tags", "descriptions", "archivals", "completions")
+        newest = ModelVersionArchival.objects.filter(model_version=OuterRef("pk")).order_by("-pk").values("archived")
+        put_away = Coalesce(Subquery(newest[:1]), False)
+        found = super().get_queryset().prefetch_related("tags", "descriptions", "archivals", "completions")
+        return found.alias(is_archived=put_away)  # costs nothing unless it is filtered by
 
     def create(self, request: Request) -> Response:
         """Register a version: identified by model, digest and run, so that a retrain is never swallowed."""

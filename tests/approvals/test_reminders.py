@@ -12,6 +12,7 @@ from approvals.actions.findings import close_finding, raise_finding
 from approvals.models import Finding
 from approvals.reminders import SOURCES, Ending, announce_reminders, stage_of
 from approvals.tasks import expire
+from approvals.upkeep import report_late_found
 from governance.accounts.actions.grants import end_grant, grant_role
 from governance.accounts.actions.principals import issue_api_key, revoke_api_key
 from governance.accounts.models import Principal
@@ -22,6 +23,7 @@ from governance.outbox.notices import wording
 from lineage.actions.terms import record_terms
 from tests.approvals.world import World, world
 from tests.cast import Cast
+from tests.permission_table.found import entry_as_found
 
 WHY = {"reason": "Test"}
 NOW = datetime(2026, 6, 1, tzinfo=timezone.get_fixed_timezone(0))
@@ -126,6 +128,38 @@ def _new(moment: datetime) -> Iterator[Message]:
     last = Message.objects.latest("pk").pk
     announce_reminders(moment)
     return Message.objects.filter(pk__gt=last).iterator()
+
+
+def test_the_end_of_retention_is_an_end_of_terms(w: World) -> None:
+    record_terms(
+        actor=w.cast.steward, dataset=w.datasets["source"], licence="CC0-1.0", storage_duration_days=40,
+        effective_to=timezone.now() + days(400), **WHY,
+    )  # fmt: skip
+    assert announce_reminders(timezone.now() + days(9)) == 0
+    assert announce_reminders(timezone.now() + days(11)) == 1
+    assert told(w.cast) == [("reminder-terms", w.cast.steward)]
+
+
+def test_what_serves_as_found_and_the_window_it_came_through_are_told_of(w: World) -> None:
+    entry = entry_as_found(w)
+    assert announce_reminders(timezone.now() + days(24)) == 1
+    assert set(told(w.cast)) == {
+        ("reminder-onboarding-window", who) for who in (w.cast.policy, w.cast.policy2, w.cast.admin, w.cast.admin2)
+    }
+    assert announce_reminders(timezone.now() + days(31)) == 1
+    assert ("reminder-as-found", w.cast.owner) in told(w.cast)
+    words = wording(Notice.objects.filter(kind="reminder-as-found")[0])
+    assert "found-there 1" in words.title and entry.govern_by.strftime("%Y-%m-%d") in words.body
+
+
+def test_what_serves_late_as_found_is_a_finding_once_and_blocks_nothing(w: World) -> None:
+    entry = entry_as_found(w)
+    assert report_late_found() == 0
+    late = entry.govern_by + days(1)
+    assert (report_late_found(late), report_late_found(late)) == (1, 0)
+    found = Finding.objects.get(model_version=entry.model_version)
+    assert (found.kind, found.severity, found.blocks) == ("incident", "high", False)
+    assert f"Entry as found {entry.pk} is past the date" in found.text
 
 
 def test_a_key_that_a_newer_one_outlasts_is_not_told_of(w: World) -> None:

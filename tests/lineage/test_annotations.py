@@ -9,7 +9,7 @@ from governance import errors
 from lineage import actions, queries
 from lineage.models import ModelVersionArchival, ModelVersionDescription, ModelVersionTag
 from tests.cast import Cast
-from tests.lineage.conftest import WHY, Facts
+from tests.lineage.conftest import WHY, Facts, digest
 
 Api = Callable[[str], Any]
 
@@ -146,3 +146,16 @@ def test_a_part_of_another_form_is_refused_by_its_path(facts: Facts, part: str, 
     with pytest.raises(errors.Invalid) as caught:
         facts.model_version(model_card={part: value})
     assert list(caught.value.errors) == [f"model_card.{path}"]
+
+
+def test_what_is_put_away_is_found_and_left_out_of_a_list(facts: Facts, api: Callable[[str], Any]) -> None:
+    kept, away = (facts.model_version(digest=digest(one)) for one in ("kept", "away"))
+    for version, archived in ((away, True), (away, False), (away, True), (kept, True), (kept, False)):
+        actions.archive_model_version(actor=facts.cast.owner, reason=WHY, model_version=version, archived=archived)
+
+    def listed(more: str) -> set[int]:
+        return {one["id"] for one in api("pipeline").get(f"/api/v1/model-versions?{more}").json()["results"]}
+
+    assert (listed("archived=true"), listed("archived=false")) == ({away.pk}, {kept.pk})
+    assert listed("") == {kept.pk, away.pk}
+    assert api("pipeline").get("/api/v1/model-versions?archived=perhaps").status_code == 400

@@ -140,6 +140,14 @@ class RoleGrantFilters(FilterSerializer):
     principal = IdField(source="principal_id", required=False)
     role = serializers.ChoiceField(choices=Role.choices, required=False)
     namespace = serializers.CharField(source="namespace__name", required=False)
+    pending = serializers.BooleanField(
+        source="effective_from__isnull",
+        required=False,
+        help_text=_("true: without force until a second administrator approves; with standing=true, what awaits one."),
+    )
+    standing = serializers.BooleanField(
+        source="ended_at__isnull", required=False, help_text=_("true: not ended, taken back or refused.")
+    )
 
 
 class ApiKeySerializer(StrictModelSerializer):

@@ -80,12 +80,19 @@ def test_a_signing_role_takes_two_administrators(signed_in: Any, cast: Any) -> N
     assert granted.status_code == 201
     grant = granted.json()
     assert grant["effective_from"] is None
+
+    def awaiting() -> list[int]:
+        found = signed_in("admin2").get("/api/v1/role-grants?pending=true&standing=true").json()["results"]
+        return [one["id"] for one in found]
+
+    assert awaiting() == [grant["id"]]
     itself = post(signed_in("admin"), f"role-grants/{grant['id']}/approve")
     check_problem(itself, 403, "separation-of-duties")
     approved = post(signed_in("admin2"), f"role-grants/{grant['id']}/approve", reason="Seen and agreed")
     assert approved.status_code == 200
     assert approved.json()["approved_by"] == cast.admin2.pk
     assert approved.json()["effective_from"] is not None
+    assert awaiting() == []
     check_problem(post(signed_in("admin2"), f"role-grants/{grant['id']}/approve"), 409, "conflict")
     ended = post(signed_in("admin"), f"role-grants/{grant['id']}/end", reason="Deputy no longer")
     assert ended.json()["ended_by"] == cast.admin.pk
