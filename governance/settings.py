@@ -251,10 +251,18 @@ LOGGING = {
 # --- Bringing in what exists ---------------------------------------------------------------------------------------
 
 # MLflow servers that inventories may be read from, as their base addresses; none is reached that is not listed. Private
-# addresses (10.…, localhost) are reached only if the operator says that these servers are the house's own.
+# addresses (10.…, localhost) are reached only of servers listed here, if the operator says they are the house's own.
 MLFLOW_SERVERS = os.environ.get("MUNIMENT_MLFLOW_SERVERS", "").split()
 MLFLOW_PRIVATE = os.environ.get("MUNIMENT_MLFLOW_PRIVATE") == "1"
-MLFLOW_TOKEN = os.environ.get("MUNIMENT_MLFLOW_TOKEN", "")
+# A file of secrets, one entry per server (lineage/tracking/secrets.py); no secret is for all of them.
+MLFLOW_SECRETS = os.environ.get("MUNIMENT_MLFLOW_SECRETS", "")
+if os.environ.get("MUNIMENT_MLFLOW_TOKEN"):
+    raise ImproperlyConfigured(
+        "MUNIMENT_MLFLOW_TOKEN was one token for all servers and is not read any more. "
+        "Write a file with one entry per server and name it in MUNIMENT_MLFLOW_SECRETS (docs/tracking.md)."
+    )
+# How much of an artifact a worker reads in order to hash it, in GiB.
+TRACKING_MAX_GIB = int(os.environ.get("MUNIMENT_TRACKING_MAX_GIB") or 20)
 
 # --- API -----------------------------------------------------------------------------------------------------------
 

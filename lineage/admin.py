@@ -26,6 +26,7 @@ from lineage.models import (
     SensitivityFlag,
     TermsWithdrawal,
     TierOverride,
+    TrackingServer,
     VocabularyTerm,
 )
 
@@ -201,6 +202,14 @@ class ModelVersionCompletionAdmin(GovernedAdmin):
     list_display = ("model_version", "how", "digest_value", "code_commit", "contradicts", "recorded_by", "recorded_at")
     list_filter = ("how",)
     search_fields = ("=digest_value", "model_version__model__name")
+
+
+@admin.register(TrackingServer)
+class TrackingServerAdmin(GovernedAdmin):
+    """Tracking servers that were named."""
+
+    list_display = ("namespace", "uri", "recorded_by", "recorded_at")
+    list_filter = ("namespace",)
 
 
 @admin.register(VocabularyTerm)

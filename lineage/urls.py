@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from lineage import views, views_answers, views_intake, views_terms, views_vocabularies
+from lineage import views, views_answers, views_intake, views_terms, views_tracking, views_vocabularies
 
 urlpatterns = [
     path("datasets", views.datasets_page, name="datasets"),
@@ -20,4 +20,7 @@ urlpatterns = [
     path("intakes/new", views_intake.new_intake_page, name="intake-new"),
     path("intakes/<id>", views_intake.intake_page, name="intake"),
     path("model-versions/<id>", views.model_version_page, name="model-version"),
+    path("model-versions/<id>/complete", views_tracking.complete_page, name="model-version-complete"),
+    path("model-versions/<id>/read-tracking", views_tracking.read_tracking_page, name="model-version-read"),
+    path("tracking-servers", views_tracking.tracking_servers_page, name="tracking-servers-page"),
 ]

@@ -9,13 +9,18 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from governance.accounts.permissions import readable_namespaces
+from governance.accounts.roles import Role
 from governance.api.principals import principal_of
+from lineage.actions.annotations import DESCRIBERS
 from lineage.models import Dataset, DatasetVersion, Model, ModelVersion
 from lineage.pages import cards, facts, graph, provenance
 from lineage.pages.intake import of_model as intakes_of
 from lineage.pages.metrics import compared
+from lineage.pages.origins import origins
 from lineage.pages.paging import page_of, read_id
 from lineage.terms import ending
+from lineage.tracking.reading import last_reading
+from lineage.tracking.servers import leads_there
 
 SEARCH_LENGTH = 100  # characters; a name is no longer than 256, and nobody types more than this
 
@@ -127,6 +132,8 @@ def model_version_page(request: HttpRequest, id: str, judgements: Judgements) ->
     version = facts.model_version(principal_of(request), read_id(id))
     if version is None:
         raise Http404
+    data = facts.run_data([version])
+    roles = set(version.roles_there)  # type: ignore[attr-defined]  # annotated
     return render(
         request,
         "lineage/model_version.html",
@@ -134,7 +141,12 @@ def model_version_page(request: HttpRequest, id: str, judgements: Judgements) ->
             "version": version,
             "model": version.model,
             "hands": facts.hands_in(version),
-            "data": facts.run_data([version]),
+            "data": data,
+            "origins": origins(version, facts.later_facts(version), data),
+            "reading": last_reading(version),
+            "leads_there": leads_there(version),
+            "may_read_again": bool(roles & set(DESCRIBERS)),
+            "may_complete": Role.MODEL_OWNER in roles,
             "metrics": compared([version]),
             "card": cards.shown(version.model_card),
             "tags": {tag["key"]: tag["value"] for tag in version.tags_said if not tag["removed"]},  # type: ignore[attr-defined]  # annotated

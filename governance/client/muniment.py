@@ -494,12 +494,34 @@ def _whole(value: Any, folder: Path, namespace: Any) -> Any:
 
 
 def file_digest(path: Path) -> str:
-    """sha256:… of a file. Raises Stop."""
+    """sha256:… of a file, or of a folder: of the list of its files as `sha256sum` writes it. Raises Stop."""
     try:
+        if path.is_dir():
+            return f"sha256:{hashlib.sha256(_listed(path)).hexdigest()}"
         with path.open("rb") as file:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
     except OSError as error:
         raise Stop(WRONG_USE, f"{plain(path)}: {error.strerror}") from None
+
+
+def _listed(folder: Path) -> bytes:
+    """A line for each file below a folder, in the order of the paths' bytes. Raises Stop, OSError."""
+    files = {os.fsencode(one.relative_to(folder).as_posix()): one for one in folder.rglob("*") if one.is_file()}
+    lines = []
+    for name in sorted(files):
+        if any(mark in name for mark in (b"\n", b"\r", b"\\")):
+            raise Stop(WRONG_USE, f"{plain(files[name])}: a digest cannot name this path")
+        with files[name].open("rb") as file:
+            lines.append(hashlib.file_digest(file, "sha256").hexdigest().encode() + b"  " + name + b"\n")
+    if not lines:
+        raise Stop(WRONG_USE, f"{plain(folder)}: no file lies in it")
+    return b"".join(lines)
+
+
+def digest(path: Path) -> int:
+    """The digest of a file or folder, as the registry keeps it; asks nobody."""
+    say(file_digest(path), sys.stdout)
+    return OPEN
 
 
 def use(registry: Registry, args: argparse.Namespace) -> int:
@@ -566,7 +588,7 @@ def parser() -> Parser:
     main = Parser(prog="muniment", description="Muniment for pipelines.", allow_abbrev=False, epilog=(
         "Reads MUNIMENT_URL and MUNIMENT_API_KEY. Exit status: 0 open or done, 1 closed or refused, 2 wrong use, "
         "3 the registry cannot be reached."))  # fmt: skip
-    commands = main.add_subparsers(dest="command", required=True, metavar="gate | wait | register | use")
+    commands = main.add_subparsers(dest="command", required=True, metavar="gate | wait | register | use | digest")
 
     def command(name: str, act: Callable[[Registry, argparse.Namespace], int], says: str) -> Parser:
         made: Parser = commands.add_parser(name, help=says, description=says, allow_abbrev=False)
@@ -605,6 +627,9 @@ def parser() -> Parser:
         "--storage", action="append", help="where the data is to be kept, such as EU; once for each place"
     )
     asks.add_argument("--version", help="label; left out, the newest")
+    says = "The digest of a file or folder, as the registry keeps it; asks nobody."
+    hashes: Parser = commands.add_parser("digest", help=says, description=says, allow_abbrev=False)
+    hashes.add_argument("path", type=Path)
     return main
 
 
@@ -616,6 +641,8 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter must not fail the pipeline
     try:
         args = parser().parse_args(arguments)
+        if args.command == "digest":
+            return digest(args.path)
         missing = [name for name in ("MUNIMENT_URL", "MUNIMENT_API_KEY") if not os.environ.get(name, "").strip()]
         if missing:
             raise Stop(WRONG_USE, f"Set {' and '.join(missing)}.")

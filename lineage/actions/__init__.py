@@ -22,6 +22,7 @@ from lineage.actions.recalls import recall
 from lineage.actions.registering import Registered
 from lineage.actions.runs import Link, end_run, link_run_input, link_run_output, register_run
 from lineage.actions.terms import record_terms, withdraw_terms
+from lineage.actions.tracking import name_tracking_server
 from lineage.actions.vocabulary import add_vocabulary_term, retire_vocabulary_term
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "link_columns",
     "link_run_input",
     "link_run_output",
+    "name_tracking_server",
     "override_statement",
     "override_tier",
     "propose_model",

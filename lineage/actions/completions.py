@@ -26,6 +26,7 @@ from lineage.models import (
     RunOutput,
     RunRole,
     RunState,
+    TrackingServer,
 )
 
 TRAINING_AT_ONCE = 100
@@ -58,6 +59,7 @@ def complete_model_version(
     run: Run | None = None,
     metrics: Mapping[str, float] | None = None,
     parameters: Mapping[str, Any] | None = None,
+    tracking_server: TrackingServer | None = None,
 ) -> Completed:
     """Record what became known of a version later, and how it came. What stands on record already adds nothing.
 
@@ -66,7 +68,7 @@ def complete_model_version(
 
     Args:
         how: a FactOrigin; only the worker (a system principal) says `tracking`. came_from: an address, a tag's key.
-        run: of the version's namespace; linked as the run it came out of.
+        run: of the version's namespace; linked as the run it came out of. tracking_server: where the worker read it.
 
     Raises:
         errors.Forbidden: neither pipeline nor model owner there. errors.SeparationOfDuties: how it came is not the
@@ -98,7 +100,9 @@ def complete_model_version(
         new |= {"run": _linked(current, known_run, data, method), "training": [one.pk for one in data]}
     if not any(new.values()):
         return Completed(current, None)
-    record = ModelVersionCompletion.objects.create(model_version=current, how=how, came_from=came_from, **new)
+    record = ModelVersionCompletion.objects.create(
+        model_version=current, how=how, came_from=came_from, tracking_server=tracking_server, **new
+    )
     record.refresh_from_db(fields=["contradicts"])
     current.refresh_from_db(fields=["digest_algorithm", "digest_value", "code_commit", "filled_later"])
     return Completed(current, record)

@@ -10,6 +10,7 @@ from governance import errors
 from governance.accounts.models import Namespace, Principal
 from governance.accounts.permissions import readable_namespaces, require
 from governance.accounts.roles import Role
+from governance.outbox import enqueue
 from governance.unit_of_work import action
 from lineage.actions.datasets import refuse_other_fields
 from lineage.actions.people import person
@@ -18,7 +19,10 @@ from lineage.digests import Digest, parse_digest
 from lineage.model_card import checked
 from lineage.models import Model, ModelVersion, Run
 from lineage.risk import tier_of
+from lineage.tracking.servers import leads_there, server_of
 from lineage.vocabularies import geographies, token
+
+REGISTERED = "model_version.registered"
 
 
 @action
@@ -155,7 +159,7 @@ def register_model_version(
         identity |= {"digest_value": "", "artifact_uri": artifact_uri}
         # Sent again after its digest came, it is still the same version.
         found_by = by_run & Q(artifact_uri=artifact_uri) & (Q(digest_value="") | Q(filled_later__contains=["digest"]))
-    return get_or_register(
+    registered = get_or_register(
         ModelVersion,
         identity=identity,
         content=content,
@@ -164,6 +168,10 @@ def register_model_version(
             field: value for field, value in content.items() if value != "" or field not in found.filled_later
         },
     )
+    version = registered.record
+    if registered.created and leads_there(version) and server_of(model.namespace_id) is not None:
+        enqueue(REGISTERED, {"model_version": version.pk}, subject=f"model_version:{version.pk}")
+    return registered
 
 
 def clean_metrics(given: Mapping[str, Any]) -> dict[str, float]:

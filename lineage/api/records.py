@@ -21,6 +21,7 @@ from lineage.models import (
     RunOutput,
     SensitivityFlag,
     TermsWithdrawal,
+    TrackingServer,
 )
 
 RECORDED = ("recorded_at", "recorded_by")
@@ -281,6 +282,7 @@ class CompletionSerializer(StrictModelSerializer):
             "id",
             "how",
             "came_from",
+            "tracking_server",
             "digest",
             "code_commit",
             "run",
@@ -347,6 +349,16 @@ class ModelVersionSerializer(StrictModelSerializer):
         """The newest."""
         found = max(version.archivals.all(), key=lambda one: one.pk, default=None)
         return found.archived if found else False
+
+
+class TrackingServerSerializer(StrictModelSerializer):
+    """The MLflow server that workers read for a namespace; the newest is in force, blank: none."""
+
+    namespace = serializers.CharField(source="namespace.name", read_only=True)
+
+    class Meta:
+        model = TrackingServer
+        fields = ("id", "namespace", "uri", *RECORDED)
 
 
 class RecallSerializer(StrictModelSerializer):

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from governance.api.routers import collection_urls
-from lineage.api import corrections, documents, intake, views, vocabularies
+from lineage.api import corrections, documents, intake, tracking, views, vocabularies
 
 urlpatterns = [
     path("vocabularies", vocabularies.VocabulariesView.as_view(), name="vocabularies"),
@@ -23,6 +23,7 @@ urlpatterns = [
         views.ModelViewSet,
         views.ModelVersionViewSet,
         views.RecallViewSet,
+        tracking.TrackingServerViewSet,
         vocabularies.VocabularyTermViewSet,
         intake.RiskQuestionSetViewSet,
         intake.IntakeViewSet,

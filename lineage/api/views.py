@@ -26,6 +26,7 @@ from lineage.api import bodies, filters, records, references
 from lineage.api.bulk import BulkMixin
 from lineage.api.flag_answers import FlagAnswersSerializer, FlagAnswersWriteSerializer
 from lineage.api.readings import CompletenessMixin, TermsReadingMixin
+from lineage.api.tracking import TrackingMixin
 from lineage.models import (
     Assessment,
     CollectionTerms,
@@ -346,7 +347,7 @@ class ModelViewSet(FactViewSet):
         return self.written(changed, created=False)
 
 
-class ModelVersionViewSet(BulkMixin, FactViewSet):
+class ModelVersionViewSet(TrackingMixin, BulkMixin, FactViewSet):
     """Model versions: trained artifacts."""
 
     collection = "model-versions"

@@ -19,6 +19,7 @@ from lineage.models.model_registry import Model, ModelVersion, RiskTier
 from lineage.models.recalls import Recall
 from lineage.models.runs import LinkMethod, Run, RunInput, RunOutput, RunRole, RunState
 from lineage.models.terms import CollectionTerms, ConsentStatus, LegalBasis, SpecialCondition, TermsWithdrawal
+from lineage.models.tracking import TrackingServer
 from lineage.models.vocabulary import VocabularyTerm
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "SpecialCondition",
     "TermsWithdrawal",
     "TierOverride",
+    "TrackingServer",
     "Transformation",
     "Treatment",
     "VocabularyTerm",

@@ -9,6 +9,7 @@ from governance.history.models import BornFinalModel
 from lineage.models.fields import digest_algorithm_field, digest_condition, digest_value_field
 from lineage.models.model_registry import ModelVersion
 from lineage.models.runs import Run
+from lineage.models.tracking import TrackingServer
 
 
 class FactOrigin(models.TextChoices):
@@ -40,6 +41,15 @@ class ModelVersionCompletion(BornFinalModel):
     how = models.CharField(_("how it came"), max_length=12, choices=FactOrigin, help_text=_("By which way it came."))
     came_from = models.CharField(
         _("came from"), max_length=2000, blank=True, help_text=_("Where it was read: an address, a tag, a document.")
+    )
+    tracking_server = models.ForeignKey(
+        TrackingServer,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        verbose_name=_("tracking server"),
+        help_text=_("The one it was read from; of no other way it came."),
     )
     digest_algorithm = digest_algorithm_field()
     digest_value = digest_value_field(_("Of the artifact, lowercase hexadecimal [CDX hashes, SPDX verifiedUsing]."))

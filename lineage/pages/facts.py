@@ -34,6 +34,7 @@ from lineage.models import (
     Model,
     ModelVersion,
     ModelVersionArchival,
+    ModelVersionCompletion,
     ModelVersionDescription,
     ModelVersionTag,
     Presence,
@@ -41,6 +42,7 @@ from lineage.models import (
     RunRole,
     SensitivityFlag,
     TermsWithdrawal,
+    TrackingServer,
 )
 
 #: Versions listed on the page of their dataset or model; older ones are counted.
@@ -235,6 +237,14 @@ def model_version(principal: Principal, pk: int) -> ModelVersion | None:
                 .distinct("key")
                 .values(one=JSONObject(key="key", value="value", removed="removed"))
             ),
+            server_uri=Subquery(
+                TrackingServer.objects.filter(namespace=OuterRef("model__namespace")).order_by("-pk").values("uri")[:1]
+            ),
+            roles_there=ArraySubquery(
+                grants_in_force(principal)
+                .filter(Q(namespace=OuterRef("model__namespace")) | Q(namespace__isnull=True))
+                .values("role")
+            ),
         )
         .filter(pk=pk)
         .first()
@@ -252,6 +262,8 @@ def run_data(versions: Collection[ModelVersion]) -> list[dict[str, Any]]:
             "id",
             "inputs__role",
             "outputs__model_version",
+            link_method=F("inputs__link_method"),
+            linked_at=F("inputs__recorded_at"),
             version=F("inputs__dataset_version"),
             label=F("inputs__dataset_version__label"),
             rows=F("inputs__dataset_version__rows"),
@@ -272,6 +284,11 @@ def run_data(versions: Collection[ModelVersion]) -> list[dict[str, Any]]:
                 **row, "number": numbers[of], "role": role, "role_name": RunRole(role).label
             }  # fmt: skip
     return sorted(found.values(), key=lambda r: (-r["number"], order.get(r["role"], 9), r["name"]))
+
+
+def later_facts(version: ModelVersion) -> list[ModelVersionCompletion]:
+    """What became known of a version after its registration, oldest first."""
+    return list(ModelVersionCompletion.objects.filter(model_version=version).select_related("recorded_by"))
 
 
 def hands_in(model_version: ModelVersion) -> list[Hand]:

@@ -20,6 +20,12 @@ BEGIN
   IF (NEW.how = 'tracking') <> (v_kind = 'system') THEN
     PERFORM muniment.refuse('MU006', 'completion-by-worker', 'Only the worker that reads tracking servers says what it read there.',
       'Say what you know in your own name.');
+  ELSIF (NEW.how = 'tracking') <> (NEW.tracking_server_id IS NOT NULL) OR NEW.how = 'tracking' AND NOT EXISTS (
+      SELECT 1 FROM public.lineage_trackingserver s WHERE s.id = NEW.tracking_server_id AND s.namespace_id = v_home
+        AND s.uri <> '' AND NOT EXISTS (
+          SELECT 1 FROM public.lineage_trackingserver n WHERE n.namespace_id = v_home AND n.id > s.id)) THEN
+    PERFORM muniment.refuse('MU008', 'server-not-in-force', 'What is read from a tracking server comes from the one in force.',
+      'Read it from the server that is named now.');
   ELSIF v_kind <> 'system' AND NOT muniment.holds_role(v_actor,
           (CASE WHEN NEW.how = 'owner' THEN ARRAY['model_owner'] ELSE ARRAY['pipeline', 'model_owner'] END), v_home, clock_timestamp()) THEN
     PERFORM muniment.refuse('MU006', 'completion-by-maker', 'Pipelines and model owners of the namespace complete a version.',

@@ -1,0 +1,174 @@
+"""One MLflow server, asked over HTTP: at the address that was checked, within limits, with its own secret.
+
+A name is looked up once and the very address that was checked is connected to; no redirect is followed. Private
+addresses and loopback are reached only for a server that the operator lists as the house's own (MUNIMENT_MLFLOW_SERVERS
+with MUNIMENT_MLFLOW_PRIVATE=1), link-local ones, where clouds keep their machines' secrets, never (attack A82).
+"""
+
+import http.client
+import ipaddress
+import json
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from governance import errors
+from lineage.tracking.secrets import secret_of
+
+TIMEOUT = 10.0  # seconds without an answer
+PART = 65_536  # bytes read at once
+#: Answers after which asking again may help.
+PASSING = (408, 425, 429, 500, 502, 503, 504)
+
+
+class Connection:
+    """One server; every call goes to the address that was checked when it was made."""
+
+    def __init__(self, server: str, *, max_bytes: int, seconds: float, field: str = "server") -> None:
+        """Look the server up and check where it lies.
+
+        Args:
+            server: its base address. max_bytes, seconds: of all calls together. field: named by refusals.
+
+        Raises:
+            errors.Invalid: no address of a server, or one that is not reached from here. errors.Unavailable: not found.
+        """
+        self.server, self.max_bytes, self.seconds, self.field = server, max_bytes, seconds, field
+        self.url: SplitResult = base_of(server, field)
+        self.port = self.url.port or (443 if self.url.scheme == "https" else 80)
+        self.own = settings.MLFLOW_PRIVATE and server in settings.MLFLOW_SERVERS
+        self.address = self._checked_address()
+        self.ends = time.monotonic() + seconds
+        self.bytes = 0
+
+    def get_json(self, path: str, query: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+        """The object that a path answers with.
+
+        Raises:
+            errors.Unavailable: no answer, another status than 200 (`params` has it), or no object; errors.TooLarge.
+        """
+        with self.opened(path, query) as parts:
+            body = b"".join(parts)
+        try:
+            found = json.loads(body)
+        except (ValueError, RecursionError):
+            raise self.no_mlflow() from None
+        if not isinstance(found, Mapping):
+            raise self.no_mlflow()
+        return found
+
+    @contextmanager
+    def opened(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[Iterator[bytes]]:
+        """The body that a path answers with, in parts. Raises as `get_json`, while it is read too."""
+        try:
+            with socket.create_connection((self.address, self.port), timeout=TIMEOUT) as plain:
+                yield self._parts(self._answer(self._secured(plain), path, query or {}))
+        except (OSError, http.client.HTTPException) as error:
+            sentence = _("%(server)s does not answer: %(why)s.") % {"server": self.server, "why": error}
+            raise errors.Unavailable(sentence, errors={self.field: [sentence]}) from error
+
+    def no_mlflow(self) -> errors.Unavailable:
+        """The refusal of an answer that no MLflow server gives."""
+        sentence = _("%(server)s does not answer as an MLflow server does.") % {"server": self.server}
+        return errors.Unavailable(sentence, errors={self.field: [sentence]})
+
+    def _secured(self, plain: socket.socket) -> socket.socket:
+        if self.url.scheme == "http":
+            return plain
+        assert self.url.hostname is not None
+        return ssl.create_default_context().wrap_socket(plain, server_hostname=self.url.hostname)
+
+    def _answer(self, connected: socket.socket, path: str, query: Mapping[str, str]) -> http.client.HTTPResponse:
+        assert self.url.hostname is not None
+        headers = {"Host": self.url.netloc, "Accept": "*/*", "User-Agent": "muniment", **self._authorization()}
+        if time.monotonic() > self.ends:
+            raise TimeoutError(_("it takes longer than %(limit)d seconds") % {"limit": int(self.seconds)})
+        connection = http.client.HTTPConnection(self.url.hostname, self.port, timeout=TIMEOUT)
+        connection.sock = connected
+        asked = f"{self.url.path.rstrip('/')}/{quote(path)}" + (f"?{urlencode(query)}" if query else "")
+        connection.request("GET", asked, headers=headers)
+        answer = connection.getresponse()
+        if answer.status != 200:
+            sentence = _("%(server)s answers %(status)d where an MLflow server answers 200.") % {
+                "server": self.server, "status": answer.status,
+            }  # fmt: skip
+            raise errors.Unavailable(sentence, errors={self.field: [sentence]}, params={"status": answer.status})
+        return answer
+
+    def _authorization(self) -> dict[str, str]:
+        secret = secret_of(self.server)
+        if secret is None:
+            return {}
+        if self.url.scheme == "http" and not self.own:
+            sentence = _("A secret is sent over https alone, or to a server that the operator lists as the house's.")
+            raise errors.Invalid(sentence, errors={self.field: [sentence]})
+        return {"Authorization": secret}
+
+    def _parts(self, answer: http.client.HTTPResponse) -> Iterator[bytes]:
+        """Read in parts: an answer without end, or a byte a minute, must not hold a worker."""
+        expected = answer.length
+        read = 0
+        while part := answer.read1(PART):
+            read += len(part)
+            self.bytes += len(part)
+            if self.bytes > self.max_bytes:
+                sentence = _("%(server)s sends more than %(limit)d MiB.") % {
+                    "server": self.server, "limit": self.max_bytes // 2**20,
+                }  # fmt: skip
+                raise errors.TooLarge(sentence, errors={self.field: [sentence]})
+            if time.monotonic() > self.ends:
+                raise TimeoutError(_("it takes longer than %(limit)d seconds") % {"limit": int(self.seconds)})
+            yield part
+        if expected is not None and read < expected:
+            raise http.client.IncompleteRead(b"", expected - read)
+
+    def _checked_address(self) -> str:
+        """The address to connect to. Every address of the name must be one that may be reached."""
+        host = self.url.hostname
+        assert host is not None
+        try:
+            found = sorted({str(info[4][0]) for info in socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM)})
+        except (OSError, UnicodeError) as error:
+            sentence = _("%(host)s is not found: %(why)s.") % {"host": host, "why": error}
+            raise errors.Unavailable(sentence, errors={self.field: [sentence]}) from error
+        for text in found:
+            if not _reachable(text, own=self.own):
+                sentence = _("%(host)s has the address %(address)s, which is not reached from here.") % {
+                    "host": host, "address": text,
+                }  # fmt: skip
+                raise errors.Invalid(sentence, errors={self.field: [sentence]})
+        return found[0]
+
+
+def base_of(server: str, field: str = "server") -> SplitResult:
+    """The parts of a server's base address.
+
+    Raises:
+        errors.Invalid: not http or https, no host, a user name, a query or a fragment.
+    """
+    sentence = _("Write the server's address as https://host, without a user name, query or fragment.")
+    refusal = errors.Invalid(sentence, errors={field: [sentence]})
+    try:
+        url = urlsplit(server)
+        port = url.port
+    except ValueError:
+        raise refusal from None
+    plain = server.isascii() and server.isprintable() and not any(mark in server for mark in "?#@\\ ")
+    if url.scheme not in ("http", "https") or not url.hostname or not plain or port == 0:
+        raise refusal
+    return url
+
+
+def _reachable(text: str, *, own: bool) -> bool:
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address.sixtofour or address
+    never = address.is_link_local or address.is_multicast or address.is_unspecified
+    return not never and (own or address.is_global)
