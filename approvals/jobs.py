@@ -1,4 +1,4 @@
-"""Long work on judgements: the evidence pack of a release."""
+"""Long work on judgements: the evidence pack of a release, the import of an inventory."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from approvals.actions.imports import IMPORTERS, STEPS, import_inventory, my_drafts
 from approvals.exports.evidence_pack import write_evidence_pack
 from approvals.models import Release
 from governance.accounts.models import Principal
+from governance.accounts.permissions import require
 from governance.api.views import readable
-from governance.errors import Missing
+from governance.errors import Conflict, Missing
 from governance.jobs import Later, Run, ask, job
 from governance.jobs.models import Job
 from governance.ledger.pack import NotSealed
+from lineage.models import ImportDraft, InventoryImport
 
 PACK = "evidence-pack"
+IMPORT = "inventory-import"
 SEAL_WAIT_SECONDS = 5
 
 
@@ -61,3 +65,49 @@ def write_pack(run: Run) -> None:
         url=f"/releases/{release.pk}",
         result={"entries": packed.entries, "checkpoint_size": packed.size},
     )
+
+
+def ask_for_import(*, actor: Principal, reason: str, draft: ImportDraft, whole: bool) -> tuple[Job, bool]:
+    """Ask for what was looked at to be brought in; the job, and whether it is new.
+
+    Raises:
+        errors.Forbidden: nobody who imports there. errors.Conflict: it was brought in already.
+    """
+    require(actor, *IMPORTERS, namespace=draft.namespace)
+    if draft.record_id is not None:
+        raise Conflict(_("This import was confirmed already."), params={"import": draft.record_id})
+    params = {"import": draft.pk, "whole": whole}
+    return ask(IMPORT, asked_by=actor, reason=reason, params=params, key=import_key(draft))
+
+
+def import_key(draft: ImportDraft) -> str:
+    """What the job of a file is about."""
+    return f"import:{draft.pk}"
+
+
+def may_read_import(reader: Principal, params: Mapping[str, Any]) -> bool:
+    """Whoever sent the file."""
+    return bool(my_drafts(reader).filter(pk=params["import"]).exists())
+
+
+@job(IMPORT, title=gettext_lazy("Import of an inventory"), may_read=may_read_import)
+def bring_in(run: Run) -> None:
+    """Bring the file in, in one act; whoever follows a worker that died after it finds it done."""
+    draft = ImportDraft.objects.select_related("namespace", "record").filter(pk=run.params["import"]).first()
+    if draft is None:
+        raise Missing(_("The file is not kept any more. Send it again."))
+    made: InventoryImport | None = draft.record
+    if made is None:
+        made = import_inventory(
+            actor=run.asked_by, reason=run.reason, draft=draft, whole=run.params["whole"], progress=run.progress
+        )
+    run.progress(STEPS, STEPS)
+    run.finish(
+        _("%(models)d models and %(versions)d versions are on record, in one act.")
+        % {"models": made.models_made, "versions": made.versions_made},
+        url=f"/imports/{draft.pk}",
+        result={
+            "import": made.pk, "models": made.models_made, "versions": made.versions_made,
+            "as_found": made.as_found_made, "faulty": made.rows_faulty,
+        },
+    )  # fmt: skip

@@ -11,15 +11,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from approvals.actions.imports import IMPORTERS, import_inventory, my_drafts, prepare_import
+from approvals.actions.imports import IMPORTERS, my_drafts, prepare_import
 from approvals.actions.onboarding import CLOSING, ENDS, ask_for_window, close_window, confirm_window, end_as_found
 from approvals.api.imports import remainder_answer, shown
 from approvals.forms import PageForm, ReasonForm, end_of
 from approvals.imports import live
 from approvals.imports.mlflow import prepare_from_server
+from approvals.jobs import IMPORT, ask_for_import, import_key
 from approvals.models import AsFound, AsFoundEnd, OnboardingWindow
 from governance import errors
 from governance.accounts.models import Namespace, Principal
@@ -27,6 +28,7 @@ from governance.accounts.permissions import holds, namespaces_held
 from governance.accounts.roles import Role
 from governance.api.principals import person_of, principal_of
 from governance.api.views import readable
+from governance.jobs.models import Job
 from lineage.imports import columns
 from lineage.imports.layouts import LAYOUTS, OWN
 from lineage.imports.reading import ENCODINGS, MAX_BYTES, MAX_ROWS
@@ -221,21 +223,26 @@ def import_page(request: HttpRequest, id: str) -> HttpResponse:
         if form.is_valid():
             whole = form.cleaned_data["mode"] == "all_or_nothing"
             try:
-                made = import_inventory(actor=person, reason=form.cleaned_data["reason"], draft=draft, whole=whole)
+                job, _new = ask_for_import(actor=person, reason=form.cleaned_data["reason"], draft=draft, whole=whole)
             except errors.Refused as refusal:
                 form.add_error(None, str(refusal.detail))
                 status = refusal.status
             else:
-                n = made.models_made
-                said = ngettext("%(n)d model is on record, in one act.", "%(n)d models are on record, in one act.", n)
-                messages.success(request, said % {"n": n})
-                return redirect("import", draft.pk)
+                return redirect("job", job.pk)
     given = request.GET.get("after", "0")
     after = int(given) if given.isascii() and given.isdigit() and len(given) < 9 else 0
     asked = request.GET.get("verdict", "")
     verdict = asked if asked in ("new", "unchanged", "faulty") else ""
     page = shown(draft, after=after, verdict=verdict)
-    context = {"draft": page, "form": form, "verdict": verdict, "after": after, "counts": draft.report["counts"]}
+    asked_for = Job.objects.filter(kind=IMPORT, key=import_key(draft)).order_by("-pk").first()
+    context = {
+        "draft": page,
+        "form": form,
+        "job": None if draft.record else asked_for,
+        "verdict": verdict,
+        "after": after,
+        "counts": draft.report["counts"],
+    }
     return render(request, "approvals/import.html", context, status=status)
 
 

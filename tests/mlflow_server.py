@@ -16,7 +16,12 @@ from typing import Any
 from tests import databases
 
 BIN = databases.ROOT / ".venv-mlflow3" / "bin"
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "GIT_PYTHON_REFRESH": "quiet"}
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "DO_NOT_TRACK": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
 START_SECONDS = 120
 
 #: What a data scientist does: nothing of it knows us.

@@ -56,6 +56,7 @@ from lineage.models import (
     RunOutput,
     SensitivityFlag,
     TermsWithdrawal,
+    TrackingServer,
 )
 
 
@@ -129,9 +130,10 @@ PLACES = [
     Place(ModelVersionTag, None, "model_version key value removed"),
     Place(ModelVersionDescription, None, "model_version text"),
     Place(ModelVersionArchival, None, "model_version archived"),
+    Place(TrackingServer, records.TrackingServerSerializer, "namespace address=uri"),
     Place(
         ModelVersionCompletion, records.CompletionSerializer,
-        "model_version=model_version>id how came_from digest=digest_algorithm,digest_value>digest code_commit run training metrics"
+        "model_version=model_version>id how came_from tracking_server digest=digest_algorithm,digest_value>digest code_commit run training metrics"
         " parameters contradicts",
     ),
     Place(

@@ -1,7 +1,7 @@
 """Bringing in an inventory: looked at first, confirmed in one act."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -125,12 +125,23 @@ def _named(faults: Sequence[Fault], layout: str) -> list[Fault]:
     return [Fault(_shown(one.field), one.sentence) for one in (named(fault, layout) for fault in faults)]
 
 
+Progress = Callable[[int, int, Any], None]
+STEPS = 4
+
+
+def _no_progress(done: int, total: int, message: Any) -> None:
+    """For who does not look."""
+
+
 @action
-def import_inventory(*, actor: Principal, reason: str, draft: ImportDraft, whole: bool) -> InventoryImport:
+def import_inventory(
+    *, actor: Principal, reason: str, draft: ImportDraft, whole: bool, progress: Progress = _no_progress
+) -> InventoryImport:
     """Bring in what was looked at, compared once more with the record as it is now. One act, all of it or nothing.
 
     Args:
         whole: refuse if any row is faulty; else the good rows come in, and the others stay in the remainder file.
+        progress: told of each step: how many of STEPS are done, and what is done next.
 
     Raises:
         errors.Forbidden: nobody who imports there, or not the one who sent it.
@@ -145,6 +156,7 @@ def import_inventory(*, actor: Principal, reason: str, draft: ImportDraft, whole
     if held.record_id is not None:
         raise errors.Conflict(_("This import was confirmed already."), params={"import": held.record_id})
     content = bytes(held.content)
+    progress(0, STEPS, _("Comparing its rows with the record as it is now"))
     looked = look(
         content, actor=actor, namespace=held.namespace, format=held.format, layout=held.layout, encoding=held.encoding
     )
@@ -156,6 +168,13 @@ def import_inventory(*, actor: Principal, reason: str, draft: ImportDraft, whole
             _("Nothing in it is new and without fault, so there is nothing to bring in."),
             errors={"file": [_("No row.")]},
         )
+    n = counts["models"] + counts["versions"]
+    progress(
+        1,
+        STEPS,
+        ngettext("Putting %(n)d model or version on record", "Putting %(n)d models and versions on record", n)
+        % {"n": n},
+    )
     written = write(looked.plan, namespace=held.namespace)
     window = open_window(held.namespace)
     entries = [
@@ -165,6 +184,7 @@ def import_inventory(*, actor: Principal, reason: str, draft: ImportDraft, whole
         )
         for number, one in looked.live.items()
     ]  # fmt: skip
+    progress(2, STEPS, _("Marking what serves already"))
     AsFound.objects.bulk_create(entries, batch_size=1_000)
     record = InventoryImport.objects.create(
         namespace=held.namespace, source=held.name, format=held.format, layout=held.layout,
@@ -172,6 +192,7 @@ def import_inventory(*, actor: Principal, reason: str, draft: ImportDraft, whole
         rows_faulty=counts["faulty"], rows_unchanged=counts["unchanged"], models_made=written.models,
         versions_made=written.versions, as_found_made=len(entries), whole=whole,
     )  # fmt: skip
+    progress(3, STEPS, _("Keeping what came of each row"))
     held.record = record
     held.report = report_of(looked, held.layout)
     held.save(update_fields=["record", "report"])

@@ -18,14 +18,16 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from approvals.actions.imports import import_inventory, my_drafts, prepare_import, remainder_of
+from approvals.actions.imports import my_drafts, prepare_import, remainder_of
 from approvals.imports.mlflow import prepare_from_server
+from approvals.jobs import ask_for_import
 from governance.api.fields import NameField, TextField
 from governance.api.parsers import StrictJSONParser
 from governance.api.principals import namespace_of
 from governance.api.serializers import FilterSerializer, ReceiptSerializer, StrictModelSerializer, WriteSerializer
 from governance.api.views import ApiView, RecordViewSet, resolve
 from governance.errors import TooLarge
+from governance.jobs.api import JobSerializer, accepted
 from lineage.imports.layouts import LAYOUTS, OWN
 from lineage.imports.reading import ENCODINGS, MAX_BYTES
 from lineage.models import ImportDraft, ImportFormat, InventoryImport
@@ -284,14 +286,15 @@ class ImportConfirmView(_ImportsView):
 
     parser_classes = [StrictJSONParser]
 
-    @extend_schema(parameters=[_ID], request=ConfirmSerializer, responses={200: ImportSerializer})
+    @extend_schema(parameters=[_ID], request=ConfirmSerializer, responses={202: JobSerializer})
     def post(self, request: Request, id: str) -> Response:
-        """Bring it in, in one act: all of it or nothing, or the good rows."""
+        """Have it brought in, in one act: all of it or nothing, or the good rows. Follow the job; then look again."""
         draft = self.draft(id)
         data = self.read(ConfirmSerializer)
         reason = self.reason(data)
-        import_inventory(actor=self.principal, reason=reason, draft=draft, whole=data["mode"] == "all_or_nothing")
-        return Response(ImportSerializer(shown(draft)).data)
+        whole = data["mode"] == "all_or_nothing"
+        job, _new = ask_for_import(actor=self.principal, reason=reason, draft=draft, whole=whole)
+        return accepted(job, {"request": request})
 
 
 class ImportRemainderView(_ImportsView):

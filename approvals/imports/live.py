@@ -147,4 +147,5 @@ def _same_version(row: PlannedRow, entry: AsFound) -> bool:
     digest = said.get("version_digest")
     if digest is not None:
         return (digest.algorithm, digest.value) == (kept.digest_algorithm, kept.digest_value)
-    return not kept.digest_value and said.get("version_artifact_uri") == kept.artifact_uri
+    by_address = not kept.digest_value or "digest" in kept.filled_later
+    return by_address and said.get("version_artifact_uri") == kept.artifact_uri

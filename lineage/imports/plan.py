@@ -128,7 +128,10 @@ def _versions(models: Iterable[Model]) -> dict[int, dict[VersionKey, ModelVersio
     found: dict[int, dict[VersionKey, ModelVersion]] = {}
     for some in _chunks([one.pk for one in models]):
         for one in ModelVersion.objects.filter(model__in=some, source_run__isnull=True):
-            found.setdefault(one.model_id, {})[_key(one.digest_algorithm, one.digest_value, one.artifact_uri)] = one
+            of_model = found.setdefault(one.model_id, {})
+            of_model[_key(one.digest_algorithm, one.digest_value, one.artifact_uri)] = one
+            if "digest" in one.filled_later:  # registered by its address: an inventory sent again still means it
+                of_model[_key("", "", one.artifact_uri)] = one
     return found
 
 

@@ -148,7 +148,8 @@ def test_data_of_a_namespace_one_does_not_read_is_answered_as_unknown(facts: Fac
 
 def test_a_reading_of_the_tracking_server_confirms_or_contradicts_and_never_rewrites(facts: Facts, cast: Cast) -> None:
     version = facts.model_version(digest=BYTES, code_commit="abc123")
-    read = {"how": FactOrigin.TRACKING, "came_from": "http://mlflow:5000"}
+    server = actions.name_tracking_server(actor=cast.admin, reason=WHY, namespace=cast.retail, uri="http://mlflow:5000")
+    read = {"how": FactOrigin.TRACKING, "came_from": server.uri, "tracking_server": server}
     done = complete(version, cast.system, digest=BYTES, **read)
     assert done.record is not None, "a first reading confirms"
     assert done.record.contradicts == []
@@ -162,6 +163,11 @@ def test_a_reading_of_the_tracking_server_confirms_or_contradicts_and_never_rewr
     with pytest.raises(errors.Refused) as refusal:
         complete(version, cast.pipeline, digest=digest("a third"), **read)
     assert refusal.value.params["code"] == "completion-by-worker"
+    for name, uri in (("none", ""), ("another", "https://mlflow.bank.example")):
+        actions.name_tracking_server(actor=cast.admin, reason=WHY, namespace=cast.retail, uri=uri)
+        with pytest.raises(errors.Conflict) as late:
+            complete(version, cast.system, digest=digest("late"), **read)
+        assert late.value.params["code"] == "server-not-in-force", name
 
 
 FILL = (

@@ -15,12 +15,13 @@ from tests.permission_table import (
     lineage,
     moments,
     people,
+    tracking,
     vocabularies,
     work,
 )
 from tests.permission_table.row import AFTER_DAYS, WHY, Row
 
-ROOMS = (kernel, people, facts, lineage, judgements, bringing_in, vocabularies, work, desk, doors, moments)
+ROOMS = (kernel, people, facts, lineage, tracking, judgements, bringing_in, vocabularies, work, desk, doors, moments)
 GET: dict[str, Row] = {route: row for room in ROOMS for route, row in room.GET.items()}
 POST: dict[str, Row] = {route: row for room in ROOMS for route, row in room.POST.items()}
 

@@ -26,7 +26,7 @@ from lineage.models import DatasetVersion, RiskTier
 from tests.approvals.serving import scenes
 from tests.approvals.world import World, signature
 from tests.cast import PASSWORD
-from tests.permission_table import WHY, found, lineage
+from tests.permission_table import WHY, found, lineage, tracking
 
 
 class Things:
@@ -56,6 +56,8 @@ class Things:
             collection = "samples"
         if collection in ("acts", "audit"):
             return receipt(self.w.model)["action_id"]
+        if self.route.endswith("read-tracking"):
+            return tracking.to_read(self.w).pk
         simple: dict[str, Any] = {
             "namespaces": cast.retail,
             "api-keys": ApiKey.objects.filter(principal=cast.pipeline).first(),
@@ -229,6 +231,9 @@ class Things:
         return add_vocabulary_term(
             actor=self.w.cast.policy, scheme="purpose", term="bank:Row", label="Row", definition="Of the table", **WHY
         ).record
+
+    def _tracking_servers(self) -> Any:
+        return tracking.server(self.w)
 
     def _recalls(self) -> Any:
         return recall(actor=self.w.cast.risk2, digest=f"sha256:{self.w.versions['raw'].digest_value}", **WHY)

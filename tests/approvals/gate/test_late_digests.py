@@ -6,8 +6,8 @@ from approvals.actions.promotions import ask_for_promotion
 from approvals.gate.voids import causes
 from approvals.models import PromotionEnd
 from governance import errors
-from lineage.actions import complete_model_version, recall
-from lineage.models import FactOrigin, ModelVersion
+from lineage.actions import complete_model_version, name_tracking_server, recall
+from lineage.models import FactOrigin, ModelVersion, TrackingServer
 from tests.approvals.world import WHY, World, sha, signature, train
 
 BYTES, OTHERS = f"sha256:{sha('late')}", f"sha256:{sha('others')}"
@@ -27,9 +27,17 @@ def fill(w: World, version: ModelVersion, digest: str = BYTES) -> None:
 
 
 def read(w: World, version: ModelVersion, digest: str) -> None:
-    """The worker reads other bytes."""
+    """The worker reads the bytes that lie there."""
+    server = TrackingServer.objects.first() or name_tracking_server(
+        actor=w.cast.admin, namespace=w.cast.retail, uri="http://t", **WHY
+    )
     complete_model_version(
-        actor=w.cast.system, model_version=version, digest=digest, how=FactOrigin.TRACKING, came_from="http://t", **WHY
+        actor=w.cast.system,
+        model_version=version,
+        digest=digest,
+        how=FactOrigin.TRACKING,
+        tracking_server=server,
+        **WHY,
     )
 
 

@@ -21,13 +21,14 @@ from lineage.models import ModelVersion
 from tests.approvals.imports.conftest import WHY, confirm, faults
 from tests.cast import Cast
 
-MODELS = [{"name": "churn", "description": "Who leaves"}, {"name": "empty"}, {"name": "scoring"}]
+MODELS = [
+    {"name": "churn", "description": "Who leaves"}, {"name": "empty"},
+    {"name": "scoring", "aliases": [{"alias": "champion", "version": "2"}]},
+]  # fmt: skip
 VERSIONS = [
-    {"name": name, "version": str(number), "source": f"s3://mlflow/{name}/{number}", "aliases": aliases,
+    {"name": name, "version": str(number), "source": f"s3://mlflow/{name}/{number}",
      "current_stage": stage, "last_updated_timestamp": 1_700_000_000_000}
-    for name, number, aliases, stage in (
-        ("scoring", 2, ["champion"], "None"), ("scoring", 1, [], "Archived"), ("churn", 1, [], "Production"),
-    )
+    for name, number, stage in (("scoring", 2, "None"), ("scoring", 1, "Archived"), ("churn", 1, "Production"))
 ]  # fmt: skip
 
 
