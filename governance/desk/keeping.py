@@ -75,9 +75,14 @@ def searched(model: type[GovernedModel]) -> list[str]:
 
 
 def _namespace_query(model: type[GovernedModel]) -> str:
-    """One value: the namespace of the row `object` of a model, by the joins of its `namespace_path`."""
+    """One value: the namespace of the row `object` of a model."""
+    return f"{_joined(model, model.namespace_path)} WHERE t0.id = object"
+
+
+def _joined(model: type[models.Model], path: str) -> str:
+    """SELECT … FROM …: the namespace of the rows `t0` of a model, by the joins of a path to it."""
     joins, current, alias = [f"public.{quote(model._meta.db_table)} t0"], model, "t0"
-    *way, last = model.namespace_path.split("__")
+    *way, last = path.split("__")
     for number, step in enumerate(way, 1):
         field: Any = current._meta.get_field(step)
         current = field.related_model
@@ -85,9 +90,19 @@ def _namespace_query(model: type[GovernedModel]) -> str:
             f"JOIN public.{quote(current._meta.db_table)} t{number} ON t{number}.id = {alias}.{quote(field.column)}"
         )
         alias = f"t{number}"
-    return (
-        f"SELECT {alias}.{quote(str(current._meta.get_field(last).column))} FROM {' '.join(joins)} WHERE t0.id = object"  # type: ignore[union-attr]  # a path ends at a column
-    )
+    column: Any = current._meta.get_field(last)
+    return f"SELECT {alias}.{quote(column.column)} FROM {' '.join(joins)}"
+
+
+def _namespace_of_row(model: type[GovernedModel], row: str) -> str:
+    """SQL for the namespace of a row named `row`, which holds the table's columns: by the shortest way there is."""
+    if not model.namespace_path:
+        return "NULL"
+    step, _dot, rest = model.namespace_path.partition("__")
+    field: Any = model._meta.get_field(step)
+    if not rest:
+        return f"{row}.{quote(str(field.column))}"
+    return f"({_joined(field.related_model, rest)} WHERE t0.id = {row}.{quote(str(field.column))})"
 
 
 def _entry(model: type[GovernedModel], row: str) -> tuple[str, str]:
@@ -113,15 +128,19 @@ def _function_sql(model: type[GovernedModel], name: str) -> str:
 CREATE OR REPLACE FUNCTION muniment.{quote(name)}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 {_PINNED} AS $keep$
 DECLARE
-  v_namespace bigint := muniment.namespace_of({literal(table)}, NEW.id);
+  v_namespace bigint := {_namespace_of_row(model, "NEW")};
 BEGIN
-  INSERT INTO public.governance_act ({_ACT_COLUMNS})
-    VALUES (NEW.ledger_entry_id, NEW.action_id, {literal(table)}, NEW.history_type, v_namespace, NEW.history_user_id,
-      NEW.history_date, NEW.history_change_reason, left(coalesce(current_setting('muniment.act', true), ''), 100),
-      left(coalesce(current_setting('muniment.door', true), ''), 20), NEW.id,
-      NOT EXISTS (SELECT 1 FROM public.governance_act a
-                  WHERE a.action_id = NEW.action_id AND a.namespace_id IS NOT DISTINCT FROM v_namespace AND a.lead))
-    ON CONFLICT DO NOTHING;{entry}
+  -- Looked for first: all but the first row of a bulk are there, and an insertion that conflicts costs more.
+  IF NOT EXISTS (SELECT 1 FROM public.governance_act a WHERE a.action_id = NEW.action_id AND a.kind = {literal(table)}
+                 AND a.op = NEW.history_type AND a.namespace_id IS NOT DISTINCT FROM v_namespace) THEN
+    INSERT INTO public.governance_act ({_ACT_COLUMNS})
+      VALUES (NEW.ledger_entry_id, NEW.action_id, {literal(table)}, NEW.history_type, v_namespace, NEW.history_user_id,
+        NEW.history_date, NEW.history_change_reason, left(coalesce(current_setting('muniment.act', true), ''), 100),
+        left(coalesce(current_setting('muniment.door', true), ''), 20), NEW.id,
+        NOT EXISTS (SELECT 1 FROM public.governance_act a
+                    WHERE a.action_id = NEW.action_id AND a.namespace_id IS NOT DISTINCT FROM v_namespace AND a.lead))
+      ON CONFLICT DO NOTHING;
+  END IF;{entry}
   RETURN NULL;
 END $keep$;
 """

@@ -1,18 +1,37 @@
--- The words of a text as search keeps and asks them: in lower case, without accents, split at whatever is no letter and
--- no digit. Letters are told by exclusion, since a database of locale C knows ASCII's alone.
+-- A text as search reads it: in lower case, without accents, blanks for whatever is no letter and no digit. Letters are
+-- told by exclusion, since a database of locale C knows ASCII's alone.
+CREATE OR REPLACE FUNCTION muniment.search_text(given text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF octet_length(given) = length(given) THEN  -- ASCII has no accents, and is most of what is recorded
+    given := lower(given);
+  ELSE
+    given := regexp_replace(lower(normalize(given, NFKD)), '[\u0300-\u036f]', '', 'g');
+  END IF;
+  RETURN regexp_replace(given,
+    '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u2000-\u206f\u3000-\u303f]+', ' ', 'g');
+END $$;
+
+-- The words of a text as search keeps and asks them, each once.
 CREATE OR REPLACE FUNCTION muniment.search_words(given text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(array_agg(DISTINCT left(w, 128)), '{}') FROM unnest(string_to_array(
-    regexp_replace(regexp_replace(lower(normalize(given, NFKD)), '[\u0300-\u036f]', '', 'g'),
-      '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u2000-\u206f\u3000-\u303f]+', ' ', 'g'), ' ')) w
-  WHERE w <> ''
+  SELECT coalesce(array_agg(DISTINCT left(w, 128)), '{}')
+  FROM unnest(string_to_array(muniment.search_text(given), ' ')) w WHERE w <> ''
 $$;
 
 -- Words with the namespace they belong to among them. No word holds a colon, so none can pass for a namespace.
-CREATE OR REPLACE FUNCTION muniment.search_vector(given text, namespace bigint) RETURNS tsvector LANGUAGE sql IMMUTABLE
+-- Asked for each row that is recorded: what is ASCII by now, of few and short words, is a tsvector as it is written, and
+-- PostgreSQL sorts it and drops repetitions in a quarter of the time that an array of words takes.
+CREATE OR REPLACE FUNCTION muniment.search_vector(given text, namespace bigint) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE
 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT array_to_tsvector((muniment.search_words(given))[1:2000] || ('ns:' || coalesce(namespace, 0)))
-$$;
+DECLARE
+  v_text text := muniment.search_text(given);
+BEGIN
+  IF octet_length(v_text) <= 4000 AND v_text !~ '[^ ]{129}|[^ a-z0-9]' THEN
+    RETURN (v_text || ' ns\:' || coalesce(namespace, 0))::tsvector;
+  END IF;
+  RETURN array_to_tsvector((muniment.search_words(given))[1:2000] || ('ns:' || coalesce(namespace, 0)));
+END $$;
 
 -- Why people say they act, found by its words: one entry an act and namespace.
 CREATE INDEX IF NOT EXISTS act_reason_words ON public.governance_act

@@ -126,3 +126,23 @@ def test_a_question_that_is_none_is_told(signed_in: Door) -> None:
     assert viewer.get("/api/v1/search", {"q": "x" * 201}).status_code == 400
     assert viewer.get("/api/v1/search", {"q": "x", "kind": "django_session"}).status_code == 400
     assert viewer.get("/search", {"q": "\x00 ' \\ & | ! :* <->"}).status_code == 200
+
+
+def test_the_words_kept_are_the_same_by_the_short_way_and_the_long(cast: Cast) -> None:
+    texts = st.one_of(
+        st.text(alphabet="aB9 .,:'\\-_@/ßüé\u0301Å中😀\u1680\u3000\n", max_size=40),
+        st.sampled_from(["a" * 128, "a" * 129, "a" * 5000, "it's a\\:1B 'quote' & | ! :*", "w " * 3000, "", "ﬁ ½ ²"]),
+        st.integers(1, 2500).map(lambda n: " ".join(f"w{i}" for i in range(n))),
+    )
+
+    @given(text=texts)
+    def kept(text: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT muniment.search_vector(%(text)s, 7)"
+                " = array_to_tsvector((muniment.search_words(%(text)s))[1:2000] || '{ns:7}'::text[])",
+                {"text": text},
+            )
+            assert cursor.fetchone()[0]
+
+    kept()
