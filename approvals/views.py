@@ -65,10 +65,14 @@ def overview_page(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_required
 def reviews_page(request: HttpRequest) -> HttpResponse:
-    """The reader's queue, and below it what waits for others."""
-    found, more = waiting(principal_of(request))
+    """The reader's queue, and below it what waits for others; `?after=<id>` goes on behind a release."""
+    after = request.GET.get("after", "")
+    found, more = waiting(principal_of(request), after=read_id(after) if after else 0)
     mine = [one for one in found if one.mine]
-    context = {"mine": mine, "others": [one for one in found if not one.mine], "more": more}
+    context = {
+        "mine": mine, "others": [one for one in found if not one.mine], "first": not after,
+        "next": found[-1].release.pk if more else None,
+    }  # fmt: skip
     return render(request, "approvals/reviews.html", {**context, "awaiting_count": len(mine)})
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from governance import errors
 from governance.accounts.models import Principal
-from governance.accounts.permissions import holds, readable_namespaces
+from governance.accounts.permissions import holds, namespaces_held
 from governance.accounts.reauthentication import verify_password
 from governance.accounts.roles import Role
 from governance.api.principals import person_of, principal_of
@@ -45,7 +45,7 @@ def _where(person: Principal) -> list[Any]:
     """Namespaces in which a person proposes."""
     if person.kind != Principal.Kind.PERSON:
         return []
-    return [one for one in readable_namespaces(person).order_by("name") if holds(person, *PROPOSERS, namespace=one)]
+    return list(namespaces_held(person, *PROPOSERS).order_by("name"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

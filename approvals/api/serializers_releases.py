@@ -193,8 +193,9 @@ class ConflictSerializer(StrictModelSerializer):
 
 
 class ConflictWriteSerializer(WriteSerializer):
-    """A conflict of interest of one's own."""
+    """A conflict of interest of one's own. No `reason`: whoever reads the history would read it, unlike `text`."""
 
+    reason = None  # type: ignore[assignment]  # REST framework's way to leave out a field of the class above
     model = IdField()
     text = TextField(max_length=2000)
     until = MomentField(required=False, allow_null=True, default=None, help_text=_("Left out: it does not end."))

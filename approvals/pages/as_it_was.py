@@ -36,7 +36,16 @@ from approvals.queries import live
 from governance.accounts.models import Principal
 from governance.api.views import readable
 from governance.history.moments import standing_at
-from lineage.models import CollectionTerms, Dataset, DatasetVersion, Model, ModelVersion, RunInput, SensitivityFlag
+from lineage.models import (
+    CollectionTerms,
+    Dataset,
+    DatasetVersion,
+    Model,
+    ModelVersion,
+    RunInput,
+    RunOutput,
+    SensitivityFlag,
+)
 
 SHOWN = 100  # rows of one section; what is older is counted out by "more"
 
@@ -244,9 +253,11 @@ def _on_model(model: Model, reader: Principal, moment: datetime) -> list[Section
 
 
 def _on_model_version(version: ModelVersion, reader: Principal, moment: datetime) -> list[Section]:
-    made_from = RunInput.objects.filter(
-        Q(run=version.source_run_id) | Q(run__outputs__model_version=version), dataset_version__isnull=False
-    ).select_related("dataset_version__dataset", "recorded_by").distinct()  # fmt: skip
+    # The runs first: "of this run, or of one with such an output" reads every input there is.
+    runs = {version.source_run_id, *RunOutput.objects.filter(model_version=version).values_list("run", flat=True)}
+    made_from = RunInput.objects.filter(run__in=runs - {None}, dataset_version__isnull=False).select_related(
+        "dataset_version__dataset", "recorded_by"
+    )
     evidence = Evidence.objects.filter(model_version=version).select_related("plan", "recorded_by")
     return [
         section(_("Made from"), made_from, what=lambda i: i.dataset_version.dataset.name,

@@ -11,7 +11,7 @@ from approvals.queries import open_releases
 from governance.accounts.models import Principal
 
 #: Open releases judged for one page: the gate takes 2 to 4 ms for each. Older ones come first, as in any queue.
-SHOWN = 25
+SHOWN = 15
 
 
 @dataclass(slots=True)
@@ -43,12 +43,15 @@ class Waiting:
         return [self.titles.get(key, key) for key in self.mine]
 
 
-def waiting(reader: Principal) -> tuple[list[Waiting], bool]:
+def waiting(reader: Principal, *, after: int = 0) -> tuple[list[Waiting], bool]:
     """Open releases of the reader's namespaces, oldest first, and whether there are more than are shown.
 
     Two queries, however many there are.
+
+    Args:
+        after: id of the release to go on after.
     """
-    releases = list(open_releases(reader)[: SHOWN + 1])
+    releases = list(open_releases(reader).filter(pk__gt=after)[: SHOWN + 1])
     more = len(releases) > SHOWN
     releases = releases[:SHOWN]
     judged = _judged([r.pk for r in releases], reader)

@@ -27,7 +27,7 @@ def install(cursor: Any) -> None:
     """Put the keeping of every governed table in place; fill the desk's tables where it is new or another.
 
     Args:
-        cursor: of the owner, in a transaction; the tables and `muniment.search_vector` are there.
+        cursor: of the owner, in a transaction; the tables and `muniment.search_entry` are there.
     """
     cursor.execute(namespace_sql())
     for model in governed_models():
@@ -122,7 +122,7 @@ def _function_sql(model: type[GovernedModel], name: str) -> str:
         entry = f"""
   INSERT INTO public.governance_searchentry (kind, object_id, namespace_id, title, words, at)
     VALUES ({literal(table)}, NEW.id, v_namespace, {title},
-            muniment.search_vector({words}, v_namespace), NEW.history_date)
+            muniment.search_entry({words}, {title}, v_namespace), NEW.history_date)
     ON CONFLICT (object_id, kind) DO UPDATE SET title = excluded.title, words = excluded.words, at = excluded.at;"""
     return f"""
 CREATE OR REPLACE FUNCTION muniment.{quote(name)}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -168,7 +168,7 @@ ON CONFLICT DO NOTHING"""
         statements.append(
             f"""
 INSERT INTO public.governance_searchentry (kind, object_id, namespace_id, title, words, at)
-SELECT {literal(table)}, r.id, n.namespace, {title}, muniment.search_vector({words}, n.namespace), r.recorded_at
+SELECT {literal(table)}, r.id, n.namespace, {title}, muniment.search_entry({words}, {title}, n.namespace), r.recorded_at
 FROM public.{quote(table)} r CROSS JOIN LATERAL (SELECT muniment.namespace_of({literal(table)}, r.id) AS namespace) n
 ORDER BY r.id
 ON CONFLICT (object_id, kind) DO UPDATE SET title = excluded.title, words = excluded.words"""

@@ -1,11 +1,15 @@
 """Search over everything: words, names, digests, ids and keys of records, within what one may read.
 
+What is called exactly so comes first, then what has all the words in its name, then what has them anywhere; where
+nothing has them, names that are spelt almost so, if PostgreSQL brings pg_trgm along.
+
 The namespace is a word of each entry, so that the index gives only what the reader may read: what others hold changes
 neither result, order nor (but for the size of the index) time. Nothing is ranked by how common a word is elsewhere.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,12 +29,12 @@ WORDS = 12  # words of it that count
 SHOWN = 25
 WINDOW = 2000  # entries looked through for a common word
 CANDIDATES = 2000  # matches of the index that are sorted
-EXACT = 10  # records of that very name, shown first
+EXACT = 10  # records of that very name, shown first; as many again with all the words in theirs
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A record that was found."""
+    """A record that was found. `exact`: it is called so, or has that id. `almost`: its name is spelt almost so."""
 
     kind: str
     kind_name: str
@@ -41,6 +45,7 @@ class Hit:
     address: str
     history: str
     exact: bool
+    almost: bool
     entry: int
 
 
@@ -62,6 +67,18 @@ SELECT id FROM found ORDER BY id DESC LIMIT %(size)s
 """
 
 
+#: Names that are spelt almost so, the nearest first. Candidates are bounded before they are sorted.
+_ALMOST = """
+WITH found AS MATERIALIZED (
+  SELECT id, lower(title) AS name FROM governance_searchentry
+  WHERE lower(title) OPERATOR(public.%%>) lower(%(given)s) AND (%(kind)s = '' OR kind = %(kind)s)
+    AND (%(namespaces)s::bigint[] IS NULL OR namespace_id = ANY (%(namespaces)s))
+  LIMIT %(most)s)
+SELECT id FROM found ORDER BY name OPERATOR(public.<->>) lower(%(given)s), id DESC LIMIT %(size)s
+"""
+_HAS_TRIGRAMS = "SELECT to_regclass('public.searchentry_title_trigrams') IS NOT NULL"
+
+
 class _Matches(Func):
     """`vector @@ query`."""
 
@@ -80,7 +97,10 @@ def question(given: str, scope: Scope) -> str:
 
     The words are split by the same function as those kept (`muniment.search_words`), and hold letters and digits only.
     """
-    words = words_of(given)
+    return _question(words_of(given), scope)
+
+
+def _question(words: Sequence[str], scope: Scope) -> str:
     if not words or scope.namespaces == ():
         return "'nothing:at:all'"
     asked = [f"'{word}':*" for word in words]
@@ -100,25 +120,51 @@ def words_of(given: str) -> list[str]:
 def find(
     scope: Scope, given: str, *, kind: str = "", before: int | None = None, size: int = SHOWN
 ) -> tuple[list[Hit], int | None]:
-    """What the words given find: first what is called exactly so or has that id, then the rest, newest record first.
+    """What the words given find: first what is called so, then the rest, newest record first.
 
     Args:
         given: words, a name, a digest, an id or a run key. kind: only this table's.
-        before: the entry to go on before; what is exact stands on the first page alone.
+        before: the entry to go on before; what is called so stands on the first page alone.
 
     Returns:
         The page, and the entry to go on before; None at the end.
     """
-    found = _newest(question(given, scope), kind, before, size + 1)
-    following = found[size - 1].pk if len(found) > size else None
-    exact = _exactly(scope, given, kind) if before is None else []
-    there = {entry.pk for entry in exact}
-    entries = [(entry, True) for entry in exact] + [(e, False) for e in found[:size] if e.pk not in there]
-    spaces = Namespace.objects.in_bulk({entry.namespace_id for entry, _exact in entries if entry.namespace_id})
-    return [_hit(entry, spaces, exact=is_exact) for entry, is_exact in entries], following
+    words = words_of(given)
+    ids = _newest(_question(words, scope), kind, before, size + 1)
+    following = ids[size - 1] if len(ids) > size else None
+    exact: list[Any] = []
+    named: list[int] = []
+    almost: list[int] = []
+    if before is None:
+        exact = _exactly(scope, given, kind)
+        named = _newest(_question([f"t:{word}" for word in words], scope), kind, None, EXACT) if ids else []
+        almost = _almost(scope, given, kind) if not exact and not ids else []
+    entries = {entry.pk: entry for entry in exact}
+    entries |= _entries([one for one in (*named, *almost, *ids[:size]) if one not in entries])
+    spaces = Namespace.objects.in_bulk({entry.namespace_id for entry in entries.values() if entry.namespace_id})
+    hits = [_hit(one, spaces, exact=one in exact, almost=one.pk in almost) for one in entries.values()]
+    return hits, following
 
 
-def _newest(asked: str, kind: str, before: int | None, size: int) -> list[Any]:
+def _entries(ids: Sequence[int]) -> dict[int, Any]:
+    """The entries of these ids, in this order, each once."""
+    held: dict[int, Any] = SearchEntry.objects.defer("words").in_bulk(ids) if ids else {}
+    return {one: held[one] for one in ids if one in held}
+
+
+def _almost(scope: Scope, given: str, kind: str) -> list[int]:
+    """Entries whose name is spelt almost as it was given; none without PostgreSQL's pg_trgm."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HAS_TRIGRAMS)
+        if not cursor.fetchone()[0] or scope.namespaces == ():
+            return []
+        spaces = None if scope.namespaces is None else list(scope.namespaces)
+        asked = {"given": given.replace("\x00", " ")[:LENGTH], "kind": kind, "namespaces": spaces, "most": CANDIDATES}
+        cursor.execute(_ALMOST, {**asked, "size": EXACT})
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _newest(asked: str, kind: str, before: int | None, size: int) -> list[int]:
     """The newest entries that match, `size` of them.
 
     A common word is looked for among the newest entries, where a page of it is soon found: all its entries would be
@@ -132,7 +178,7 @@ def _newest(asked: str, kind: str, before: int | None, size: int) -> list[Any]:
             ids = [row[0] for row in cursor.fetchall()]
             if len(ids) == size:
                 break
-    return sorted(SearchEntry.objects.defer("words").filter(pk__in=ids), key=lambda entry: -entry.pk)
+    return ids
 
 
 def _exactly(scope: Scope, given: str, kind: str) -> list[Any]:
@@ -147,7 +193,7 @@ def _exactly(scope: Scope, given: str, kind: str) -> list[Any]:
     return found
 
 
-def _hit(entry: Any, spaces: dict[int, Namespace], *, exact: bool) -> Hit:
+def _hit(entry: Any, spaces: dict[int, Namespace], *, exact: bool, almost: bool) -> Hit:
     return Hit(
         kind=entry.kind,
         kind_name=kinds.name_of(entry.kind),
@@ -158,5 +204,6 @@ def _hit(entry: Any, spaces: dict[int, Namespace], *, exact: bool) -> Hit:
         address=kinds.page_of(entry.kind, entry.object_id),
         history=kinds.history_page_of(entry.kind, entry.object_id),
         exact=exact,
+        almost=almost,
         entry=entry.pk,
     )

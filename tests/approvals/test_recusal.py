@@ -101,6 +101,21 @@ def test_the_pages_say_recused_and_keep_why_to_those_who_oversee(w: World, signe
     assert signed_in("outsider").get("/api/v1/conflicts-of-interest").json()["results"] == []
 
 
+def test_why_is_not_asked_for_where_a_history_would_show_it(w: World, signed_in: Browser) -> None:
+    browser = signed_in("risk")
+    sent = {"model": w.model.pk, "text": "My sister sells it"}
+    refused = browser.post(
+        "/api/v1/conflicts-of-interest", {**sent, "reason": "My sister sells it"}, content_type="application/json"
+    )
+    assert (refused.status_code, [*refused.json()["errors"]]) == (400, ["reason"])
+    made = browser.post("/api/v1/conflicts-of-interest", sent, content_type="application/json")
+    assert made.status_code == 201
+    asked_for = {"table": "approvals_conflictofinterest"}
+    for reader in ("viewer", "auditor", "risk2"):
+        history = signed_in(reader).get("/api/v1/history", asked_for).json()["results"]
+        assert [one["reason"] for one in history] == ["POST /api/v1/conflicts-of-interest"], reader
+
+
 def test_A30_who_owned_the_model_once_does_not_judge_it(w: World, app: Connection) -> None:
     requirement, release = asked(w), w.release()
     for owner in (w.cast.risk, w.cast.owner):

@@ -114,6 +114,8 @@ def _release_a_version(site: Site, mark: str) -> int:
     pipeline.post("promotions", {"release": release})
     live = pipeline.get("live", model="scoring", environment="production")
     assert str(version["number"]) in str(live)
+    misspelt = pipeline.get("search", q="scorring", kind="lineage_model")["results"]
+    assert [(hit["title"], hit["almost"]) for hit in misspelt] == [("scoring", True)], "PostgreSQL's contrib is there"
     return int(version["number"])
 
 

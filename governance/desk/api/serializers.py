@@ -121,6 +121,9 @@ class HitSerializer(serializers.Serializer[Any]):
     namespace = serializers.CharField(allow_null=True)
     at = serializers.DateTimeField(help_text=gettext_lazy("When it was recorded or last changed."))
     exact = serializers.BooleanField(help_text=gettext_lazy("It is called exactly so, or has that id."))
+    almost = serializers.BooleanField(
+        help_text=gettext_lazy("Nothing holds the words; its name is spelt almost so (where PostgreSQL has pg_trgm).")
+    )
 
 
 class SearchQuery(FilterSerializer):

@@ -106,7 +106,7 @@ class SearchView(ApiView):
         ),
     )
     def get(self, request: Request) -> Response:
-        """Records that hold all the words, of those you may read: what is called exactly so first, then the newest."""
+        """Records that hold all the words, of those you may read: what is called so first, then the newest."""
         query = SearchQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         asked = query.validated_data

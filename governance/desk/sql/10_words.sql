@@ -33,6 +33,30 @@ BEGIN
   RETURN array_to_tsvector((muniment.search_words(given))[1:2000] || ('ns:' || coalesce(namespace, 0)));
 END $$;
 
+-- What a record is found by: its words, its namespace, and the words of what it is called once more, each led by `t:`, so
+-- that names can be told from words without reading either.
+CREATE OR REPLACE FUNCTION muniment.search_entry(given text, title text, namespace bigint) RETURNS tsvector
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_title text := muniment.search_text(title);
+BEGIN
+  RETURN muniment.search_vector(given, namespace) || CASE
+    WHEN v_title !~ '[^ ]{129}|[^ a-z0-9]' THEN regexp_replace(v_title, '([^ ]+)', 't\:\1', 'g')::tsvector
+    ELSE array_to_tsvector(ARRAY(SELECT 't:' || w FROM unnest(muniment.search_words(title)) w)) END;
+END $$;
+
+-- Misspelt names, where PostgreSQL brings pg_trgm along (contrib; a trusted extension, so that the owner may create it).
+DO $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm') THEN
+    CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;
+    CREATE INDEX IF NOT EXISTS searchentry_title_trigrams ON public.governance_searchentry
+      USING gin (lower(title) public.gin_trgm_ops);
+  END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+  NULL;  -- an operator may forbid extensions: search then finds what is spelt right
+END $$;
+
 -- Why people say they act, found by its words: one entry an act and namespace.
 CREATE INDEX IF NOT EXISTS act_reason_words ON public.governance_act
   USING gin (muniment.search_vector(left(reason, 2000), namespace_id)) WHERE lead;

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -33,6 +34,20 @@ def test_the_queue_shows_mine_then_others(w: World, signed_in: Browser) -> None:
     assert [one.release.pk for one in page.context["mine"]] == [release.pk]
     assert [one.release.pk for one in page.context["others"]] == [second.pk]
     assert "Awaits: Compliance" in text_of(page)
+
+
+def test_the_queue_goes_on_behind_what_is_shown(w: World, signed_in: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("approvals.pages.queue.SHOWN", 1)
+    w.policy(ARTIFACT, RISK, VETO)
+    first, second = w.release(), w.release(w.retrain(1))
+    browser = signed_in("risk")
+    page = browser.get("/reviews")
+    assert [one.release.pk for one in page.context["mine"]] == [first.pk]
+    assert f"/reviews?after={first.pk}" in page.content.decode()
+    page = browser.get(f"/reviews?after={first.pk}")
+    assert [one.release.pk for one in page.context["mine"]] == [second.pk]
+    assert "?after=" not in page.content.decode()
+    assert browser.get("/reviews?after=x").status_code == 404
 
 
 def test_own_work_is_not_in_ones_queue(w: World, signed_in: Browser) -> None:
