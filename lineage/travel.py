@@ -4,12 +4,16 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db import connection
-
 from lineage.models import ColumnLineage, DatasetVersion, SensitivityFlag, Transformation
 
 #: A column of a dataset version; a blank name is the whole version.
 Column = tuple[int, str]
+
+
+# Each flag, once for each column it reached: where, whether it stands there itself, whether it was answered for.
+_REACHED = """
+SELECT f.*, t.dataset_version_id AS at_version, t.col AS at_column, t.origin, t.answered
+FROM muniment.flags_travelled(muniment.data_above(%s::bigint[])) t JOIN lineage_sensitivityflag f ON f.id = t.flag_id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,45 +56,36 @@ def arrivals(versions: Collection[int]) -> list[Arrival]:
         versions: ids of dataset versions.
 
     Returns:
-        By version, column and category; open ones first. Four queries, whatever the number.
+        By version, column and category; open ones first. Three queries, whatever the number.
 
     Raises:
         errors.Invalid: too much lies above (`travel-too-large`).
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT flag_id, dataset_version_id, col, origin, answered"
-            " FROM muniment.flags_travelled(muniment.data_above(%s::bigint[]))",
-            [list(versions)],
-        )
-        rows = cursor.fetchall()
-    wanted = set(versions)
-    arrived = [(flag, (version, col), done) for flag, version, col, origin, done in rows if not origin]
-    arrived = [one for one in arrived if one[1][0] in wanted]
+    found = list(SensitivityFlag.objects.raw(_REACHED, [list(versions)]))
+    arrived = [one for one in found if not one.origin and one.at_version in set(versions)]  # type: ignore[attr-defined]  # annotated
     if not arrived:
         return []
     reached: dict[int, set[Column]] = defaultdict(set)
-    for flag, version, col, origin, done in rows:
-        if origin or not done:
-            reached[flag].add((version, col))
-    flags = SensitivityFlag.objects.in_bulk({flag for flag, _at, _done in arrived})
-    known = {version for _flag, version, *_rest in rows}
+    for one in found:
+        if one.origin or not one.answered:  # type: ignore[attr-defined]  # annotated
+            reached[one.pk].add((one.at_version, one.at_column))  # type: ignore[attr-defined]  # annotated
+    known = {version for columns in reached.values() for version, _column in columns} | set(versions)
     links = list(
         ColumnLineage.objects.filter(source__in=known, target__in=known).values_list(
             "source", "source_column", "target", "target_column", "transformation", "masking"
         )
     )
-    found: list[tuple[SensitivityFlag, list[tuple[Column, bool]], bool]] = []
-    for flag_id, at, done in arrived:
-        flag = flags[flag_id]
-        start = (flag.dataset_version_id, flag.column)
-        found.append((flag, _way(start, at, reached[flag_id], links), done))
+    ways: list[tuple[SensitivityFlag, list[tuple[Column, bool]], bool]] = []
+    for one in arrived:
+        at = (one.at_version, one.at_column)  # type: ignore[attr-defined]  # annotated
+        start = (one.dataset_version_id, one.column)
+        ways.append((one, _way(start, at, reached[one.pk], links), one.answered))  # type: ignore[attr-defined]  # annotated
     named = DatasetVersion.objects.select_related("dataset__namespace").in_bulk(
-        {column[0] for _flag, way, _done in found for column, _masking in way}
+        {column[0] for _flag, way, _done in ways for column, _masking in way}
     )
     told = [
         Arrival(flag, [Step(named[column[0]], column[1], masking) for column, masking in way], done)
-        for flag, way, done in found
+        for flag, way, done in ways
         if way
     ]
     return sorted(told, key=lambda a: (a.answered, a.at.version.pk, a.at.column, a.flag.category, a.flag.pk))

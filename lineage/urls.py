@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from lineage import views, views_answers, views_intake, views_terms, views_tracking, views_vocabularies
+from lineage import (
+    views,
+    views_answers,
+    views_intake,
+    views_lineage,
+    views_terms,
+    views_tracking,
+    views_vocabularies,
+)
 
 urlpatterns = [
     path("datasets", views.datasets_page, name="datasets"),
@@ -19,6 +27,16 @@ urlpatterns = [
     path("intakes", views_intake.intakes_page, name="intakes"),
     path("intakes/new", views_intake.new_intake_page, name="intake-new"),
     path("intakes/<id>", views_intake.intake_page, name="intake"),
+    *(
+        path(
+            f"{collection}/<id>/lineage", views_lineage.lineage_page, {"kind": kind}, name=f"{collection[:-1]}-lineage"
+        )
+        for collection, kind in (
+            ("dataset-versions", "dataset_version"),
+            ("runs", "run"),
+            ("model-versions", "model_version"),
+        )
+    ),
     path("model-versions/<id>", views.model_version_page, name="model-version"),
     path("model-versions/<id>/complete", views_tracking.complete_page, name="model-version-complete"),
     path("model-versions/<id>/read-tracking", views_tracking.read_tracking_page, name="model-version-read"),

@@ -31,6 +31,12 @@ class Judgements(Protocol):
     def live_of_models(self, ids: Collection[int]) -> dict[int, Any]:
         """What is live, per model."""
 
+    def live_of_versions(self, ids: Collection[int]) -> dict[int, Any]:
+        """What is live, per model version."""
+
+    def live_below(self, kind: str, pk: int, readable: Collection[int]) -> dict[str, Any]:
+        """What is live that came from a record, more of the lineage page's context."""
+
     def on_model(self, model: Model, versions: Sequence[ModelVersion]) -> dict[str, Any]:
         """More of the model page's context."""
 

@@ -7,6 +7,7 @@ from approvals.api.environments import EnvironmentViewSet, ObserveChangeViewSet
 from approvals.api.evidence import EvidenceViewSet, PlanViewSet
 from approvals.api.findings import FindingViewSet
 from approvals.api.gate import GateView, LiveView
+from approvals.api.impact import ImpactView
 from approvals.api.imports import (
     ImportConfirmView,
     ImportRemainderView,
@@ -45,6 +46,7 @@ urlpatterns = [
     ),
     path("model-versions/<id>/cyclonedx", documents.CycloneDXView.as_view(), name="model-version-cyclonedx"),
     path("model-versions/<id>/model-card", documents.ModelCardView.as_view(), name="model-version-card"),
+    path("lineage/impact", ImpactView.as_view(), name="lineage-impact"),
     path("exports/inventory", InventoryExport.as_view(), name="exports-inventory"),
     path("manifests", ManifestView.as_view(), name="manifests"),
     path("gate", GateView.as_view(), name="gate"),

@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
+from approvals.impact import live_below
 from approvals.models import AsFound, Finding, FindingEvent, LiveSlot, Promotion, Release, ServingNotice, SignOff
 from approvals.pages import evidence, reviews
 from governance.accounts.models import Principal
@@ -26,6 +27,19 @@ class PageJudgements:
         for slot in _live().filter(model__in=ids):
             found[slot.model_id].append(slot)
         return dict(found)
+
+    def live_of_versions(self, ids: Collection[int]) -> dict[int, list[LiveSlot]]:
+        """What is live of each model version, in the order of environments."""
+        found: dict[int, list[LiveSlot]] = defaultdict(list)
+        for slot in _live().filter(promotion__release__model_version__in=ids):
+            found[slot.promotion.release.model_version_id].append(slot)
+        return dict(found)
+
+    def live_below(self, kind: str, pk: int, readable: Collection[int]) -> dict[str, Any]:
+        """What is live that came from a record; what serves elsewhere is counted."""
+        found = list(live_below(kind, pk))
+        shown = [one for one in found if one.release.model_version.model.namespace_id in readable]
+        return {"live_below": shown, "live_elsewhere": len(found) - len(shown)}
 
     def on_model(self, model: Model, versions: Sequence[ModelVersion]) -> dict[str, Any]:
         """What is live, every release with who signed it, and findings on the model and its versions."""

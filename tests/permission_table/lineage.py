@@ -5,7 +5,7 @@ from typing import Any
 from lineage import actions
 from lineage.models import ColumnLineage, LinkCorrection
 from tests.approvals.world import WHY, World
-from tests.permission_table.row import HIDDEN, NOBODY, READERS, Row
+from tests.permission_table.row import HIDDEN, NOBODY, PAGE_HIDDEN, PAGE_READERS, READERS, Row
 
 _MAY_NOT = {"anonymous": 401, "outsider": 404, "viewer": 403, "risk": 403}
 
@@ -36,6 +36,14 @@ GET: dict[str, Row] = {
     "api/v1/link-corrections/<id>": Row(READERS, HIDDEN),
     "api/v1/column-lineage": Row((*READERS, "outsider"), NOBODY),
     "api/v1/column-lineage/<id>": Row(READERS, HIDDEN),
+    **{
+        f"api/v1/lineage/{what}": Row(READERS, HIDDEN, query=lambda things: {"node": things.node()})
+        for what in ("graph", "upstream", "downstream", "flags", "impact")
+    },
+    **{
+        f"{collection}/<id>/lineage": Row(PAGE_READERS, PAGE_HIDDEN)
+        for collection in ("dataset-versions", "runs", "model-versions")
+    },
 }
 
 POST: dict[str, Row] = {

@@ -158,6 +158,10 @@ class Things:
         """What a pipeline sends of one column of `raw`."""
         return lineage.link(self.w)
 
+    def node(self) -> str:
+        """`raw`, as the graph calls it."""
+        return f"dataset_version:{self.versions['raw'].pk}"
+
     def input_link(self) -> int:
         """What the pipeline said that the run of `raw` read."""
         return int(self.w.runs["raw"].inputs.get().pk)

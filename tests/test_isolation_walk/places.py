@@ -56,6 +56,17 @@ ASKED: dict[str, Any] = {
     ] + [f"digest=sha256:{side.version.digest_value}&environment=production"],
     "api/v1/live": lambda s, side: ["", f"model={side.model.name}", "at=2026-01-01T00:00:00Z"],
     "api/v1/use": lambda s, side: [f"dataset={side.datasets['raw'].name}&purpose=dpv:CreditChecking"],
+    **{
+        f"api/v1/lineage/{what}": lambda s, side: [
+            f"node={kind}:{pk}"
+            for kind, pk in (
+                ("dataset_version", side.versions["raw"].pk),
+                ("run", side.runs["raw"].pk),
+                ("model_version", side.version.pk),
+            )
+        ]
+        for what in ("graph", "upstream", "downstream", "flags", "impact")
+    },
     "api/v1/history": lambda s, side: [],  # each table, below
     "api/v1/log/proof/inclusion": lambda s, side: ["entry=1"],
     "api/v1/log/proof/consistency": lambda s, side: ["first=1&second=2"],
