@@ -4,16 +4,15 @@ import time
 from typing import Any
 
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext, override_settings
 
 from approvals.actions.promotions import promote
 from bench.databases import connect, fresh, manage
+from bench.desk import auditor_of_everything, signed_in
 from bench.figures import Figure, Scale, by_round, table, within
-from bench.people import WHY, email, person
+from bench.people import WHY, person
 from bench.records import judged_model, training_sets, whole_release
 from bench.registry import FIRST, Copy, insert
-from governance.accounts.models import User
 
 EDGES = 1_000_000
 DEPTH = 100  # generations
@@ -112,10 +111,8 @@ def _page(focus: int) -> list[Figure]:
     told: list[tuple[Any, ...]] = []
     slowest = 0.0
     with override_settings(ALLOWED_HOSTS=["*"], RATE_LIMIT=0):
-        browser = Client()
-        browser.force_login(
-            User.objects.get(email=email("auditor")), backend="allauth.account.auth_backends.AuthenticationBackend"
-        )
+        auditor_of_everything()
+        browser = signed_in("auditor")
         for steps in (2, 4, 10):
             address = f"/dataset-versions/{focus}/lineage?up={steps}&down={steps}"
             browser.get(address)
