@@ -13,7 +13,7 @@ from bench.databases import services
 from bench.figures import QUICK, Figure, Scale, table
 from governance.runtime.home import RuntimeProblem
 
-MEASUREMENTS = ("saves", "gate", "as_of", "ledger", "promotions", "withdrawal", "desk", "lineage")
+MEASUREMENTS = ("saves", "gate", "as_of", "ledger", "promotions", "withdrawal", "desk", "mlflow", "lineage")
 
 
 def main() -> int:

@@ -27,6 +27,7 @@ urlpatterns = [
     path("api/v1/", include("lineage.api.urls")),
     path("api/v1/", include("governance.ledger.api")),
     path("api/v1/", include("governance.desk.api.urls")),
+    path("", include("approvals.mlflow.urls")),
     path("log/", include("governance.ledger.urls")),
     path("", include("governance.desk.urls")),
     path("differences", differences_page, name="differences-page"),

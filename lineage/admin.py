@@ -12,7 +12,10 @@ from lineage.models import (
     IntakeDecision,
     InventoryImport,
     LinkCorrection,
+    MlflowRegistration,
     Model,
+    ModelAlias,
+    ModelTag,
     ModelVersion,
     ModelVersionArchival,
     ModelVersionCompletion,
@@ -210,6 +213,30 @@ class TrackingServerAdmin(GovernedAdmin):
 
     list_display = ("namespace", "uri", "recorded_by", "recorded_at")
     list_filter = ("namespace",)
+
+
+@admin.register(ModelAlias)
+class ModelAliasAdmin(GovernedAdmin):
+    """Free aliases; those that go live are promotions."""
+
+    list_display = ("model", "alias", "model_version", "recorded_by", "recorded_at")
+    search_fields = ("alias", "model__name")
+
+
+@admin.register(ModelTag)
+class ModelTagAdmin(GovernedAdmin):
+    """Tags of models."""
+
+    list_display = ("model", "key", "value", "removed", "recorded_by", "recorded_at")
+    search_fields = ("key", "model__name")
+
+
+@admin.register(MlflowRegistration)
+class MlflowRegistrationAdmin(GovernedAdmin):
+    """What clients of MLflow said of the versions they registered."""
+
+    list_display = ("model_version", "source", "run_id", "model_id", "recorded_by", "recorded_at")
+    search_fields = ("source", "=run_id", "=model_id", "model_version__model__name")
 
 
 @admin.register(VocabularyTerm)

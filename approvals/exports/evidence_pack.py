@@ -35,6 +35,7 @@ from lineage.models import (
     ColumnLineage,
     DatasetVersion,
     LinkCorrection,
+    MlflowRegistration,
     Model,
     ModelVersion,
     ModelVersionArchival,
@@ -95,7 +96,8 @@ def records_of(release: Release) -> Iterator[tuple[type[GovernedModel], Ids]]:
     yield Model, [version.model_id]
     yield ModelVersion, [version.pk, *closure["model_version"]]
     # Whoever described the version had a hand in it.
-    for said in (ModelVersionTag, ModelVersionDescription, ModelVersionArchival, ModelVersionCompletion):
+    told = (ModelVersionTag, ModelVersionDescription, ModelVersionArchival, ModelVersionCompletion, MlflowRegistration)
+    for said in told:
         yield said, _ids(said._default_manager.filter(model_version=version))
     yield VocabularyTerm, _house_terms(release, terms, closure["dataset_version"])
     yield Run, closure["run"]

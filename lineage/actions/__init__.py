@@ -20,6 +20,16 @@ from lineage.actions.intake import (
 from lineage.actions.model_registry import register_model, register_model_version, update_model
 from lineage.actions.recalls import recall
 from lineage.actions.registering import Registered
+from lineage.actions.registry import (
+    Told,
+    register_from_mlflow,
+    register_tagged_model,
+    remove_alias,
+    rename_model,
+    set_alias,
+    tag_from_mlflow,
+    tag_model,
+)
 from lineage.actions.runs import Link, end_run, link_run_input, link_run_output, register_run
 from lineage.actions.terms import record_terms, withdraw_terms
 from lineage.actions.tracking import name_tracking_server
@@ -30,6 +40,7 @@ __all__ = [
     "Completed",
     "Link",
     "Registered",
+    "Told",
     "add_vocabulary_term",
     "answer_flags",
     "archive_model_version",
@@ -54,11 +65,18 @@ __all__ = [
     "register_accepted",
     "register_dataset",
     "register_dataset_version",
+    "register_from_mlflow",
     "register_model",
     "register_model_version",
     "register_run",
+    "register_tagged_model",
+    "remove_alias",
+    "rename_model",
     "retire_vocabulary_term",
     "review_flag",
+    "set_alias",
+    "tag_from_mlflow",
+    "tag_model",
     "tag_model_version",
     "update_dataset",
     "update_model",

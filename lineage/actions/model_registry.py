@@ -68,7 +68,7 @@ def register_model(
 
 @action
 def update_model(*, actor: Principal, reason: str, model: Model, changes: Mapping[str, Any]) -> Model:
-    """Change what may change of a model; whoever does becomes a contributor to its versions.
+    """Change what may change of a model; whoever does becomes a contributor to its versions. Pipelines describe it.
 
     Args:
         changes: among title, description, owner, decision_owner, intended_purpose, out_of_scope_uses, risk_answers,
@@ -77,8 +77,9 @@ def update_model(*, actor: Principal, reason: str, model: Model, changes: Mappin
     Raises:
         errors.Forbidden: no model owner there. errors.Invalid: another field, or no such term.
     """
-    require(actor, Role.MODEL_OWNER, namespace=model.namespace)
-    refuse_other_fields(tuple(field for field in Model.updatable if field != "risk_tier"), changes)
+    describes = set(changes) == {"description"}
+    require(actor, Role.MODEL_OWNER, *((Role.PIPELINE,) if describes else ()), namespace=model.namespace)
+    refuse_other_fields(tuple(one for one in Model.updatable if one not in ("name", "risk_tier")), changes)
     changed = _clean(changes)
     lock_roots(("model", model.pk))
     current = Model.objects.get(pk=model.pk)

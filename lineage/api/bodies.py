@@ -41,6 +41,7 @@ from lineage.models import (
     Transformation,
     Treatment,
 )
+from lineage.models.registry import ALIAS_PATTERN
 
 MAX_COUNT = 2**63 - 1
 COMMIT = r"^[0-9A-Za-z._/-]{1,128}$"
@@ -351,7 +352,7 @@ class TagsWriteSerializer(WriteSerializer):
     """Tags to set, by key; null takes one away."""
 
     tags = serializers.DictField(
-        child=TextField(max_length=5_000, allow_blank=True, allow_null=True),
+        child=TextField(max_length=100_000, allow_blank=True, allow_null=True),
         help_text=_("{key: value}; null takes the tag away. Keys of 1 to 250 characters, 100 at once."),
     )
 
@@ -365,6 +366,25 @@ class TagsWriteSerializer(WriteSerializer):
         if faults:
             raise serializers.ValidationError(faults)
         return given
+
+
+class RenameSerializer(WriteSerializer):
+    """Another name for a model."""
+
+    name = NameField(max_length=NAME_LENGTH)
+
+
+class AliasWriteSerializer(WriteSerializer):
+    """Which version an alias means."""
+
+    alias = serializers.RegexField(
+        ALIAS_PATTERN,
+        max_length=255,
+        help_text=_("Letters a to z, digits, _ and -; none that an environment claims."),
+    )
+    number = serializers.IntegerField(
+        min_value=1, max_value=2**31 - 1, allow_null=True, help_text=_("Of the version; null takes the alias away.")
+    )
 
 
 class DescriptionWriteSerializer(WriteSerializer):

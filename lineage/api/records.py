@@ -12,6 +12,7 @@ from lineage.models import (
     Dataset,
     DatasetVersion,
     LinkCorrection,
+    MlflowRegistration,
     Model,
     ModelVersion,
     ModelVersionCompletion,
@@ -248,9 +249,13 @@ class LinkCorrectionSerializer(StrictModelSerializer):
 
 
 class ModelSerializer(StrictModelSerializer):
-    """A model."""
+    """A model, with its tags and free aliases."""
 
     namespace = serializers.CharField(source="namespace.name", read_only=True)
+    tags = serializers.SerializerMethodField(help_text="{key: value}, those that stand.")
+    aliases = serializers.SerializerMethodField(
+        help_text="{alias: number of the version}; those that an environment claims are promotions: see live."
+    )
 
     class Meta:
         model = Model
@@ -267,8 +272,27 @@ class ModelSerializer(StrictModelSerializer):
             "risk_tier",
             "risk_answers",
             "deployment_geography",
+            "tags",
+            "aliases",
             *RECORDED,
         )
+
+    def get_tags(self, model: Model) -> dict[str, str]:
+        """Of the rows fetched along."""
+        return {tag.key: tag.value for tag in sorted(model.tags.all(), key=lambda one: one.key) if not tag.removed}
+
+    def get_aliases(self, model: Model) -> dict[str, int]:
+        """Of the rows fetched along."""
+        found = sorted(model.aliases.all(), key=lambda one: one.alias)
+        return {one.alias: one.model_version.number for one in found if one.model_version is not None}
+
+
+class MlflowRegistrationSerializer(StrictModelSerializer):
+    """What a client of MLflow said of a version it registered."""
+
+    class Meta:
+        model = MlflowRegistration
+        fields = ("source", "run_id", "run_link", "model_id")
 
 
 class CompletionSerializer(StrictModelSerializer):
@@ -309,6 +333,11 @@ class ModelVersionSerializer(StrictModelSerializer):
         read_only=True,
         help_text="What became known after its registration, and how each came, oldest first.",
     )
+    aliases = serializers.SerializerMethodField(help_text="Free aliases that mean it.")
+    mlflow = MlflowRegistrationSerializer(
+        source="mlflow_registration", read_only=True, allow_null=True, default=None,
+        help_text="What the client said, if it came through MLflow; else null.",
+    )  # fmt: skip
 
     class Meta:
         model = ModelVersion
@@ -333,8 +362,14 @@ class ModelVersionSerializer(StrictModelSerializer):
             "archived",
             "filled_later",
             "later_facts",
+            "aliases",
+            "mlflow",
             *RECORDED,
         )
+
+    def get_aliases(self, version: ModelVersion) -> list[str]:
+        """Of the rows fetched along."""
+        return sorted(one.alias for one in version.aliases.all())
 
     def get_tags(self, version: ModelVersion) -> dict[str, str]:
         """Of the rows fetched along."""

@@ -203,6 +203,16 @@ def model_version(principal: Principal, given: Any, path: str = "model_version")
     )
 
 
+def version_numbered(of: Model, number: int, path: str = "number") -> ModelVersion:
+    """The version of a model that its reader may read. Raises Missing, naming `path`."""
+    found = ModelVersion.objects.filter(model=of, number=number).select_related("model__namespace").first()
+    if found is None:
+        raise errors.Missing(
+            _("No such record, or none that you may read."), errors={path: [_("The model has no such version.")]}
+        )
+    return found
+
+
 def _found(readable: QuerySet[R], given: Any, path: str, lookups: Callable[[Mapping[str, Any]], dict[str, Any]]) -> R:
     if isinstance(given, int):
         by_id: R = resolve(readable, given, field=path)

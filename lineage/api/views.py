@@ -26,6 +26,7 @@ from lineage.api import bodies, filters, records, references
 from lineage.api.bulk import BulkMixin
 from lineage.api.flag_answers import FlagAnswersSerializer, FlagAnswersWriteSerializer
 from lineage.api.readings import CompletenessMixin, TermsReadingMixin
+from lineage.api.registry import RegistryMixin
 from lineage.api.tracking import TrackingMixin
 from lineage.models import (
     Assessment,
@@ -316,7 +317,7 @@ class RunViewSet(FactViewSet):
         return actions.Link(item, given.get("role", role))
 
 
-class ModelViewSet(FactViewSet):
+class ModelViewSet(RegistryMixin, FactViewSet):
     """Models: what they are for, and who answers for them."""
 
     collection = "models"
@@ -363,7 +364,8 @@ class ModelVersionViewSet(TrackingMixin, BulkMixin, FactViewSet):
         """With what was said of them later, so that a page stays at a fixed few queries."""
         newest = ModelVersionArchival.objects.filter(model_version=OuterRef("pk")).order_by("-pk").values("archived")
         put_away = Coalesce(Subquery(newest[:1]), False)
-        found = super().get_queryset().prefetch_related("tags", "descriptions", "archivals", "completions")
+        said = ("tags", "descriptions", "archivals", "completions", "aliases", "mlflow_registration")
+        found = super().get_queryset().prefetch_related(*said)
         return found.alias(is_archived=put_away)  # costs nothing unless it is filtered by
 
     def create(self, request: Request) -> Response:

@@ -17,6 +17,7 @@ from lineage.models.imports import ImportDraft, ImportFormat, InventoryImport
 from lineage.models.intake import Intake, IntakeDecision, RiskQuestionSet, TierOverride
 from lineage.models.model_registry import Model, ModelVersion, RiskTier
 from lineage.models.recalls import Recall
+from lineage.models.registry import MlflowRegistration, ModelAlias, ModelTag
 from lineage.models.runs import LinkMethod, Run, RunInput, RunOutput, RunRole, RunState
 from lineage.models.terms import CollectionTerms, ConsentStatus, LegalBasis, SpecialCondition, TermsWithdrawal
 from lineage.models.tracking import TrackingServer
@@ -39,7 +40,10 @@ __all__ = [
     "LegalBasis",
     "LinkCorrection",
     "LinkMethod",
+    "MlflowRegistration",
     "Model",
+    "ModelAlias",
+    "ModelTag",
     "ModelVersion",
     "ModelVersionArchival",
     "ModelVersionCompletion",

@@ -19,7 +19,7 @@ class ModelVersionTag(BornFinalModel):
     )
     key = models.CharField(_("key"), max_length=250, help_text=_("1 to 250 characters [CDX property name]."))
     value = models.TextField(
-        _("value"), blank=True, help_text=_("Up to 5,000 characters; may be blank [CDX property value].")
+        _("value"), blank=True, help_text=_("Up to 100,000 characters; may be blank [CDX property value].")
     )
     removed = models.BooleanField(_("removed"), default=False, help_text=_("Whether this takes the tag away."))
 

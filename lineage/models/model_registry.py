@@ -31,6 +31,7 @@ class Model(GovernedModel):
 
     namespace_path = "namespace"
     updatable = (
+        "name",
         "title",
         "description",
         "owner",

@@ -32,6 +32,8 @@ from lineage.models import (
     Dataset,
     DatasetVersion,
     Model,
+    ModelAlias,
+    ModelTag,
     ModelVersion,
     ModelVersionArchival,
     ModelVersionCompletion,
@@ -206,7 +208,23 @@ def models(principal: Principal, wanted: str = "") -> QuerySet[Model]:
 def model(principal: Principal, pk: int) -> Model | None:
     """One model the principal may read; None: there is none, or none for them."""
     found: QuerySet[Model] = readable(Model, principal)
-    return found.select_related("namespace", "owner", "decision_owner", "recorded_by").filter(pk=pk).first()
+    return (
+        found.select_related("namespace", "owner", "decision_owner", "recorded_by")
+        .annotate(
+            tags_said=ArraySubquery(
+                ModelTag.objects.filter(model=OuterRef("pk"), removed=False)
+                .order_by("key")
+                .values(one=JSONObject(key="key", value="value"))
+            ),
+            aliases_said=ArraySubquery(
+                ModelAlias.objects.filter(model=OuterRef("pk"), model_version__isnull=False)
+                .order_by("alias")
+                .values(one=JSONObject(alias="alias", version="model_version", number="model_version__number"))
+            ),
+        )
+        .filter(pk=pk)
+        .first()
+    )
 
 
 def versions_of_model(model: Model) -> list[ModelVersion]:
@@ -225,12 +243,20 @@ def model_version(principal: Principal, pk: int) -> ModelVersion | None:
     found: QuerySet[ModelVersion] = readable(ModelVersion, principal)
     return (
         found.select_related(
-            "model__namespace", "model__owner", "recorded_by", "source_run__recorded_by", "parent_version__model"
+            "model__namespace",
+            "model__owner",
+            "recorded_by",
+            "source_run__recorded_by",
+            "parent_version__model",
+            "mlflow_registration",
         )
         .annotate(
             hands=Hands(F("pk")),
             said=Subquery(_newest(ModelVersionDescription).values("text")[:1]),
             put_away=Subquery(_newest(ModelVersionArchival).values("archived")[:1]),
+            aliases_said=ArraySubquery(
+                ModelAlias.objects.filter(model_version=OuterRef("pk")).order_by("alias").values("alias")
+            ),
             tags_said=ArraySubquery(
                 ModelVersionTag.objects.filter(model_version=OuterRef("pk"))
                 .order_by("key", "-pk")

@@ -13,6 +13,7 @@ from tests.permission_table import (
     judgements,
     kernel,
     lineage,
+    mlflow,
     moments,
     people,
     tracking,
@@ -21,7 +22,9 @@ from tests.permission_table import (
 )
 from tests.permission_table.row import AFTER_DAYS, WHY, Row
 
-ROOMS = (kernel, people, facts, lineage, tracking, judgements, bringing_in, vocabularies, work, desk, doors, moments)
+ROOMS = (
+    kernel, people, facts, lineage, tracking, judgements, bringing_in, vocabularies, work, desk, doors, moments, mlflow,
+)  # fmt: skip
 GET: dict[str, Row] = {route: row for room in ROOMS for route, row in room.GET.items()}
 POST: dict[str, Row] = {route: row for room in ROOMS for route, row in room.POST.items()}
 

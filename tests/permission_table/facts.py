@@ -74,6 +74,19 @@ POST: dict[str, Row] = {
     "api/v1/models/<id>/change": Row(
         ("owner",), {"anonymous": 401, "outsider": 404, "viewer": 403, "risk": 403}, lambda _things: {"title": "Score"}
     ),
+    "api/v1/models/<id>/rename": Row(
+        ("pipeline", "owner"), {"anonymous": 401, "outsider": 404, "viewer": 403}, lambda _things: {"name": "scored"}
+    ),
+    "api/v1/models/<id>/tags": Row(
+        ("pipeline", "owner"),
+        {"anonymous": 401, "outsider": 404, "viewer": 403},
+        lambda _things: {"tags": {"team": "retail"}},
+    ),
+    "api/v1/models/<id>/aliases": Row(
+        ("pipeline", "owner"),
+        {"anonymous": 401, "outsider": 404, "viewer": 403},
+        lambda _things: {"alias": "canary", "number": 1},
+    ),
     "api/v1/model-versions": Row(
         ("pipeline",),
         {"anonymous": 401, "outsider": 404, "viewer": 403},

@@ -32,6 +32,8 @@ LEFT_OUT = {
     "readyz": "says which part is missing",
     "metrics": "counts of the whole system, for operators: this machine or their token",
     "static/": "files of the product",
+    "api/2.0/mlflow/": "for keys of service accounts alone (tests/approvals/mlflow/test_isolation.py)",
+    "api/3.0/mlflow/server-info": "says what the product can do",
 }
 
 #: Pages whose first part is no collection of the API: the model of their id.

@@ -1,0 +1,86 @@
+"""The calls of MLflow's registry that read."""
+
+import json
+
+from django.utils.translation import gettext as _
+
+from approvals.mlflow import reading
+from approvals.mlflow.answers import listed, wrapped
+from approvals.mlflow.asked import Asked, Field
+from approvals.mlflow.calls import ALIAS, NAME, STAGES, VERSION, model_answer, model_named, version_answer, version_of
+from approvals.mlflow.door import call
+from governance.errors import Invalid
+
+FILTER = Field("text", 10_000)
+ORDER = Field("texts", 10, default=())
+TOKEN = Field("text", 5_000)
+
+
+@call("GET", "registered-models/get", "models", name=NAME)
+def get_registered_model(asked: Asked) -> str:
+    """A model with its tags, aliases and newest versions."""
+    found = reading.model_by_name(asked.namespace, asked["name"])
+    return wrapped("registered_model", found) if found else model_answer(model_named(asked, asked["name"]))
+
+
+@call(
+    "GET", "registered-models/search", "models", filter=FILTER, order_by=ORDER, page_token=TOKEN,
+    max_results=Field("whole", 1_000, default=100),
+)  # fmt: skip
+def search_registered_models(asked: Asked) -> str:
+    """Models that match a filter."""
+    page = reading.search_models(
+        asked.namespace, asked["filter"], asked["order_by"], asked["max_results"], asked["page_token"]
+    )
+    return listed("registered_models", *page)
+
+
+@call("POST", "registered-models/get-latest-versions", "model-versions", reads=True, name=NAME,
+      stages=Field("texts", 10, default=()))  # fmt: skip
+@call(
+    "GET", "registered-models/get-latest-versions", "model-versions", name=NAME, stages=Field("texts", 10, default=())
+)
+def get_latest_versions(asked: Asked) -> str:
+    """The newest version of each stage."""
+    stages = [stage.lower() for stage in asked["stages"]]
+    if unknown := [stage for stage in stages if stage not in STAGES]:
+        raise Invalid(_("The stages are None, Staging, Production and Archived; not “%(it)s”.") % {"it": unknown[0]})
+    return listed("model_versions", reading.latest(model_named(asked, asked["name"]), stages))
+
+
+@call("GET", "registered-models/alias", "models", name=NAME, alias=ALIAS)
+def get_model_version_by_alias(asked: Asked) -> str:
+    """The version an alias means: of a claimed one, what is live."""
+    found = reading.version_by_alias(asked.namespace, asked["name"], asked["alias"])
+    if found is None:
+        model_named(asked, asked["name"])
+        raise Invalid(_("Registered model alias %(alias)s not found.") % {"alias": asked["alias"]})
+    return wrapped("model_version", found)
+
+
+@call("GET", "model-versions/get", "model-versions", name=NAME, version=VERSION)
+def get_model_version(asked: Asked) -> str:
+    """A version."""
+    found = reading.version_by_number(asked.namespace, asked["name"], asked["version"])
+    if found is None:
+        return version_answer(version_of(asked, asked["name"], asked["version"]))
+    return wrapped("model_version", found)
+
+
+@call("GET", "model-versions/get-download-uri", "model-versions", name=NAME, version=VERSION)
+def get_model_version_download_uri(asked: Asked) -> str:
+    """Where the artifact lies; it is fetched from there, not from here."""
+    version = version_of(asked, asked["name"], asked["version"])
+    return wrapped("artifact_uri", json.dumps(version.artifact_uri))
+
+
+@call(
+    "GET", "model-versions/search", "model-versions", filter=FILTER, order_by=ORDER, page_token=TOKEN,
+    max_results=Field("whole", 200_000, default=10_000),
+)  # fmt: skip
+def search_model_versions(asked: Asked) -> str:
+    """Versions that match a filter."""
+    page = reading.search_versions(
+        asked.namespace, asked["filter"], asked["order_by"], asked["max_results"], asked["page_token"]
+    )
+    return listed("model_versions", *page)

@@ -1,0 +1,214 @@
+"""What registries say of models: free aliases, tags, another name; and a version as a client of MLflow registers it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
+
+from governance import errors
+from governance.accounts.models import Namespace, Principal
+from governance.accounts.permissions import require
+from governance.unit_of_work import action, part
+from lineage.actions.annotations import DESCRIBERS, TAGS_AT_ONCE, describe_model_version, tag_model_version
+from lineage.actions.carriers import complete_from_tags
+from lineage.actions.model_registry import register_model, register_model_version
+from lineage.actions.registering import Registered, get_or_register, lock_roots, may_register
+from lineage.actions.runs import link_run_output
+from lineage.digests import Digest
+from lineage.models import (
+    LinkMethod,
+    MlflowRegistration,
+    Model,
+    ModelAlias,
+    ModelTag,
+    ModelVersion,
+    ModelVersionTag,
+    Run,
+    RunState,
+)
+
+#: The job of a run that is known by its id alone, until the tracking server or an event says more.
+UNKNOWN_JOB = "mlflow"
+
+
+@action
+def set_alias(*, actor: Principal, reason: str, model_version: ModelVersion, alias: str) -> Registered[ModelAlias]:
+    """Let a free alias mean this version; another version of the model loses it. The same again changes nothing.
+
+    Raises:
+        errors.Forbidden: neither pipeline nor model owner there. errors.Conflict: an environment claims it.
+        errors.Invalid: it is not well-formed, is reserved, or looks like one that is claimed.
+    """
+    model = model_version.model
+    require(actor, *DESCRIBERS, namespace=model.namespace)
+    lock_roots(("model", model.pk))
+    found = ModelAlias.objects.filter(model=model, alias=alias).first()
+    if found is None:
+        return Registered(ModelAlias.objects.create(model=model, alias=alias, model_version=model_version), True)
+    if found.model_version_id == model_version.pk:
+        return Registered(found, False)
+    found.model_version = model_version
+    found.save(update_fields=["model_version"])
+    return Registered(found, True)
+
+
+@action
+def remove_alias(*, actor: Principal, reason: str, model: Model, alias: str) -> ModelAlias | None:
+    """Take a free alias away; None: there was none. Raises errors.Forbidden as `set_alias`."""
+    require(actor, *DESCRIBERS, namespace=model.namespace)
+    lock_roots(("model", model.pk))
+    found = ModelAlias.objects.filter(model=model, alias=alias, model_version__isnull=False).first()
+    if found is not None:
+        found.model_version = None
+        found.save(update_fields=["model_version"])
+    return found
+
+
+@action
+def tag_model(*, actor: Principal, reason: str, model: Model, tags: Mapping[str, str | None]) -> list[ModelTag]:
+    """Set tags of a model by key; None takes a tag away. What stands already adds nothing. Returns what changed.
+
+    Raises:
+        errors.Forbidden: neither pipeline nor model owner there. errors.Invalid: none or more than 100.
+    """
+    require(actor, *DESCRIBERS, namespace=model.namespace)
+    if not tags or len(tags) > TAGS_AT_ONCE:
+        raise errors.Invalid(errors={"tags": [_("Set 1 to %(limit)d tags at once.") % {"limit": TAGS_AT_ONCE}]})
+    lock_roots(("model", model.pk))
+    standing = {tag.key: tag for tag in ModelTag.objects.filter(model=model, key__in=list(tags))}
+    changed = []
+    for key, value in tags.items():
+        tag = standing.get(key)
+        told = {"value": value or "", "removed": value is None}
+        if tag is None and value is not None:
+            changed.append(ModelTag.objects.create(model=model, key=key, **told))
+        elif tag is not None and (tag.value, tag.removed) != (told["value"], told["removed"]):
+            tag.value, tag.removed = value or "", value is None
+            tag.save(update_fields=["value", "removed"])
+            changed.append(tag)
+    return changed
+
+
+@action
+def register_tagged_model(
+    *, actor: Principal, reason: str, namespace: Namespace, name: str, description: str, tags: Mapping[str, str]
+) -> Registered[Model]:
+    """Register a model with its tags in one act; one that stands there is left as it is.
+
+    Raises:
+        errors.Forbidden. errors.AlreadyDifferent: it stands there with another description. errors.Invalid.
+    """
+    registered = part(register_model)(
+        actor=actor, reason=reason, namespace=namespace, name=name, description=description
+    )
+    if registered.created and tags:
+        part(tag_model)(actor=actor, reason=reason, model=registered.record, tags=tags)
+    return registered
+
+
+@action
+def tag_from_mlflow(
+    *, actor: Principal, reason: str, model_version: ModelVersion, tags: Mapping[str, str | None]
+) -> list[ModelVersionTag]:
+    """Tag a version, and complete it by what tags of ours carry, in one act.
+
+    Raises:
+        errors.Conflict: a tag of ours says another digest or commit than is on record. Else as `tag_model_version` and
+            `complete_from_tags`.
+    """
+    same: dict[str, Any] = {"actor": actor, "reason": reason, "model_version": model_version}
+    said = part(tag_model_version)(tags=tags, **same)
+    part(complete_from_tags)(tags={key: value for key, value in tags.items() if value}, **same)
+    return said
+
+
+@action
+def rename_model(*, actor: Principal, reason: str, model: Model, name: str) -> Model:
+    """Give a model another name. Versions, releases, votes and history stay with it.
+
+    Raises:
+        errors.Forbidden: neither pipeline nor model owner there.
+        errors.Conflict: it is live, or another model has that name. errors.Invalid: that is no name.
+    """
+    require(actor, *DESCRIBERS, namespace=model.namespace)
+    lock_roots(("model", model.pk))
+    current = Model.objects.select_related("namespace").get(pk=model.pk)
+    if current.name != name:
+        if Model.objects.filter(namespace=current.namespace, name=name).exists():
+            raise errors.AlreadyDifferent(
+                _("There is a model %(name)s already. Choose another name.") % {"name": name},
+                errors={"name": [_("Taken.")]},
+            )
+        current.name = name
+        current.save(update_fields=["name"])
+    return current
+
+
+class Told(NamedTuple):
+    """What a client of MLflow says of a version it registers."""
+
+    source: str
+    run_id: str = ""
+    run_link: str = ""
+    model_id: str = ""
+    description: str = ""
+    tags: Mapping[str, str] = {}
+
+
+@action
+def register_from_mlflow(
+    *, actor: Principal, reason: str, model: Model, told: Told, copied_from: ModelVersion | None = None
+) -> Registered[ModelVersion]:
+    """Register a version as a client of MLflow tells of it, with its run, made if it is new, in one act.
+
+    Asked again, after an answer was lost: the version that stands, unchanged. Tags of ours carry what the client has no
+    field for (carriers.py).
+
+    Args:
+        copied_from: the version whose artifact it is; it becomes the parent, and nothing of its approvals comes along.
+
+    Raises:
+        errors.Forbidden. errors.Invalid: a copy within one model. Else as `register_model_version`.
+    """
+    given: dict[str, Any] = {"artifact_uri": told.source}
+    run = _run(actor, model, told.run_id) if told.run_id else None
+    if copied_from is not None:
+        if copied_from.model_id == model.pk:
+            raise errors.Invalid(
+                _("This is version %(number)d of that model already. A copy goes to another model.")
+                % {"number": copied_from.number},
+                errors={"source": [_("A version of the same model.")]},
+            )
+        given = {"artifact_uri": copied_from.artifact_uri, "code_commit": copied_from.code_commit,
+                 "digest": Digest(copied_from.digest_algorithm, copied_from.digest_value)
+                 if copied_from.digest_value else None}  # fmt: skip
+    registered = part(register_model_version)(
+        actor=actor, reason=reason, model=model, source_run=run, parent_version=copied_from, **given
+    )
+    version, created = registered
+    if not created:
+        return registered
+    version = ModelVersion.objects.select_related("model__namespace").get(pk=version.pk)
+    MlflowRegistration.objects.create(
+        model_version=version, source=told.source, run_id=told.run_id, run_link=told.run_link, model_id=told.model_id
+    )
+    same: dict[str, Any] = {"actor": actor, "reason": reason}
+    if run is not None:
+        part(link_run_output)(run=run, item=version, link_method=LinkMethod.MLFLOW, **same)
+    if told.description:
+        part(describe_model_version)(model_version=version, text=told.description, **same)
+    if told.tags:
+        part(tag_model_version)(model_version=version, tags=told.tags, **same)
+        part(complete_from_tags)(model_version=version, tags=told.tags, **same)
+    return Registered(version, True)
+
+
+def _run(actor: Principal, model: Model, run_id: str) -> Run:
+    """The run of that key in the model's namespace, made if it is new: nothing is known of it yet but its id."""
+    may_register(actor, model.namespace)
+    return get_or_register(
+        Run,
+        identity={"namespace": model.namespace, "run_key": run_id},
+        content={"job_name": UNKNOWN_JOB, "state": RunState.RUNNING},
+        compare={},
+    ).record
