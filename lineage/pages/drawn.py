@@ -17,7 +17,7 @@ from lineage.pages import layers
 
 NODES = 500
 MARGIN = 14
-CHARACTER = 7.5  # width of one, in pixels, of the drawing's bold type
+CHARACTER = {3: 7.5, 2: 7.5, 1: 6.8}  # width of one, in pixels, of the bold type, by lines in a box
 PAGES = {"dataset_version": "dataset-version-lineage", "run": "run-lineage", "model_version": "model-version-lineage"}
 
 
@@ -85,7 +85,7 @@ class Node:
     @property
     def texts(self) -> list[tuple[str, float, str]]:
         """Lines in the box: class, baseline, text."""
-        room = int((self.width - (38 if self.round else 26)) / CHARACTER)
+        room = int((self.width - (32 if self.round else 26)) / CHARACTER[self.lines])
         lines = [("name", self.name)]
         if self.lines == 1:
             lines = [("name", f"⚑ {self.name}" if self.tone in ("warn", "stop") else self.name)]
@@ -255,7 +255,7 @@ def _placed(nodes: dict[Key, Node], edges: Mapping[tuple[Key, Key], str], cut: b
     place = layers.columns(list(nodes), edges)
     rows = layers.rows(place, edges)
     for node in nodes.values():
-        node.lines, node.width = size.lines, size.width - (30 if node.round else 0)
+        node.lines, node.width = size.lines, size.width - (30 if node.round and size.lines > 1 else 0)
         node.height = {3: 44, 2: 28, 1: 22}[size.lines] if node.round else size.height
     tops = layers.heights(rows, edges, lambda key: nodes[key].height, size.gap_y)
     for key, node in nodes.items():
