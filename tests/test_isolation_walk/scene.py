@@ -29,6 +29,7 @@ from tests import databases
 from tests.approvals.serving import scenes
 from tests.approvals.world import FACTS, WHY, World, build, signature, train
 from tests.cast import PASSWORD, Cast, email, load
+from tests.permission_table import found
 
 #: By namespace: a word that stands in each of its texts, and what its ids look like.
 MARKS = {"retail": "quagga", "elsewhere": "okapi"}
@@ -140,8 +141,16 @@ class _Seed:
             actor=self.cast.outsider, subject=w.model, kind=Finding.Kind.AUDIT, text="Found",
             severity=Finding.Severity.HIGH, blocks=True, **WHY,
         )  # fmt: skip
+        self._brought_in(w)
         waiting = Principal.objects.get(name=email("reader"))
         grant_role(actor=self.cast.admin, principal=waiting, role=Role.VALIDATOR, namespace=self.cast.elsewhere, **WHY)
+
+    @staticmethod
+    def _brought_in(w: World) -> None:
+        """What is proposed, what an inventory brought in, and what serves as found."""
+        found.intake(w)
+        found.inventory_import(w)
+        found.entry_as_found(w)
 
     def _live(self) -> None:
         """What the walked namespace has: something live that was answered for."""
@@ -149,11 +158,11 @@ class _Seed:
         w = self.retail = build(cast, mark)
         scenes.go_live(w, scenes.on_own_data(w, f"{mark}other"))
         live = scenes.go_live(w)
-        found = raise_finding(
+        raised = raise_finding(
             actor=cast.auditor, subject=w.model, kind=Finding.Kind.AUDIT, text="Found", severity=Finding.Severity.HIGH,
             blocks=True, owner=cast.owner, **WHY,
         )  # fmt: skip
-        close_finding(actor=cast.risk2, finding=found, text="Mended", **WHY)
+        close_finding(actor=cast.risk2, finding=raised, text="Mended", **WHY)
         clear_notice(actor=cast.risk2, notice=scenes.only_notice(live), **WHY)
         w.evidence(w.plan(title=f"{mark} plan"))
 
@@ -188,6 +197,7 @@ class _Seed:
             requirements=list(asked), **WHY,
         )  # fmt: skip
         grant_role(actor=cast.admin, principal=cast.viewer, role=Role.VALIDATOR, namespace=cast.retail, **WHY)
+        self._brought_in(w)
 
 
 def _mark(superuser: psycopg.Connection[Any], namespace: int, mark: str) -> None:
