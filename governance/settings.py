@@ -303,5 +303,6 @@ SPECTACULAR_SETTINGS = {
         "RunInputRole": "lineage.api.bodies.INPUT_ROLES",
         "RunOutputRole": "lineage.api.bodies.OUTPUT_ROLES",
         "EndKind": "approvals.api.serializers_promotions.END_KINDS",
+        "LineageKind": "lineage.neighbourhood.KINDS",
     },
 }
