@@ -22,17 +22,20 @@ from lineage.vocabularies.standard import (
     IRI_PREFIXES,
     SCHEMES,
     Term,
+    countries,
     special_categories,
     terms_of,
     valid_token,
 )
 
 __all__ = [
+    "BLOCS",
     "EXTENSIBLE",
     "SCHEMES",
     "SEARCHED_AT_MOST",
     "Term",
     "above",
+    "countries",
     "geographies",
     "labels",
     "licence",
@@ -44,6 +47,9 @@ __all__ = [
 ]
 
 SEARCHED_AT_MOST = 1_000
+BLOCS: frozenset[str] = frozenset({"EU", "EEA"})
+"""Blocs, whose members `muniment.codes_over` knows."""
+_MISTAKEN = {"UK": "GB", "USA": "US", "DEU": "DE", "FRA": "FR", "GBR": "GB", "EL": "GR", "KOR": "KR", "JPN": "JP"}
 _GEOGRAPHY = re.compile(GEOGRAPHY_PATTERN)
 _VERSIONED = re.compile(r"^https://w3id\.org/dpv/[0-9][0-9.]*(?=[/#])")
 
@@ -120,15 +126,22 @@ def labels(scheme: str) -> dict[str, str]:
 
 
 def geographies(given: Iterable[str], *, field: str) -> list[str]:
-    """ISO 3166 codes or blocs, each once, in alphabetical order.
+    """ISO 3166 codes or blocs, each once, in alphabetical order. Of a subdivision the country is looked up, not itself.
+
+    A code that stands for nothing would forbid nothing, and permit where nobody is.
 
     Raises:
-        errors.Invalid: something that is no such code.
+        errors.Invalid: something that is no such code; where it is a country's name, its code is named.
     """
     codes = sorted({one.upper() for one in given})
     for code in codes:
-        if not _GEOGRAPHY.fullmatch(code):
-            raise _refusal(field, _("Write ISO 3166 codes such as DE or US-CA, or a bloc such as EU."))
+        country, _dash, _part = code.partition("-")
+        if not _GEOGRAPHY.fullmatch(code) or not (country in countries() or code in BLOCS):
+            sentence = _("Write ISO 3166 codes such as DE or US-CA, or a bloc such as EU.")
+            meant = {name.upper(): key for key, name in countries().items()} | _MISTAKEN
+            if country in meant or code in meant:
+                sentence += " " + _("Did you mean %(code)s?") % {"code": meant.get(code) or meant[country]}
+            raise _refusal(field, sentence)
     return codes
 
 

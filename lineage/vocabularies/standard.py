@@ -81,6 +81,13 @@ PREFIXES: frozenset[str] = frozenset(IRI_PREFIXES.values()) | {"spdx:"}
 """Prefixes of published vocabularies: a house's own terms bear another."""
 
 
+@cache
+def countries() -> dict[str, str]:
+    """Name by alpha-2 code [ISO 3166-1], with Kosovo's XK, which is user-assigned and in common use."""
+    with (FOLDER / "country.csv").open(encoding="utf-8", newline="") as file:
+        return {row["code"]: row["label"] for row in csv.DictReader(file)} | {"XK": "Kosovo"}
+
+
 _TOKEN = re.compile(TOKEN_PATTERN)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -349,3 +350,17 @@ def test_a_body_that_cannot_be_right_is_refused_by_field(
     assert answer.status_code == 400, answer.content
     assert [name.split("[")[0] for name in answer.json()["errors"]] == [field]
     assert not VocabularyTerm.objects.exists()
+
+
+def test_places_are_countries_that_there_are_or_blocs() -> None:
+    listed = (resources.files("tzdata") / "zoneinfo" / "iso3166.tab").read_text(encoding="utf-8")
+    published = dict(line.split("\t") for line in listed.splitlines() if not line.startswith("#"))
+    assert vocabularies.countries() == published | {"XK": "Kosovo"}
+    assert vocabularies.geographies(["de", "EU", "EEA", "US-CA", "XK", "de"], field="f") == [
+        "DE", "EEA", "EU", "US-CA", "XK"]  # fmt: skip
+    for wrong, meant in (("UK", "GB"), ("QX", None), ("QX-AB", None), ("EU-1", None), ("Germany", "DE"), ("usa", "US")):
+        with pytest.raises(errors.Invalid) as refusal:
+            vocabularies.geographies([wrong], field="f")
+        sentence = refusal.value.errors["f"][0]
+        assert "ISO 3166" in sentence
+        assert (f"Did you mean {meant}?" in sentence) is (meant is not None), sentence
