@@ -15,7 +15,7 @@ def test_a_pipeline_registers_a_model_and_asks_the_gate(served: str, tmp_path: P
     (tmp_path / "var" / "demo.env").write_text(
         f"export MUNIMENT_URL={served}\nexport PIPELINE_API_KEY={KEYS['pipeline']}\n", encoding="utf-8"
     )
-    first, gate, live = [block for block in blocks("README.md", "sh") if "curl" in block]
+    first, gate, fact, live = [block for block in blocks("README.md", "sh") if "curl" in block]
     (whole,) = blocks("README.md", "python")
 
     def shell(script: str) -> subprocess.CompletedProcess[str]:
@@ -37,6 +37,11 @@ def test_a_pipeline_registers_a_model_and_asks_the_gate(served: str, tmp_path: P
     asked = shell(gate)
     assert asked.returncode == 22, "curl --fail must end with 22 while the gate is closed"
     assert '"allowed"' in asked.stdout or '"requirements"' in asked.stdout
+    known = shell(fact)
+    assert known.returncode == 0 and '"receipt"' in known.stdout, known.stdout + known.stderr
+    tracked = next(block for block in blocks("README.md", "sh") if "MLFLOW_REGISTRY_URI" in block)
+    client = shell(f'set -e; PATH="{ROOT}/.venv-mlflow2/bin:$PATH"\n{tracked}')
+    assert client.returncode == 0, client.stdout + client.stderr
     assert '"results": []' in shell(live).stdout.replace('"results":[]', '"results": []'), "nothing is live yet"
 
 
