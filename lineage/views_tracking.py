@@ -55,7 +55,7 @@ class CompletionForm(forms.Form):
     error_css_class = "error"
     digest = forms.CharField(
         label=gettext_lazy("Digest"), max_length=160, required=False,
-        help_text=gettext_lazy("sha256: and 64 hexadecimal digits; of a folder, what `muniment digest FOLDER` says."),
+        help_text=gettext_lazy("sha256: and 64 hexadecimal digits; of a folder, what muniment digest FOLDER says."),
     )  # fmt: skip
     code_commit = forms.CharField(label=gettext_lazy("Code commit"), max_length=128, required=False)
     training_data = forms.CharField(

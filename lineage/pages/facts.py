@@ -314,7 +314,9 @@ def run_data(versions: Collection[ModelVersion]) -> list[dict[str, Any]]:
 
 def later_facts(version: ModelVersion) -> list[ModelVersionCompletion]:
     """What became known of a version after its registration, oldest first."""
-    return list(ModelVersionCompletion.objects.filter(model_version=version).select_related("recorded_by"))
+    return list(
+        ModelVersionCompletion.objects.filter(model_version=version).select_related("recorded_by", "tracking_server")
+    )
 
 
 def hands_in(model_version: ModelVersion) -> list[Hand]:

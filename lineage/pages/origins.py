@@ -59,8 +59,10 @@ def origins(
         found.append(_declared(version, _("Lies at"), version.artifact_uri))
     found += _training(version, later, data)
     for one in later:
-        for name, value in [*one.metrics.items(), *one.parameters.items()][:METRICS_SHOWN]:
-            found.append(_told(name, str(value), one))
+        for title, values in ((_("Metrics"), one.metrics), (_("Parameters"), one.parameters)):
+            if values:
+                said = [f"{name} {value}" for name, value in list(values.items())[:METRICS_SHOWN]]
+                found.append(_told(title, ", ".join(said) + (", …" if len(values) > METRICS_SHOWN else ""), one))
     return found
 
 
@@ -74,7 +76,7 @@ def _filled(version: ModelVersion, later: Sequence[ModelVersionCompletion], what
 
 def _digest(version: ModelVersion, later: Sequence[ModelVersionCompletion]) -> Fact:
     if not version.digest_value:
-        return Fact(_("Digest"), _("not on record: the gate stays closed"), state="missing")
+        return Fact(_("Digest"), _("not on record"), state="missing")
     value = f"{version.digest_algorithm}:{version.digest_value}"
     filled = _filled(version, later, "digest")
     if filled is None:
@@ -96,7 +98,7 @@ def _training(
 ) -> list[Fact]:
     trained = [one for one in data if one["role"] == "training"]
     if not trained:
-        return [Fact(_("Training data"), _("none is linked: the gate stays closed"), state="missing")]
+        return [Fact(_("Training data"), _("none linked"), state="missing")]
     by_id = {pk: one for one in reversed(later) for pk in one.training}
     found = []
     for one in trained:
@@ -114,5 +116,8 @@ def _declared(version: ModelVersion, name: str, value: str, *, digest: bool = Fa
 
 
 def _told(name: str, value: str, one: ModelVersionCompletion, *, digest: bool = False, state: str = "kept") -> Fact:
-    by = "" if one.how == "tracking" else one.recorded_by.display_name
-    return Fact(name, value, one.get_how_display(), one.came_from, by, one.recorded_at, digest, state)
+    read = one.tracking_server
+    by = "" if read else one.recorded_by.display_name
+    # The server's own card names it; which run or model it was told of is what differs from fact to fact.
+    where = one.came_from.removeprefix(read.uri).lstrip(", ") if read else one.came_from
+    return Fact(name, value, one.get_how_display(), where, by, one.recorded_at, digest, state)
