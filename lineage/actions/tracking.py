@@ -150,8 +150,9 @@ def _claimed_run(home: Namespace, version: ModelVersion, told: Told) -> Run:
         compare={},
     )
     if not created and run.state == RunState.RUNNING and ended is not None:
+        run.started_at = run.started_at or told.started_at
         run.state, run.ended_at = state, _after(run.started_at, ended)
-        run.save(update_fields=["state", "ended_at"])
+        run.save(update_fields=["state", "started_at", "ended_at"])
     return run
 
 

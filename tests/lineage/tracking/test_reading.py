@@ -59,7 +59,10 @@ def test_a_version_is_filled_from_its_tracking_server(
     before = facts.model_version(digest=None, artifact_uri=f"runs:/{own.run}/extra")
     elsewhere = facts.model_version(digest=None, artifact_uri="s3://bucket/elsewhere")
     name_it(cast, own.uri + "/")
-    logged = facts.model_version(digest=None, artifact_uri=f"models:/{own.model}")
+    told_by_client = actions.Told(source=f"models:/{own.model}", run_id=own.run, model_id=own.model)
+    logged = actions.register_from_mlflow(
+        actor=cast.pipeline, reason=WHY, model=facts.model(), told=told_by_client
+    ).record
     stored = facts.model_version(
         digest=None, artifact_uri=f"mlflow-artifacts:/0/{own.run}/artifacts/extra/deeper/more.txt"
     )
