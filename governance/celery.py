@@ -22,7 +22,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
 
 from governance import logs
 
-ROOMS = ("governance.api", "governance.outbox", "governance.jobs", "governance.ledger", "lineage", "approvals")
+ROOMS = (
+    "governance.api",
+    "governance.outbox",
+    "governance.jobs",
+    "governance.ledger",
+    "lineage",
+    "lineage.openlineage",
+    "approvals",
+)
 
 # Redis only. A task whose worker was killed comes back after: visibility timeout + restore interval times throttle.
 # Kombu's defaults make that an hour, or 104 s at best with a short timeout alone (measured: shared/measured.md); these
@@ -85,7 +93,9 @@ app = Celery("governance", set_as_current=True)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.add_defaults(configuration)
 app.autodiscover_tasks()
-app.autodiscover_tasks(["governance.api", "governance.outbox", "governance.jobs", "governance.ledger"])
+app.autodiscover_tasks(
+    ["governance.api", "governance.outbox", "governance.jobs", "governance.ledger", "lineage.openlineage"]
+)
 
 
 @setup_logging.connect(weak=False)

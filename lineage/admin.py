@@ -6,6 +6,7 @@ from governance.history.admin import GovernedAdmin
 from lineage.models import (
     CollectionTerms,
     ColumnLineage,
+    DataProfile,
     Dataset,
     DatasetVersion,
     Intake,
@@ -21,7 +22,13 @@ from lineage.models import (
     ModelVersionCompletion,
     ModelVersionDescription,
     ModelVersionTag,
+    OpenLineageDataset,
+    OpenLineageEvent,
+    OpenLineageNamespace,
+    OpenLineageReplay,
+    QualityResult,
     Recall,
+    ReportedFact,
     RiskQuestionSet,
     Run,
     RunInput,
@@ -286,3 +293,62 @@ class TierOverrideAdmin(GovernedAdmin):
 
     list_display = ("model", "derived_tier", "tier", "printed_name", "signed_at", "recorded_by", "recorded_at")
     search_fields = ("model__name",)
+
+
+@admin.register(OpenLineageNamespace)
+class OpenLineageNamespaceAdmin(GovernedAdmin):
+    """Whose an OpenLineage namespace is."""
+
+    list_display = ("source", "namespace", "producer", "active", "recorded_by", "recorded_at")
+    list_filter = ("active",)
+    search_fields = ("source",)
+
+
+@admin.register(OpenLineageDataset)
+class OpenLineageDatasetAdmin(GovernedAdmin):
+    """What OpenLineage names mean."""
+
+    list_display = ("source", "name", "dataset", "namespace", "recorded_by", "recorded_at")
+    search_fields = ("source", "name", "dataset__name")
+
+
+@admin.register(OpenLineageEvent)
+class OpenLineageEventAdmin(GovernedAdmin):
+    """Events as they came in."""
+
+    list_display = ("subject", "event_type", "event_time", "run_key", "namespace", "recorded_by", "recorded_at")
+    list_filter = ("kind", "event_type")
+    search_fields = ("=run_key", "subject", "=body_digest")
+
+
+@admin.register(OpenLineageReplay)
+class OpenLineageReplayAdmin(GovernedAdmin):
+    """Events that were worked off once more."""
+
+    list_display = ("event", "state", "recorded_by", "recorded_at")
+
+
+@admin.register(ReportedFact)
+class ReportedFactAdmin(GovernedAdmin):
+    """What producers say of runs and datasets."""
+
+    list_display = ("kind", "dataset", "run", "said_at", "namespace", "recorded_by", "recorded_at")
+    list_filter = ("kind",)
+    search_fields = ("dataset__name", "=run__run_key", "=key")
+
+
+@admin.register(DataProfile)
+class DataProfileAdmin(GovernedAdmin):
+    """What was counted in dataset versions."""
+
+    list_display = ("dataset_version", "rows", "bytes", "files", "said_at", "namespace", "recorded_by", "recorded_at")
+    search_fields = ("dataset_version__dataset__name",)
+
+
+@admin.register(QualityResult)
+class QualityResultAdmin(GovernedAdmin):
+    """What producers' own tests said."""
+
+    list_display = ("assertion", "column", "success", "dataset_version", "run", "said_at", "recorded_by", "recorded_at")
+    list_filter = ("success",)
+    search_fields = ("assertion", "column", "dataset_version__dataset__name")

@@ -23,6 +23,7 @@ WORKING: dict[str, tuple[str, ...]] = {
     "governance_act": ("SELECT",),
     "governance_searchentry": ("SELECT",),
     "lineage_importdraft": FULL,
+    "lineage_openlineageintake": KEPT,  # a trigger keeps the text what it was
     "governance_cache": FULL,
     "governance_idempotencykey": FULL,
     "governance_ratecount": KEPT,

@@ -18,6 +18,13 @@ from lineage.actions.intake import (
     word_questions,
 )
 from lineage.actions.model_registry import register_model, register_model_version, update_model
+from lineage.actions.openlineage import (
+    assign_openlineage_namespace,
+    claim_openlineage_namespace,
+    keep_events,
+    name_openlineage_dataset,
+    replay_events,
+)
 from lineage.actions.recalls import recall
 from lineage.actions.registering import Registered
 from lineage.actions.registry import (
@@ -30,7 +37,7 @@ from lineage.actions.registry import (
     tag_from_mlflow,
     tag_model,
 )
-from lineage.actions.runs import Link, end_run, link_run_input, link_run_output, register_run
+from lineage.actions.runs import Link, end_run, fill_run, link_run, link_run_input, link_run_output, register_run
 from lineage.actions.terms import record_terms, withdraw_terms
 from lineage.actions.tracking import name_tracking_server
 from lineage.actions.vocabulary import add_vocabulary_term, retire_vocabulary_term
@@ -44,16 +51,22 @@ __all__ = [
     "add_vocabulary_term",
     "answer_flags",
     "archive_model_version",
+    "assign_openlineage_namespace",
+    "claim_openlineage_namespace",
     "complete_from_tags",
     "complete_model_version",
     "correct_link",
     "decide_intake",
     "describe_model_version",
     "end_run",
+    "fill_run",
+    "keep_events",
     "link_column",
     "link_columns",
+    "link_run",
     "link_run_input",
     "link_run_output",
+    "name_openlineage_dataset",
     "name_tracking_server",
     "override_statement",
     "override_tier",
@@ -72,6 +85,7 @@ __all__ = [
     "register_tagged_model",
     "remove_alias",
     "rename_model",
+    "replay_events",
     "retire_vocabulary_term",
     "review_flag",
     "set_alias",

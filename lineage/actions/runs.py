@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -155,6 +155,76 @@ def link_run_output(
         content={"link_method": link_method},
         compare={},
     )
+
+
+@action
+def fill_run(
+    *,
+    actor: Principal,
+    reason: str,
+    run: Run,
+    started_at: datetime | None = None,
+    source_commit: str | None = None,
+) -> Registered[Run]:
+    """Say what was left blank of a run: when it began, and the commit of its code. What is recorded already stays.
+
+    Returns:
+        The run; `created` is whether anything was filled in.
+
+    Raises:
+        errors.Forbidden. errors.Invalid: a begin after the end on record.
+    """
+    may_register(actor, run.namespace)
+    current = Run.objects.select_for_update(no_key=True).get(pk=run.pk)
+    told = {"started_at": started_at, "source_commit": source_commit}
+    blank = [field for field, value in told.items() if value is not None and getattr(current, field) is None]
+    for field in blank:
+        setattr(current, field, told[field])
+    _check_times(current.state, current.started_at, current.ended_at)
+    if blank:
+        current.save(update_fields=blank)
+    return Registered(current, bool(blank))
+
+
+@action
+def link_run(
+    *,
+    actor: Principal,
+    reason: str,
+    run: Run,
+    inputs: Sequence[Link] = (),
+    outputs: Sequence[Link] = (),
+    link_method: str = LinkMethod.DECLARED,
+) -> list[RunInput | RunOutput]:
+    """Say what else a run read and wrote, many links at once. Those that are there already stay as they are.
+
+    Returns:
+        The links that are new.
+
+    Raises:
+        errors.Forbidden, errors.Invalid, errors.Missing: as `link_run_input` and `link_run_output`.
+    """
+    may_register(actor, run.namespace)
+    wanted = [(RunInput, link) for link in dict.fromkeys(inputs)] + [(RunOutput, one) for one in dict.fromkeys(outputs)]
+    for kind, link in wanted:
+        _check_link(actor, run.namespace, kind, link)
+    lock_roots(("run", run.pk), *(root for kind, link in wanted if kind is RunOutput for root in _roots(link)))
+    made: list[RunInput | RunOutput] = []
+    kinds: tuple[type[Any], ...] = (RunInput, RunOutput)
+    for kind in kinds:
+        there = set(kind.objects.filter(run=run).values_list("role", "dataset_version_id", "model_version_id"))
+        new = [
+            kind(run=run, role=link.role, link_method=link_method, **_target(link))
+            for of, link in wanted
+            if of is kind and (str(link.role), *_ids(link)) not in there
+        ]
+        made += kind.objects.bulk_create(new)
+    return made
+
+
+def _ids(link: Link) -> tuple[int | None, int | None]:
+    """Ids of dataset version and model version; one of them is None."""
+    return (link.item.pk, None) if isinstance(link.item, DatasetVersion) else (None, link.item.pk)
 
 
 def _target(link: Link) -> dict[str, DatasetVersion | ModelVersion]:

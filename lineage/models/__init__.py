@@ -16,8 +16,17 @@ from lineage.models.flags import (
 from lineage.models.imports import ImportDraft, ImportFormat, InventoryImport
 from lineage.models.intake import Intake, IntakeDecision, RiskQuestionSet, TierOverride
 from lineage.models.model_registry import Model, ModelVersion, RiskTier
+from lineage.models.openlineage import (
+    IntakeState,
+    OpenLineageDataset,
+    OpenLineageEvent,
+    OpenLineageIntake,
+    OpenLineageNamespace,
+    OpenLineageReplay,
+)
 from lineage.models.recalls import Recall
 from lineage.models.registry import MlflowRegistration, ModelAlias, ModelTag
+from lineage.models.reports import DataProfile, QualityResult, ReportedFact
 from lineage.models.runs import LinkMethod, Run, RunInput, RunOutput, RunRole, RunState
 from lineage.models.terms import CollectionTerms, ConsentStatus, LegalBasis, SpecialCondition, TermsWithdrawal
 from lineage.models.tracking import TrackingServer
@@ -29,6 +38,7 @@ __all__ = [
     "CollectionTerms",
     "ColumnLineage",
     "ConsentStatus",
+    "DataProfile",
     "Dataset",
     "DatasetVersion",
     "FactOrigin",
@@ -36,6 +46,7 @@ __all__ = [
     "ImportFormat",
     "Intake",
     "IntakeDecision",
+    "IntakeState",
     "InventoryImport",
     "LegalBasis",
     "LinkCorrection",
@@ -49,9 +60,16 @@ __all__ = [
     "ModelVersionCompletion",
     "ModelVersionDescription",
     "ModelVersionTag",
+    "OpenLineageDataset",
+    "OpenLineageEvent",
+    "OpenLineageIntake",
+    "OpenLineageNamespace",
+    "OpenLineageReplay",
     "Presence",
+    "QualityResult",
     "Recall",
     "RegulationSet",
+    "ReportedFact",
     "RiskQuestionSet",
     "RiskTier",
     "Run",

@@ -83,6 +83,15 @@ def tokens(given: Iterable[str], *, field: str, scheme: str) -> list[str]:
     return sorted({token(one, field=field, scheme=scheme) for one in given})
 
 
+def terms_known(given: Iterable[str], scheme: str) -> list[str]:
+    """Those of the given words that are terms of a vocabulary, published or the house's own; in their order."""
+    return [
+        one
+        for one in given
+        if valid_token(one) and (one in terms_of(scheme) or one in _own(scheme, term=one, retired_too=False))
+    ]
+
+
 def special(category: str) -> bool:
     """Whether a category is special by law, by the published list or by what the house says of its own term."""
     if category in terms_of("personal-data"):

@@ -22,11 +22,19 @@ from governance.outbox import Message, enqueue
 from governance.outbox.models import Notice
 from governance.unit_of_work import receipt, recorded_action
 from lineage.actions import add_vocabulary_term, recall
-from lineage.models import DatasetVersion, RiskTier
+from lineage.models import (
+    DataProfile,
+    DatasetVersion,
+    OpenLineageDataset,
+    OpenLineageNamespace,
+    QualityResult,
+    ReportedFact,
+    RiskTier,
+)
 from tests.approvals.serving import scenes
 from tests.approvals.world import World, signature
 from tests.cast import PASSWORD
-from tests.permission_table import WHY, found, lineage, tracking
+from tests.permission_table import WHY, found, lineage, openlineage, tracking
 
 
 class Things:
@@ -171,6 +179,30 @@ class Things:
 
     def _column_lineage(self) -> Any:
         return lineage.column_lineage(self.w)
+
+    def _openlineage_events(self) -> Any:
+        """An event of the pipeline's, worked off."""
+        return openlineage.received(self.w)
+
+    def _openlineage_namespaces(self) -> Any:
+        self._openlineage_events()
+        return OpenLineageNamespace.objects.get()
+
+    def _openlineage_datasets(self) -> Any:
+        self._openlineage_events()
+        return OpenLineageDataset.objects.get()
+
+    def _reported_facts(self) -> Any:
+        self._openlineage_events()
+        return ReportedFact.objects.first()
+
+    def _data_profiles(self) -> Any:
+        self._openlineage_events()
+        return DataProfile.objects.first()
+
+    def _quality_results(self) -> Any:
+        self._openlineage_events()
+        return QualityResult.objects.first()
 
     def _flags(self) -> Any:
         return self.w.versions["source"].flags.first()

@@ -1,0 +1,188 @@
+-- What producers claim: whose a name is, what an event may touch, and that its text stays what it was.
+
+-- The accounts that report for an OpenLineage namespace.
+CREATE OR REPLACE FUNCTION muniment.reports_for(p_namespace bigint, p_source text) RETURNS SETOF bigint
+LANGUAGE sql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp AS $$
+  SELECT n.producer_id FROM public.lineage_openlineagenamespace n
+  WHERE n.namespace_id = p_namespace AND n.source = p_source AND n.active
+$$;
+
+-- Whether a dataset bears an OpenLineage name that others report for, and none that the account does.
+CREATE OR REPLACE FUNCTION muniment.is_anothers_dataset(p_dataset bigint, p_account bigint) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(bool_or(EXISTS (SELECT 1 FROM muniment.reports_for(d.namespace_id, d.source)))
+    AND NOT bool_or(p_account IN (SELECT muniment.reports_for(d.namespace_id, d.source))), false)
+  FROM public.lineage_openlineagedataset d WHERE d.dataset_id = p_dataset
+$$;
+
+CREATE OR REPLACE FUNCTION muniment.arranges_names(p_namespace bigint) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT muniment.is_person(muniment.actor_id()) AND muniment.holds_role(
+    muniment.actor_id(), ARRAY['data_steward', 'administrator'], p_namespace, clock_timestamp())
+$$;
+
+CREATE OR REPLACE FUNCTION muniment.openlineage_namespace_rules() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  -- One after another, so that of two who come first one is.
+  PERFORM pg_advisory_xact_lock(1836412533, hashtext(NEW.namespace_id || ' ' || NEW.source));
+  IF NOT EXISTS (SELECT 1 FROM public.governance_principal p WHERE p.id = NEW.producer_id AND p.kind = 'service'
+                 AND p.home_namespace_id = NEW.namespace_id) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'producer-elsewhere', TABLE = TG_TABLE_NAME, COLUMN = 'producer_id',
+      MESSAGE = 'A producer is a service account at home in the namespace.', HINT = 'Name one of its service accounts.';
+  END IF;
+  IF NOT muniment.arranges_names(NEW.namespace_id) AND (TG_OP = 'UPDATE' OR NEW.producer_id <> muniment.actor_id()
+      OR EXISTS (SELECT 1 FROM public.lineage_openlineagenamespace n
+                 WHERE n.namespace_id = NEW.namespace_id AND n.source = NEW.source)) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU006', DETAIL = 'another-producers-namespace', TABLE = TG_TABLE_NAME,
+      MESSAGE = 'This OpenLineage namespace is given to a producer already.',
+      HINT = 'Ask a data steward or an administrator of the namespace to assign it.';
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.openlineage_dataset_rules() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_dataset public.lineage_dataset%ROWTYPE;
+BEGIN
+  SELECT d.* INTO v_dataset FROM public.lineage_dataset d WHERE d.id = NEW.dataset_id;
+  IF v_dataset.namespace_id IS DISTINCT FROM NEW.namespace_id THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'dataset-elsewhere', TABLE = TG_TABLE_NAME, COLUMN = 'dataset_id',
+      MESSAGE = 'The dataset belongs to another namespace.', HINT = 'Name a dataset of this namespace.';
+  END IF;
+  IF v_dataset.recorded_by_id <> muniment.actor_id() AND NOT muniment.arranges_names(NEW.namespace_id) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU006', DETAIL = 'another-accounts-dataset', TABLE = TG_TABLE_NAME,
+      MESSAGE = 'Another account made this dataset.',
+      HINT = 'Ask a data steward or an administrator of the namespace to give it this name.';
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.openlineage_event_rules() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM public.governance_principal p WHERE p.id = muniment.actor_id() AND p.kind = 'service'
+                 AND p.home_namespace_id = NEW.namespace_id) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU006', DETAIL = 'event-by-producer', TABLE = TG_TABLE_NAME,
+      MESSAGE = 'An event is kept where the service account that sends it is at home.', HINT = 'Send it with its key.';
+  END IF;
+  RETURN NEW;
+END $$;
+
+-- What is said is said where its subject is: of runs and data of the same namespace, and never of another producer's.
+CREATE OR REPLACE FUNCTION muniment.report_rules() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_row jsonb := to_jsonb(NEW);
+  v_dataset bigint := (v_row ->> 'dataset_id')::bigint;
+  v_of_version bigint;
+BEGIN
+  SELECT v.dataset_id INTO v_of_version FROM public.lineage_datasetversion v WHERE v.id = NEW.dataset_version_id;
+  IF NEW.dataset_version_id IS NOT NULL AND v_dataset IS NOT NULL AND v_of_version IS DISTINCT FROM v_dataset THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'version-of-another', TABLE = TG_TABLE_NAME,
+      COLUMN = 'dataset_version_id', MESSAGE = 'The version is of another dataset.', HINT = 'Name a version of the dataset.';
+  END IF;
+  v_dataset := coalesce(v_dataset, v_of_version);
+  IF (v_dataset IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM public.lineage_dataset d WHERE d.id = v_dataset AND d.namespace_id = NEW.namespace_id))
+     OR (NEW.run_id IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM public.lineage_run r WHERE r.id = NEW.run_id AND r.namespace_id = NEW.namespace_id))
+     OR (NEW.event_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.lineage_openlineageevent e
+          WHERE e.id = NEW.event_id AND e.namespace_id = NEW.namespace_id AND e.recorded_by_id = muniment.actor_id())) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'report-elsewhere', TABLE = TG_TABLE_NAME,
+      MESSAGE = 'A report is about runs and data of its own namespace, and rests on an event of its own account.',
+      HINT = 'Report it where its subject is.';
+  END IF;
+  PERFORM muniment.require_own_data(v_dataset, TG_TABLE_NAME);
+  RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.require_own_data(p_dataset bigint, p_table text) RETURNS void LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF muniment.is_anothers_dataset(p_dataset, muniment.actor_id()) AND NOT muniment.is_person(muniment.actor_id()) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU006', DETAIL = 'another-producers-dataset', TABLE = p_table,
+      MESSAGE = 'Another producer reports for this dataset: it can be read, and nothing else is taken from this account.',
+      HINT = 'Ask a data steward or an administrator of the namespace to assign the OpenLineage namespace to both.';
+  END IF;
+END $$;
+
+-- What an event says was written belongs to its producer. Links by other ways are for those who register facts.
+CREATE OR REPLACE FUNCTION muniment.claimed_output_rules() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM muniment.require_own_data(
+    (SELECT v.dataset_id FROM public.lineage_datasetversion v WHERE v.id = NEW.dataset_version_id), TG_TABLE_NAME);
+  RETURN NEW;
+END $$;
+
+-- The text of an event is the one whose digest is on record, from its first day on.
+CREATE OR REPLACE FUNCTION muniment.openlineage_intake_rules() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NOT EXISTS (SELECT 1 FROM public.lineage_openlineageevent e WHERE e.id = NEW.event_id
+                   AND e.namespace_id = NEW.namespace_id
+                   AND e.body_digest = encode(sha256(convert_to(NEW.body, 'UTF8')), 'hex')) THEN
+      RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'event-text', TABLE = TG_TABLE_NAME,
+        MESSAGE = 'This is not the text whose digest is on record.', HINT = 'Keep the text with its own event.';
+    END IF;
+  ELSIF NEW.event_id <> OLD.event_id OR NEW.namespace_id <> OLD.namespace_id OR NEW.body <> OLD.body THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU005', DETAIL = 'event-text', TABLE = TG_TABLE_NAME,
+      MESSAGE = 'The text of an event never changes.', HINT = 'Send another event.';
+  -- The app makes no triggers: deeper than one level is the replay's own.
+  ELSIF OLD.state <> 'waiting' AND NEW.state = 'waiting' AND pg_trigger_depth() < 2 THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU005', DETAIL = 'replay-not-recorded', TABLE = TG_TABLE_NAME,
+      MESSAGE = 'An event is worked off again by a recorded replay.', HINT = 'Record an OpenLineageReplay.';
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.check_openlineage_replay() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT muniment.arranges_names((SELECT e.namespace_id FROM public.lineage_openlineageevent e WHERE e.id = NEW.event_id)) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU006', DETAIL = 'replay-by-steward', TABLE = TG_TABLE_NAME,
+      MESSAGE = 'A data steward or an administrator of the namespace has events worked off again.', HINT = 'Ask one of them.';
+  END IF;
+  SELECT i.state INTO NEW.state FROM public.lineage_openlineageintake i WHERE i.event_id = NEW.event_id FOR UPDATE;
+  IF NEW.state IS NULL OR NEW.state = 'waiting' THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU008', DETAIL = 'event-waits', TABLE = TG_TABLE_NAME,
+      MESSAGE = 'This event waits to be worked off already.', HINT = 'Look again in a minute.';
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.carry_out_openlineage_replay() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE public.lineage_openlineageintake SET state = 'waiting', attempts = 0, due_at = clock_timestamp()
+  WHERE event_id = NEW.event_id;
+  RETURN NULL;
+END $$;
+
+DO $$
+DECLARE
+  v_rule record;
+BEGIN
+  FOR v_rule IN SELECT * FROM (VALUES
+      ('lineage_openlineagenamespace', 'r_rules', 'BEFORE INSERT OR UPDATE', '', 'openlineage_namespace_rules'),
+      ('lineage_openlineagedataset', 'r_rules', 'BEFORE INSERT', '', 'openlineage_dataset_rules'),
+      ('lineage_openlineageevent', 'r_rules', 'BEFORE INSERT', '', 'openlineage_event_rules'),
+      ('lineage_reportedfact', 'r_rules', 'BEFORE INSERT', '', 'report_rules'),
+      ('lineage_dataprofile', 'r_rules', 'BEFORE INSERT', '', 'report_rules'),
+      ('lineage_qualityresult', 'r_rules', 'BEFORE INSERT', '', 'report_rules'),
+      ('lineage_runoutput', 'r_rules_of_producers', 'BEFORE INSERT',
+       'WHEN (NEW.link_method = ''openlineage'' AND NEW.dataset_version_id IS NOT NULL)', 'claimed_output_rules'),
+      ('lineage_openlineageintake', 'r_rules', 'BEFORE INSERT OR UPDATE', '', 'openlineage_intake_rules'),
+      ('lineage_openlineagereplay', 'r_rules', 'BEFORE INSERT', '', 'check_openlineage_replay'),
+      ('lineage_openlineagereplay', 's_carry_out', 'AFTER INSERT', '', 'carry_out_openlineage_replay')
+    ) AS rules (tab, name, event, condition, rule)
+  LOOP
+    EXECUTE format('DROP TRIGGER IF EXISTS %I ON public.%I', v_rule.name, v_rule.tab);
+    EXECUTE format('CREATE TRIGGER %I %s ON public.%I FOR EACH ROW %s EXECUTE FUNCTION muniment.%I()',
+                   v_rule.name, v_rule.event, v_rule.tab, v_rule.condition, v_rule.rule);
+    EXECUTE format('ALTER TABLE public.%I ENABLE ALWAYS TRIGGER %I', v_rule.tab, v_rule.name);
+  END LOOP;
+END $$;
