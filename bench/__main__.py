@@ -13,7 +13,9 @@ from bench.databases import services
 from bench.figures import QUICK, Figure, Scale, table
 from governance.runtime.home import RuntimeProblem
 
-MEASUREMENTS = ("saves", "gate", "as_of", "ledger", "promotions", "withdrawal", "desk", "mlflow", "lineage")
+MEASUREMENTS = (
+    "saves", "gate", "as_of", "ledger", "promotions", "withdrawal", "desk", "mlflow", "lineage", "openlineage",
+)  # fmt: skip
 
 
 def main() -> int:

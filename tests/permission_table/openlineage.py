@@ -7,7 +7,7 @@ from lineage.actions.openlineage import recognised
 from lineage.models import OpenLineageEvent
 from lineage.openlineage.working import work_off
 from tests.approvals.world import World
-from tests.permission_table.row import HIDDEN, NOBODY, READERS, WHY, Row
+from tests.permission_table.row import HIDDEN, NOBODY, PAGE_HIDDEN, PAGE_READERS, READERS, TO_SIGN_IN, WHY, Row
 
 EVENT = {
     "eventTime": "2026-11-22T18:00:00Z",
@@ -54,6 +54,8 @@ GET: dict[str, Row] = {
     **{f"api/v1/{name}": Row((*READERS, "outsider"), NOBODY) for name in COLLECTIONS},
     **{f"api/v1/{name}/<id>": Row(READERS, HIDDEN) for name in COLLECTIONS},
     "api/v1/openlineage-events/<id>/text": Row(READERS, HIDDEN),
+    "openlineage": Row((*PAGE_READERS, "outsider"), TO_SIGN_IN),
+    "openlineage/<id>": Row(PAGE_READERS, PAGE_HIDDEN),
 }
 
 POST: dict[str, Row] = {
@@ -64,6 +66,12 @@ POST: dict[str, Row] = {
     },
     "api/v1/openlineage-events/<id>/replay": Row(
         ("steward",), {"anonymous": 401, "outsider": 404, "viewer": 403, "pipeline": 403, "owner": 403}
+    ),
+    "openlineage/<id>": Row(("steward",), {"anonymous": 302, "outsider": 404, "viewer": 403, "owner": 403}),
+    "openlineage/replay": Row(
+        ("steward",),
+        {"anonymous": 302, "outsider": 400, "viewer": 403, "owner": 403},
+        lambda things: {**WHY, "event": things.id("openlineage-events")},
     ),
     "api/v1/openlineage-namespaces": Row(
         ("steward",),

@@ -184,6 +184,8 @@ class Things:
         """An event of the pipeline's, worked off."""
         return openlineage.received(self.w)
 
+    _openlineage = _openlineage_events
+
     def _openlineage_namespaces(self) -> Any:
         self._openlineage_events()
         return OpenLineageNamespace.objects.get()

@@ -42,6 +42,7 @@ PAGES = {
     "policies": "approvals.Policy",
     "audit": "governance.Sample",
     "inbox": "governance.Notice",
+    "openlineage": "lineage.OpenLineageEvent",
     "imports": "lineage.ImportDraft",  # its sender's alone, whatever namespace it is for (tests/permission_table)
     "policy-versions": "approvals.PolicyVersion",
 }

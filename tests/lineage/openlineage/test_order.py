@@ -18,7 +18,7 @@ from tests.lineage.openlineage import streams
 from tests.lineage.openlineage.conftest import taken_back, why, worked
 
 EVENTS = streams.everything()
-EXAMPLES = 100 if os.environ.get("MUNIMENT_SOAK") else 6
+EXAMPLES = 100 if os.environ.get("MUNIMENT_SOAK") else 4
 
 
 def outcome(cast: Cast, events: list[streams.Event]) -> dict[str, list[Any]]:
