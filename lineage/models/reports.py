@@ -8,6 +8,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from governance.history.models import BornFinalModel
 from lineage.models.datasets import Dataset, DatasetVersion
@@ -138,7 +139,9 @@ class DataProfile(Report):
         indexes = [models.Index("dataset_version", F("said_at").desc(), name="data_profile_of_version")]
 
     def __str__(self) -> str:
-        return f"{self.dataset_version_id}"
+        columns = ngettext("%(count)d column", "%(count)d columns", len(self.columns)) % {"count": len(self.columns)}
+        rows = "–" if self.rows is None else f"{self.rows:,}"
+        return _("%(rows)s rows, %(columns)s") % {"rows": rows, "columns": columns}
 
 
 class QualityResult(Report):

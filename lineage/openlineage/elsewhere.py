@@ -12,13 +12,14 @@ import uuid
 from collections.abc import Iterable
 from datetime import timedelta
 
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from governance.accounts.models import Principal
 from governance.unit_of_work import action, part
 from lineage import actions
 from lineage.actions import Link
-from lineage.models import LinkMethod, ReportedFact, Run, RunInput, RunOutput
+from lineage.models import LinkCorrection, LinkMethod, ReportedFact, Run, RunInput, RunOutput
 
 LOOKED_BACK = timedelta(days=2)
 AT_ONCE = 500
@@ -35,9 +36,7 @@ def link_as_known(run: Run, *, actor: Principal, reason: str) -> list[RunInput |
     made: list[RunInput | RunOutput] = []
     others = Run.objects.filter(namespace=run.namespace, run_key__in=keys).select_related("namespace")
     for other in others.order_by("id") if keys else ():
-        read = RunInput.objects.filter(run=run).select_related(
-            "dataset_version__dataset__namespace", "model_version__model__namespace"
-        )
+        read = _inputs_of(run).select_related("dataset_version__dataset__namespace", "model_version__model__namespace")
         links = [
             Link(item, one.role) for one in read.order_by("id") if (item := one.dataset_version or one.model_version)
         ]
@@ -64,9 +63,15 @@ def waiting_to_be_linked(now_minus: timedelta = LOOKED_BACK) -> list[Run]:
 def _note(found: dict[int, Run], other: Run, runs: Iterable[Run]) -> None:
     has = set(RunInput.objects.filter(run=other).values_list("dataset_version_id", "model_version_id"))
     for run in runs:
-        read = set(RunInput.objects.filter(run=run).values_list("dataset_version_id", "model_version_id"))
+        read = set(_inputs_of(run).values_list("dataset_version_id", "model_version_id"))
         if run.pk != other.pk and not read <= has:
             found[run.pk] = run
+
+
+def _inputs_of(run: Run) -> QuerySet[RunInput]:
+    """What a run read, without the links that were voided as wrong."""
+    newest = LinkCorrection.objects.filter(run_input=OuterRef("pk")).order_by("-id").values("kind")[:1]
+    return RunInput.objects.filter(run=run).annotate(corrected=Subquery(newest)).exclude(corrected="void")
 
 
 @action
