@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import timedelta
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from governance.accounts.models import Principal
@@ -71,7 +71,8 @@ def _note(found: dict[int, Run], other: Run, runs: Iterable[Run]) -> None:
 def _inputs_of(run: Run) -> QuerySet[RunInput]:
     """What a run read, without the links that were voided as wrong."""
     newest = LinkCorrection.objects.filter(run_input=OuterRef("pk")).order_by("-id").values("kind")[:1]
-    return RunInput.objects.filter(run=run).annotate(corrected=Subquery(newest)).exclude(corrected="void")
+    standing = Q(corrected=None) | Q(corrected="restore")
+    return RunInput.objects.filter(run=run).annotate(corrected=Subquery(newest)).filter(standing)
 
 
 @action
