@@ -13,6 +13,7 @@ from governance.accounts.roles import Role
 from governance.api.principals import principal_of
 from lineage.actions.annotations import DESCRIBERS
 from lineage.models import Dataset, DatasetVersion, Model, ModelVersion
+from lineage.openlineage.queries import reported_of
 from lineage.pages import cards, facts, graph, provenance
 from lineage.pages.intake import of_model as intakes_of
 from lineage.pages.metrics import compared
@@ -93,6 +94,7 @@ def dataset_page(request: HttpRequest, id: str, judgements: Judgements) -> HttpR
             "may_record_terms": dataset.keeps_terms,  # type: ignore[attr-defined]  # annotated
             "unreviewed": [a for a in getattr(newest, "answers", []) if a["assessment"] != "reviewed"],
             "graph": graph.around(dataset, readable),
+            "reported": reported_of(dataset.pk),
             **judgements.on_dataset(dataset, versions, readable),
         },
     )

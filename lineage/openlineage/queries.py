@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, QuerySet
+from django.db.models.functions import JSONObject
+from django.utils.dateparse import parse_datetime
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from governance.accounts.models import Namespace, Principal
@@ -14,6 +19,7 @@ from governance.accounts.permissions import holds, readable_namespaces
 from lineage.actions.openlineage import ARRANGERS
 from lineage.models import (
     DataProfile,
+    Dataset,
     DatasetVersion,
     IntakeState,
     OpenLineageEvent,
@@ -106,17 +112,53 @@ def may_arrange(reader: Principal, namespace: Namespace) -> bool:
     return holds(reader, *ARRANGERS, namespace=namespace)
 
 
-def reported_of(dataset: int) -> dict[str, Any]:
-    """What producers report of a dataset: the facts, the newest profile, the newest test results."""
-    facts = ReportedFact.objects.filter(dataset=dataset).select_related("recorded_by", "dataset_version")
-    profiles = DataProfile.objects.filter(dataset_version__dataset=dataset).select_related(
-        "recorded_by", "dataset_version"
-    )
-    results = QualityResult.objects.filter(dataset_version__dataset=dataset).select_related(
-        "recorded_by", "dataset_version"
-    )
-    return {
-        "facts": list(facts.order_by("-said_at", "-pk")[:30]),
-        "profiles": list(profiles.order_by("-said_at", "-pk")[:5]),
-        "results": list(results.order_by("-said_at", "-pk")[:30]),
-    }
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What producers report of a dataset, newest first; never a verdict of ours."""
+
+    facts: list[dict[str, Any]]
+    """{kind, told, who, said_at} each."""
+    profile: dict[str, Any] | None
+    """{label, rows, bytes, columns, who, said_at}; the columns as in `DataProfile.columns`."""
+    results: list[dict[str, Any]]
+    """{assertion, column, success, expected, actual, label, who, said_at} each."""
+
+
+def reported_of(dataset: int) -> Reported | None:
+    """What producers report of a dataset; None where they report nothing. One query."""
+    of_version = {"dataset_version__dataset": OuterRef("pk")}
+    common: dict[str, Any] = {"who": "recorded_by__display_name", "said_at": "said_at"}
+    label = {"label": "dataset_version__label"}
+    results = {one: one for one in ("assertion", "column", "success", "expected", "actual")}
+    facts, profiles, tests = (
+        Dataset.objects.filter(pk=dataset)
+        .values_list(
+            _newest(ReportedFact.objects.filter(dataset=OuterRef("pk")), 20, kind="kind", content="content", **common),
+            _newest(DataProfile.objects.filter(**of_version), 1, rows="rows", bytes="bytes", columns="columns",
+                    **label, **common),
+            _newest(QualityResult.objects.filter(**of_version), 20, **results, **label, **common),
+        )
+        .get()
+    )  # fmt: skip
+    if not (facts or profiles or tests):
+        return None
+    for one in (*facts, *profiles, *tests):
+        one["said_at"] = parse_datetime(one["said_at"])
+    for one in facts:
+        one["told"] = _told(one.pop("content"))
+        one["kind"] = ReportedFact.Kind(one["kind"]).label
+    return Reported(facts, next(iter(profiles), None), tests)
+
+
+def _newest(rows: QuerySet[Any], count: int, /, **fields: str) -> ArraySubquery:
+    return ArraySubquery(rows.order_by("-said_at", "-pk").values(json=JSONObject(**fields))[:count])
+
+
+def _told(content: dict[str, Any]) -> str:
+    """What a facet says, in a line: names before details, cut where it is long."""
+    for key in ("fields", "owners", "tags"):
+        if isinstance(found := content.get(key), list):
+            named = [str(one.get("name", one.get("key", ""))) for one in found if isinstance(one, dict)]
+            return Truncator(", ".join(filter(None, named))).chars(300)
+    texts = [str(value) for value in content.values() if isinstance(value, str | int | float) and value != ""]
+    return Truncator(" · ".join(texts)).chars(300)

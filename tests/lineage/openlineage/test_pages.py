@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lineage.models import OpenLineageEvent, OpenLineageReplay
+from lineage.models import Dataset, OpenLineageEvent, OpenLineageReplay
 from lineage.openlineage.working import work_off
 from tests.cast import Cast
 from tests.lineage.openlineage import streams
@@ -90,3 +90,20 @@ def test_the_api_tells_the_same(told: list[OpenLineageEvent], api: Browser) -> N
     assert text["job"]["name"] == "nightly"
     profiles = api("pipeline").get("/api/v1/data-profiles", {"run": 1}).json()
     assert profiles["results"] == []
+
+
+def test_a_datasets_page_tells_what_producers_report_of_it(
+    cast: Cast, signed_in: Browser, django_assert_max_num_queries: Any
+) -> None:
+    worked(cast.pipeline, *(streams.sample(name) for name in ("run_start", "run_complete", "dataset_event")))
+    churn = Dataset.objects.get(name__endswith="features/churn")
+    browser = signed_in("viewer")
+    with django_assert_max_num_queries(14):
+        page = text_of(browser.get(f"/datasets/{churn.pk}"))
+    assert "What producers report" in page and "It is no verdict" in page
+    assert "not_null <code>age</code>" in page and "Passed" in page
+    assert "120,345 rows" in page
+    assert "email_hash" in page.split("What producers report")[1], "the columns of the reported schema"
+    unreported = Dataset.objects.exclude(pk=churn.pk).filter(reported=None).first()
+    assert unreported is not None
+    assert "What producers report" not in text_of(browser.get(f"/datasets/{unreported.pk}"))
