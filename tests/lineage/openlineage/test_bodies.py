@@ -67,6 +67,7 @@ def test_a_body_that_is_not_compressed_ends_at_the_limit_as_well() -> None:
         (b"{}", "br", errors.Unsupported),
         (b"{}", "gzip, gzip", errors.Unsupported),
     ],
+    ids=["not gzip", "cut off", "more behind it", "another encoding", "twice"],
 )
 def test_another_encoding_and_a_broken_one_are_refused(body: bytes, encoding: str, refusal: Any) -> None:
     with pytest.raises(refusal):
