@@ -7,15 +7,16 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests import databases
 from tests.cast import KEYS, Cast, email, load
 from tests.hashing import HASHERS
 
-# What lands must not hang on chance: the same examples each time. `make soak` draws new ones.
-settings.register_profile("landing", derandomize=True, database=None)
-settings.register_profile("soak", print_blob=True)
+# What lands must not hang on chance: the same examples each time. `make soak` draws new ones. Nor on how busy the machine is.
+_any_machine: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("landing", derandomize=True, database=None, **_any_machine)
+settings.register_profile("soak", print_blob=True, **_any_machine)
 settings.load_profile("soak" if os.environ.get("MUNIMENT_SOAK") else "landing")
 
 

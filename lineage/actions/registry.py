@@ -13,10 +13,8 @@ from lineage.actions.annotations import DESCRIBERS, TAGS_AT_ONCE, describe_model
 from lineage.actions.carriers import complete_from_tags
 from lineage.actions.model_registry import register_model, register_model_version
 from lineage.actions.registering import Registered, get_or_register, lock_roots, may_register
-from lineage.actions.runs import link_run_output
 from lineage.digests import Digest
 from lineage.models import (
-    LinkMethod,
     MlflowRegistration,
     Model,
     ModelAlias,
@@ -193,8 +191,6 @@ def register_from_mlflow(
         model_version=version, source=told.source, run_id=told.run_id, run_link=told.run_link, model_id=told.model_id
     )
     same: dict[str, Any] = {"actor": actor, "reason": reason}
-    if run is not None:
-        part(link_run_output)(run=run, item=version, link_method=LinkMethod.MLFLOW, **same)
     if told.description:
         part(describe_model_version)(model_version=version, text=told.description, **same)
     if told.tags:

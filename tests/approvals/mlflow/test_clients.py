@@ -2,7 +2,7 @@
 
 import pytest
 
-from lineage.models import MlflowRegistration, Model, ModelVersion, RunOutput
+from lineage.models import MlflowRegistration, Model, ModelVersion
 from tests.approvals.mlflow.conftest import Client
 from tests.approvals.world import FACTS, World
 
@@ -29,7 +29,6 @@ def test_every_call_of_the_registry(mlflow_client: Client, w: World) -> None:
     version = ModelVersion.objects.get(model__name="churn")
     assert version.source_run is not None
     assert version.source_run.run_key == "run-1"
-    assert RunOutput.objects.get(model_version=version).link_method == "mlflow"
     assert MlflowRegistration.objects.get(model_version=version).run_link == one["run_link"]
     two = ask("client.create_model_version('churn', 's3://models/churn/2')")
     assert str(two["version"]) == "2"
