@@ -19,7 +19,7 @@ from governance.api.principals import person_of, principal_of
 from governance.unit_of_work import REASON_LIMIT
 from lineage import actions, queries
 from lineage.actions.annotations import DESCRIBERS
-from lineage.actions.carriers import named_data
+from lineage.actions.carriers import named_at_once
 from lineage.forms import refuse
 from lineage.models import FactOrigin, ModelVersion, TrackingServer
 from lineage.pages.paging import read_id
@@ -119,9 +119,9 @@ def complete_page(request: HttpRequest, id: str, judgements: Any) -> HttpRespons
         status = 400
         if form.is_valid():
             told = dict(form.cleaned_data)
-            names = [one.strip() for one in told.pop("training_data").split(",") if one.strip()]
+            names = [one for one in map(str.strip, told.pop("training_data").split(",")) if one]
             try:
-                told["training"] = [named_data(person, version.model.namespace, one, "training_data") for one in names]
+                told["training"] = named_at_once(person, version.model.namespace, names, "training_data")
                 done = actions.complete_model_version(actor=person, model_version=version, how=FactOrigin.OWNER, **told)
             except errors.Refused as refusal:
                 refuse(form, refusal.errors, str(refusal.detail))

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
+from governance.api.parsers import text_fault
 from governance.errors import Invalid
 
 MOST_CLAUSES = 50
@@ -252,7 +253,7 @@ def read_token(token: str, question: str, kinds: Sequence[type]) -> list[Any]:
     last: list[Any] = read[1:] if isinstance(read, list) else []
     fits = len(last) == len(kinds) and all(type(value) is kind for value, kind in zip(last, kinds, strict=True))
     small = all(not isinstance(value, int) or abs(value) < 2**62 for value in last)
-    clean = all(not isinstance(value, str) or "\x00" not in value for value in last)
+    clean = all(not isinstance(value, str) or text_fault(value) is None for value in last)
     if not isinstance(read, list) or not fits or not small or not clean or read[0] != question:
         sentence = _("This page token belongs to another search. Ask for the first page again, without a token.")
         raise Invalid(sentence, errors={"page_token": [sentence]})

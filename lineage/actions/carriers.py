@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import Case, Q, Value, When
@@ -11,10 +11,11 @@ from django.utils.translation import gettext as _
 from governance import errors
 from governance.accounts.models import Namespace, Principal
 from governance.api.fields import MAX_ID
+from governance.api.parsers import text_fault
 from governance.unit_of_work import action, part
 from lineage import queries
-from lineage.actions.completions import Completed, complete_model_version
-from lineage.digests import parse_digest
+from lineage.actions.completions import TRAINING_AT_ONCE, Completed, complete_model_version
+from lineage.digests import Digest, parse_digest
 from lineage.models import DatasetVersion, FactOrigin, ModelVersion
 
 DIGEST = "muniment.digest"
@@ -22,6 +23,8 @@ TRAINING_DATA = "muniment.training_data"
 CODE_COMMIT = "muniment.code_commit"
 CARRIERS = (DIGEST, TRAINING_DATA, CODE_COMMIT)
 
+#: Characters of a name of data: a namespace's, a dataset's and a label, or a digest with its algorithm.
+_NAME = 600
 _COMMIT = re.compile(r"[0-9A-Za-z._/-]{1,128}")
 
 
@@ -47,6 +50,12 @@ def complete_from_tags(
     )
 
 
+def digest_in_tags(tags: Mapping[str, str]) -> Digest | None:
+    """The digest that a tag of ours carries; None: none. Raises errors.Invalid as `complete_from_tags`."""
+    given = tags.get(DIGEST, "").strip()
+    return parse_digest(given, field=f"tags.{DIGEST}") if given else None
+
+
 def facts_in_tags(actor: Principal, home: Namespace, tags: Mapping[str, str]) -> dict[str, Any]:
     """Arguments of `complete_model_version` that the tags carry; blank tags carry nothing.
 
@@ -54,15 +63,15 @@ def facts_in_tags(actor: Principal, home: Namespace, tags: Mapping[str, str]) ->
         errors.Invalid, errors.Missing: as `complete_from_tags`.
     """
     facts: dict[str, Any] = {}
-    if given := tags.get(DIGEST, "").strip():
-        facts["digest"] = parse_digest(given, field=f"tags.{DIGEST}")
+    if (digest := digest_in_tags(tags)) is not None:
+        facts["digest"] = digest
     if given := tags.get(CODE_COMMIT, "").strip():
         if not _COMMIT.fullmatch(given):
             sentence = _("A commit is 1 to 128 letters, digits, dots, dashes, slashes or underscores.")
             raise errors.Invalid(sentence, errors={f"tags.{CODE_COMMIT}": [sentence]})
         facts["code_commit"] = given
     if given := tags.get(TRAINING_DATA, "").strip():
-        facts["training"] = [named_data(actor, home, one, f"tags.{TRAINING_DATA}") for one in _list(given)]
+        facts["training"] = named_at_once(actor, home, _list(given), f"tags.{TRAINING_DATA}")
     return facts
 
 
@@ -71,7 +80,7 @@ def _list(given: str) -> list[str]:
     if given.startswith("["):
         try:
             found = json.loads(given)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, list) or not all(isinstance(one, str | int) for one in found):
             raise errors.Invalid(errors={f"tags.{TRAINING_DATA}": [_("Write a JSON list of ids, digests or names.")]})
@@ -81,16 +90,30 @@ def _list(given: str) -> list[str]:
     return [one for one in names if one]
 
 
+def named_at_once(actor: Principal, home: Namespace, names: Iterable[str], field: str) -> list[DatasetVersion]:
+    """What each name means, as `named_data`. Raises errors.Invalid too: more than a version is linked to at once."""
+    each = list(dict.fromkeys(names))
+    if len(each) > TRAINING_AT_ONCE:
+        sentence = _("At most %(limit)d dataset versions.") % {"limit": TRAINING_AT_ONCE}
+        raise errors.Invalid(sentence, errors={field: [sentence]})
+    return [named_data(actor, home, name, field) for name in each]
+
+
 def named_data(actor: Principal, home: Namespace, name: str, field: str) -> DatasetVersion:
     """The dataset version a producer names: its id, its digest, or `dataset@label`, of `home` unless it says otherwise.
 
     The same bytes at home go before those elsewhere, and the newest before the older.
 
     Raises:
-        errors.Missing: none that the actor may read; `errors` names `field`. errors.Invalid: a digest that is none.
+        errors.Missing: none that the actor may read; `errors` names `field`. errors.Invalid: a digest that is none, or
+            text that no record holds.
     """
-    if name.isdecimal():
-        wanted = Q(pk=int(name)) if int(name) <= MAX_ID else Q(pk__in=[])
+    fault = text_fault(name) or (_("At most %(limit)d characters.") % {"limit": _NAME} if len(name) > _NAME else None)
+    if fault:
+        raise errors.Invalid(fault, errors={field: [fault]})
+    if name.isascii() and name.isdecimal():
+        # An id has at most 19 digits; int() of thousands raises.
+        wanted = Q(pk=int(name)) if len(name) <= 19 and int(name) <= MAX_ID else Q(pk__in=[])
     elif "@" in name:
         dataset, _at, label = name.rpartition("@")
         # A dataset's own name may hold a slash: both readings are looked for, at home first.

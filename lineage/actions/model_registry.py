@@ -169,10 +169,15 @@ def register_model_version(
             field: value for field, value in content.items() if value != "" or field not in found.filled_later
         },
     )
-    version = registered.record
-    if registered.created and leads_there(version) and server_of(model.namespace_id) is not None:
-        enqueue(REGISTERED, {"model_version": version.pk}, subject=f"model_version:{version.pk}")
+    if registered.created:
+        ask_where_it_came_from(registered.record)
     return registered
+
+
+def ask_where_it_came_from(version: ModelVersion) -> None:
+    """Have a version's tracking server read after the running act, where one is named that may know it."""
+    if leads_there(version) and server_of(version.model.namespace_id) is not None:
+        enqueue(REGISTERED, {"model_version": version.pk}, subject=f"model_version:{version.pk}")
 
 
 def clean_metrics(given: Mapping[str, Any]) -> dict[str, float]:

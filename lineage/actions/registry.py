@@ -10,8 +10,8 @@ from governance.accounts.models import Namespace, Principal
 from governance.accounts.permissions import require
 from governance.unit_of_work import action, part
 from lineage.actions.annotations import DESCRIBERS, TAGS_AT_ONCE, describe_model_version, tag_model_version
-from lineage.actions.carriers import complete_from_tags
-from lineage.actions.model_registry import register_model, register_model_version
+from lineage.actions.carriers import CARRIERS, complete_from_tags, digest_in_tags
+from lineage.actions.model_registry import ask_where_it_came_from, register_model, register_model_version
 from lineage.actions.registering import Registered, get_or_register, lock_roots, may_register
 from lineage.digests import Digest
 from lineage.models import (
@@ -159,14 +159,17 @@ def register_from_mlflow(
 ) -> Registered[ModelVersion]:
     """Register a version as a client of MLflow tells of it, with its run, made if it is new, in one act.
 
-    Asked again, after an answer was lost: the version that stands, unchanged. Tags of ours carry what the client has no
-    field for (carriers.py).
+    Asked again, after an answer was lost: the version that stands. Tags of ours carry what the client has no field for
+    (carriers.py), then as ever: what they say of it is filled in where it was blank. A digest other than the one on
+    record tells of other bytes at the same address, which are a version of their own; where a tracking server leads
+    there, it is read again, so that bytes that changed without a word are contradicted.
 
     Args:
         copied_from: the version whose artifact it is; it becomes the parent, and nothing of its approvals comes along.
 
     Raises:
-        errors.Forbidden. errors.Invalid: a copy within one model. Else as `register_model_version`.
+        errors.Forbidden. errors.Invalid: a copy within one model. errors.Conflict: a copy said to be other bytes than
+            its original, or the same bytes of another commit. Else as `register_model_version`, `complete_from_tags`.
     """
     given: dict[str, Any] = {"artifact_uri": told.source}
     run = _run(actor, model, told.run_id) if told.run_id else None
@@ -180,23 +183,37 @@ def register_from_mlflow(
         given = {"artifact_uri": copied_from.artifact_uri, "code_commit": copied_from.code_commit,
                  "digest": Digest(copied_from.digest_algorithm, copied_from.digest_value)
                  if copied_from.digest_value else None}  # fmt: skip
+    elif (bytes_told := digest_in_tags(told.tags)) is not None:
+        lock_roots(("model", model.pk))
+        if _stands_with_others(model, run, told.source, bytes_told):
+            given["digest"] = bytes_told
     registered = part(register_model_version)(
         actor=actor, reason=reason, model=model, source_run=run, parent_version=copied_from, **given
     )
-    version, created = registered
-    if not created:
-        return registered
-    version = ModelVersion.objects.select_related("model__namespace").get(pk=version.pk)
+    version = ModelVersion.objects.select_related("model__namespace", "source_run").get(pk=registered.record.pk)
+    same: dict[str, Any] = {"actor": actor, "reason": reason}
+    if not registered.created:
+        if ours := {key: value for key, value in told.tags.items() if key in CARRIERS and value}:
+            part(tag_model_version)(model_version=version, tags=ours, **same)
+            version = part(complete_from_tags)(model_version=version, tags=ours, **same).model_version
+        ask_where_it_came_from(version)
+        return Registered(version, False)
     MlflowRegistration.objects.create(
         model_version=version, source=told.source, run_id=told.run_id, run_link=told.run_link, model_id=told.model_id
     )
-    same: dict[str, Any] = {"actor": actor, "reason": reason}
     if told.description:
         part(describe_model_version)(model_version=version, text=told.description, **same)
     if told.tags:
         part(tag_model_version)(model_version=version, tags=told.tags, **same)
         part(complete_from_tags)(model_version=version, tags=told.tags, **same)
     return Registered(version, True)
+
+
+def _stands_with_others(model: Model, run: Run | None, source: str, told: Digest) -> bool:
+    """Whether the version that a repetition would find there is on record with other bytes than those told."""
+    there = ModelVersion.objects.filter(model=model, source_run=run, artifact_uri=source)
+    standing = there.filter(filled_later__contains=["digest"]).order_by("pk").first()
+    return standing is not None and (standing.digest_algorithm, standing.digest_value) != told
 
 
 def _run(actor: Principal, model: Model, run_id: str) -> Run:
