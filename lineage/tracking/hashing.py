@@ -50,3 +50,21 @@ def digest_of_tree(algorithm: str, files: Mapping[str, str]) -> str:
             )
     listed = "".join(f"{files[path]}  {path}\n" for path in sorted(files, key=lambda path: path.encode()))
     return digest_of_stream(algorithm, [listed.encode()])
+
+
+def names_of_artifact(algorithm: str, files: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The digests that an artifact may be on record under, each with the path it is the digest of; "": the whole.
+
+    The whole comes first. A file within it counts where there is no other file: beside a file with the digest on record
+    anything could lie, and a file that holds the list has the digest of the folder that was listed.
+
+    Args:
+        files: {path: digest of the file}; {"": digest} where the artifact is a file itself.
+
+    Raises:
+        errors.Invalid: a path that the list cannot hold.
+    """
+    if "" in files:
+        return [(files[""], "")]
+    only = [(value, path) for path, value in files.items()] if len(files) == 1 else []
+    return [(digest_of_tree(algorithm, files), ""), *only]

@@ -20,7 +20,7 @@ from lineage.actions.tracking import record_digest_read, record_reading
 from lineage.digests import Digest
 from lineage.models import ModelVersion, TrackingServer
 from lineage.tracking.connection import PASSING, Connection
-from lineage.tracking.hashing import ALGORITHMS, digest_of_stream, digest_of_tree
+from lineage.tracking.hashing import ALGORITHMS, digest_of_stream, names_of_artifact
 from lineage.tracking.mlflow import Place, content, files_at, told_of
 from lineage.tracking.servers import RUN_ID, leads_there, server_of
 
@@ -96,7 +96,7 @@ def _read(run: Run, version: ModelVersion, server: TrackingServer) -> None:
 
 
 def _hashed(run: Run, connection: Connection, version: ModelVersion, place: Place) -> tuple[Digest, str, int]:
-    """The digest of what lies there, where that is, and how many files. A file with the digest on record is it."""
+    """The digest of what lies there, where that is, and how many files."""
     files = files_at(connection, place)
     algorithm = version.digest_algorithm if version.digest_algorithm in ALGORITHMS else "sha256"
     found: dict[str, str] = {}
@@ -104,11 +104,9 @@ def _hashed(run: Run, connection: Connection, version: ModelVersion, place: Plac
         said = _("Hashing file %(number)d of %(files)d") % {"number": number, "files": len(files)}
         with content(connection, place, there) as parts:
             found[path] = digest_of_stream(algorithm, _counted(run, connection, parts, said))
-    for path, value in found.items():
-        if value == version.digest_value:
-            return Digest(algorithm, value), _place(place, path), len(found)
-    value = found[""] if "" in found else digest_of_tree(algorithm, found)
-    return Digest(algorithm, value), _place(place, ""), len(found)
+    names = names_of_artifact(algorithm, found)
+    value, path = next((one for one in names if one[0] == version.digest_value), names[0])
+    return Digest(algorithm, value), _place(place, path), len(found)
 
 
 def _counted(run: Run, connection: Connection, parts: Iterator[bytes], said: str) -> Iterator[bytes]:

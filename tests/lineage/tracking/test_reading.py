@@ -16,7 +16,8 @@ from governance.outbox import Message, drain
 from lineage import actions, queries
 from lineage.models import DatasetVersion, ModelVersion, ModelVersionCompletion, Run, TrackingServer
 from lineage.tracking import mlflow as calls
-from lineage.tracking.hashing import digest_of_tree
+from lineage.tracking.hashing import digest_of_tree, names_of_artifact
+from lineage.tracking.reading import ask_for_reading
 from tests import databases
 from tests.cast import Cast
 from tests.lineage.conftest import WHY, Facts
@@ -156,9 +157,32 @@ def test_what_the_server_does_not_have_and_a_server_that_is_away_are_said(
     assert (job.state, "not reached from here" in job.message) == ("failed", True)
     name_it(cast, "")
     with pytest.raises(errors.Conflict, match="No tracking server"):
-        from lineage.tracking.reading import ask_for_reading
-
         ask_for_reading(asked_by=cast.owner, reason=WHY, model_version=away)
+
+
+def test_a_swapped_file_is_told_though_another_holds_the_approved_list(
+    own: Server, own_database: str, cast: Cast
+) -> None:
+    folder = own.run_folder() / "swapped"
+    folder.mkdir()
+    (folder / "model.pkl").write_bytes(b"good")
+    (folder / "MLmodel").write_bytes(b"flavor")
+    facts = Facts(cast)
+    approved = by_hand(folder)
+    whole = facts.model_version(digest=f"sha256:{approved}", artifact_uri=f"runs:/{own.run}/swapped")
+    one = hashlib.sha256(b"flavor").hexdigest()
+    part = facts.model_version(digest=f"sha256:{one}", artifact_uri=f"runs:/{own.run}/swapped")
+    listed = [
+        f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in ("MLmodel", "model.pkl")
+    ]
+    (folder / "NOTICE").write_text("".join(listed))
+    (folder / "model.pkl").write_bytes(b"evil")
+    assert hashlib.sha256((folder / "NOTICE").read_bytes()).hexdigest() == approved
+    name_it(cast, own.uri)
+    for version in (whole, part):
+        ask_for_reading(asked_by=cast.owner, reason=WHY, model_version=version)
+    jobs = work()
+    assert [(job.state, job.result["contradicts"]) for job in jobs] == [("done", True)] * 2, [job.fault for job in jobs]
 
 
 def test_a_worker_that_dies_between_run_and_hash_is_followed_by_another(
@@ -191,6 +215,25 @@ def test_a_worker_that_dies_between_run_and_hash_is_followed_by_another(
 def test_a_path_that_the_list_cannot_hold_is_refused(path: str) -> None:
     with pytest.raises(errors.Invalid):
         digest_of_tree("sha256", {path: "00"})
+
+
+def test_no_file_stands_for_an_artifact_that_has_more() -> None:
+    def sha(content: bytes) -> str:
+        return hashlib.sha256(content).hexdigest()
+
+    approved = {"MLmodel": sha(b"flavor"), "model.pkl": sha(b"good")}
+    on_record = digest_of_tree("sha256", approved)
+    listing = "".join(f"{approved[path]}  {path}\n" for path in sorted(approved)).encode()
+    assert sha(listing) == on_record, "a file that holds the list has the folder's digest"
+    swapped = {**approved, "model.pkl": sha(b"evil"), "NOTICE": sha(listing)}
+    assert names_of_artifact("sha256", swapped) == [(digest_of_tree("sha256", swapped), "")]
+    alone = {"model.pkl": sha(b"good")}
+    assert names_of_artifact("sha256", alone) == [
+        (digest_of_tree("sha256", alone), ""), (sha(b"good"), "model.pkl"),
+    ]  # fmt: skip
+    beside = {**alone, "hook.py": sha(b"evil")}
+    assert names_of_artifact("sha256", beside) == [(digest_of_tree("sha256", beside), "")]
+    assert names_of_artifact("sha256", {"": sha(b"good")}) == [(sha(b"good"), "")]
 
 
 def test_the_client_works_the_same_digest_out(tmp_path: Path) -> None:
