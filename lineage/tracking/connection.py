@@ -10,9 +10,10 @@ import ipaddress
 import json
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
@@ -23,6 +24,9 @@ from governance import errors
 from lineage.tracking.secrets import secret_of
 
 TIMEOUT = 10.0  # seconds without an answer
+HEAD_SECONDS = 30.0  # until the head of an answer is there
+OBJECT_SECONDS = 120.0  # until an object is there
+OBJECT_BYTES = 32 * 2**20  # of one object: it is held in memory whole
 PART = 65_536  # bytes read at once
 #: Answers after which asking again may help.
 PASSING = (408, 425, 429, 500, 502, 503, 504)
@@ -54,8 +58,12 @@ class Connection:
         Raises:
             errors.Unavailable: no answer, another status than 200 (`params` has it), or no object; errors.TooLarge.
         """
-        with self.opened(path, query) as parts:
-            body = b"".join(parts)
+        body = bytearray()
+        with self.opened(path, query, seconds=OBJECT_SECONDS) as parts:
+            for part in parts:
+                body += part
+                if len(body) > OBJECT_BYTES:
+                    raise self._too_large(OBJECT_BYTES)
         try:
             found = json.loads(body)
         except (ValueError, RecursionError):
@@ -65,11 +73,24 @@ class Connection:
         return found
 
     @contextmanager
-    def opened(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[Iterator[bytes]]:
-        """The body that a path answers with, in parts. Raises as `get_json`, while it is read too."""
+    def opened(
+        self, path: str, query: Mapping[str, str] | None = None, *, seconds: float = float("inf")
+    ) -> Iterator[Iterator[bytes]]:
+        """The body that a path answers with, in parts. Raises as `get_json`, while it is read too.
+
+        Args:
+            seconds: for the body; no longer than is left for all calls together.
+        """
         try:
-            with socket.create_connection((self.address, self.port), timeout=TIMEOUT) as plain:
-                yield self._parts(self._answer(self._secured(plain), path, query or {}))
+            with (
+                socket.create_connection((self.address, self.port), timeout=TIMEOUT) as plain,
+                plain.dup() as line,
+                self._secured(plain) as connected,
+            ):
+                with self._cut_off(line, HEAD_SECONDS):
+                    answer = self._answer(connected, path, query or {})
+                with closing(answer), self._cut_off(line, seconds):
+                    yield self._parts(answer)
         except (OSError, http.client.HTTPException) as error:
             sentence = _("%(server)s does not answer: %(why)s.") % {"server": self.server, "why": error}
             raise errors.Unavailable(sentence, errors={self.field: [sentence]}) from error
@@ -79,23 +100,54 @@ class Connection:
         sentence = _("%(server)s does not answer as an MLflow server does.") % {"server": self.server}
         return errors.Unavailable(sentence, errors={self.field: [sentence]})
 
+    def _too_large(self, limit: int) -> errors.TooLarge:
+        sentence = _("%(server)s sends more than %(limit)d MiB.") % {"server": self.server, "limit": limit // 2**20}
+        return errors.TooLarge(sentence, errors={self.field: [sentence]})
+
+    @contextmanager
+    def _cut_off(self, line: socket.socket, seconds: float) -> Iterator[None]:
+        """Cut the connection after so many seconds: a timeout of its own begins anew with each byte that drips in."""
+        began = time.monotonic()
+        limit = min(seconds, self.ends - began)
+        cut = threading.Timer(max(limit, 0.0), _shut, [line])
+        cut.daemon = True
+        cut.start()
+        error: Exception | None = None
+        try:
+            yield
+        except (OSError, http.client.HTTPException) as broken:
+            error = broken
+        finally:
+            cut.cancel()
+        if time.monotonic() - began >= limit:  # a body without a length seems whole where it is cut off
+            raise TimeoutError(self._too_long(min(seconds, self.seconds))) from error
+        if error is not None:
+            raise error
+
+    def _too_long(self, seconds: float) -> str:
+        return _("it takes longer than %(limit)d seconds") % {"limit": int(seconds)}
+
     def _secured(self, plain: socket.socket) -> socket.socket:
         if self.url.scheme == "http":
             return plain
         assert self.url.hostname is not None
-        return ssl.create_default_context().wrap_socket(plain, server_hostname=self.url.hostname)
+        context = ssl.create_default_context()
+        return context.wrap_socket(plain, server_hostname=self.url.hostname, do_handshake_on_connect=False)
 
     def _answer(self, connected: socket.socket, path: str, query: Mapping[str, str]) -> http.client.HTTPResponse:
         assert self.url.hostname is not None
         headers = {"Host": self.url.netloc, "Accept": "*/*", "User-Agent": "muniment", **self._authorization()}
         if time.monotonic() > self.ends:
-            raise TimeoutError(_("it takes longer than %(limit)d seconds") % {"limit": int(self.seconds)})
+            raise TimeoutError(self._too_long(self.seconds))
+        if isinstance(connected, ssl.SSLSocket):
+            connected.do_handshake()
         connection = http.client.HTTPConnection(self.url.hostname, self.port, timeout=TIMEOUT)
         connection.sock = connected
         asked = f"{self.url.path.rstrip('/')}/{quote(path)}" + (f"?{urlencode(query)}" if query else "")
         connection.request("GET", asked, headers=headers)
         answer = connection.getresponse()
         if answer.status != 200:
+            answer.close()
             sentence = _("%(server)s answers %(status)d where an MLflow server answers 200.") % {
                 "server": self.server, "status": answer.status,
             }  # fmt: skip
@@ -119,12 +171,7 @@ class Connection:
             read += len(part)
             self.bytes += len(part)
             if self.bytes > self.max_bytes:
-                sentence = _("%(server)s sends more than %(limit)d MiB.") % {
-                    "server": self.server, "limit": self.max_bytes // 2**20,
-                }  # fmt: skip
-                raise errors.TooLarge(sentence, errors={self.field: [sentence]})
-            if time.monotonic() > self.ends:
-                raise TimeoutError(_("it takes longer than %(limit)d seconds") % {"limit": int(self.seconds)})
+                raise self._too_large(self.max_bytes)
             yield part
         if expected is not None and read < expected:
             raise http.client.IncompleteRead(b"", expected - read)
@@ -145,6 +192,11 @@ class Connection:
                 }  # fmt: skip
                 raise errors.Invalid(sentence, errors={self.field: [sentence]})
         return found[0]
+
+
+def _shut(line: socket.socket) -> None:
+    with suppress(OSError):  # it has ended
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def base_of(server: str, field: str = "server") -> SplitResult:

@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,53 @@ def test_a82_no_redirect_is_followed_and_a_name_that_changes_its_address_leads_n
         connection.get_json("api")
     assert [path for path, _secret in handler.seen] == ["/api", "/api"]
     assert len(asked) == 1, "looked up once"
+
+
+@pytest.fixture
+def dripping(settings: Any) -> Iterator[Callable[[bytes, bytes], str]]:
+    """Makes a server that sends its beginning, then the same bytes again and again; tells its address."""
+    over = threading.Event()
+    listening: list[socket.socket] = []
+
+    def start(beginning: bytes, again: bytes) -> str:
+        server = socket.create_server(("127.0.0.1", 0))
+        listening.append(server)
+
+        def serve() -> None:
+            with suppress(OSError), server.accept()[0] as line:
+                line.sendall(beginning)
+                while not over.wait(0.02):
+                    line.sendall(again)
+
+        threading.Thread(target=serve, daemon=True).start()
+        uri = f"http://127.0.0.1:{server.getsockname()[1]}"
+        settings.MLFLOW_SERVERS, settings.MLFLOW_PRIVATE = [uri], True
+        return uri
+
+    yield start
+    over.set()
+    for server in listening:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("beginning", "again"),
+    [(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), (b"HTTP/1.1 200 OK\r\nX-A: ", b"a"), (b"HTTP/1.1 200 OK\r\n\r\n{}", b" "),
+     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n")],
+)  # fmt: skip
+def test_a_server_that_drips_does_not_hold_a_worker(
+    dripping: Callable[[bytes, bytes], str], beginning: bytes, again: bytes
+) -> None:
+    connection = Connection(dripping(beginning, again), max_bytes=10**9, seconds=1)
+    with pytest.raises(errors.Unavailable, match="it takes longer than 1 seconds"):
+        connection.get_json("api")
+
+
+def test_no_object_fills_the_memory(dripping: Callable[[bytes, bytes], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lineage.tracking.connection.OBJECT_BYTES", 2**20)
+    connection = Connection(dripping(b"HTTP/1.1 200 OK\r\n\r\n[", b"1," * 2**17), max_bytes=10**9, seconds=60)
+    with pytest.raises(errors.TooLarge, match="more than 1 MiB"):
+        connection.get_json("api")
 
 
 def test_a_secret_goes_to_its_own_server_alone(answering: tuple[str, Any], settings: Any, tmp_path: Path) -> None:
