@@ -28,7 +28,9 @@ def prepare_from_server(
     if as_found:
         for one in Environment.objects.order_by("order"):
             places.update(dict.fromkeys([*one.mlflow_aliases, *one.mlflow_stages], one.name))
-    content = mlflow.fetch(server, places=places, govern_by=govern_by.isoformat() if govern_by else "")
+    content = mlflow.fetch(
+        server, namespace=namespace.name, places=places, govern_by=govern_by.isoformat() if govern_by else ""
+    )
     return prepare_import(
         actor=actor, namespace=namespace, content=content, name=server, format=ImportFormat.MLFLOW
     )  # fmt: skip

@@ -22,21 +22,22 @@ DEADLINE = 60.0  # seconds for the whole inventory
 FIELD = "server"
 
 
-def fetch(server: str, *, places: Mapping[str, str], govern_by: str = "") -> bytes:
+def fetch(server: str, *, namespace: str, places: Mapping[str, str], govern_by: str = "") -> bytes:
     """The registry of a server as JSON lines in our own columns.
 
     Args:
-        server: one of those the operator lists.
+        server: one of those the operator lists. namespace: the name of the one it is read for.
         places: aliases and stages, in lower case, that mean an environment: what has one comes as found there. Empty:
             nothing does. govern_by: the day for those.
 
     Raises:
-        errors.Invalid: not listed, or an address that is not reached. errors.Unavailable: it does not answer, or not as
-            an MLflow server does. errors.TooLarge: more than is taken at once.
+        errors.Invalid: not listed, kept for other namespaces, or an address that is not reached.
+        errors.Unavailable: it does not answer, or not as an MLflow server does. errors.TooLarge: more than is taken at
+            once.
     """
     if server not in settings.MLFLOW_SERVERS:
         raise _refusal(_("The operator has not listed this server (MUNIMENT_MLFLOW_SERVERS)."))
-    client = _Registry(server, max_bytes=MAX_BYTES, seconds=DEADLINE, field=FIELD)
+    client = _Registry(server, namespace=namespace, max_bytes=MAX_BYTES, seconds=DEADLINE, field=FIELD)
     described: dict[str, str] = {}
     aliases: dict[tuple[str, str], list[str]] = defaultdict(list)
     for model in client.pages("registered-models/search", "registered_models"):

@@ -35,17 +35,20 @@ PASSING = (408, 425, 429, 500, 502, 503, 504)
 class Connection:
     """One server; every call goes to the address that was checked when it was made."""
 
-    def __init__(self, server: str, *, max_bytes: int, seconds: float, field: str = "server") -> None:
+    def __init__(self, server: str, *, namespace: str, max_bytes: int, seconds: float, field: str = "server") -> None:
         """Look the server up and check where it lies.
 
         Args:
-            server: its base address. max_bytes, seconds: of all calls together. field: named by refusals.
+            server: its base address. namespace: the name of the one it is asked for.
+            max_bytes, seconds: of all calls together. field: named by refusals.
 
         Raises:
-            errors.Invalid: no address of a server, or one that is not reached from here. errors.Unavailable: not found.
+            errors.Invalid: no address of a server, one that is not reached from here, or one that the operator keeps
+                for other namespaces. errors.Unavailable: not found, or the file of secrets cannot be used.
         """
         self.server, self.max_bytes, self.seconds, self.field = server, max_bytes, seconds, field
         self.url: SplitResult = base_of(server, field)
+        self.secret = self._secret_for(namespace)
         self.port = self.url.port or (443 if self.url.scheme == "https" else 80)
         self.own = settings.MLFLOW_PRIVATE and server in settings.MLFLOW_SERVERS
         self.address = self._checked_address()
@@ -155,13 +158,18 @@ class Connection:
         return answer
 
     def _authorization(self) -> dict[str, str]:
-        secret = secret_of(self.server)
-        if secret is None:
+        if self.secret is None:
             return {}
         if self.url.scheme == "http" and not self.own:
             sentence = _("A secret is sent over https alone, or to a server that the operator lists as the house's.")
             raise errors.Invalid(sentence, errors={self.field: [sentence]})
-        return {"Authorization": secret}
+        return {"Authorization": self.secret}
+
+    def _secret_for(self, namespace: str) -> str | None:
+        try:
+            return secret_of(self.server, namespace)
+        except errors.Invalid as refusal:
+            raise errors.Invalid(str(refusal), errors={self.field: [str(refusal)]}) from refusal
 
     def _parts(self, answer: http.client.HTTPResponse) -> Iterator[bytes]:
         """Read in parts: an answer without end, or a byte a minute, must not hold a worker."""

@@ -74,7 +74,9 @@ def _read(run: Run, version: ModelVersion, server: TrackingServer) -> None:
     acting: dict[str, Any] = {
         "actor": load_system_principal(), "reason": run.reason, "model_version": version, "tracking_server": server,
     }  # fmt: skip
-    connection = Connection(server.uri, max_bytes=settings.TRACKING_MAX_GIB * 2**30, seconds=SECONDS)
+    connection = Connection(
+        server.uri, namespace=version.model.namespace.name, max_bytes=settings.TRACKING_MAX_GIB * 2**30, seconds=SECONDS
+    )
     run.progress(0, None, _("Asking %(server)s") % {"server": server.uri})
     source_run = version.source_run.run_key if version.source_run else ""
     told = told_of(connection, source=version.artifact_uri, run_id=source_run if RUN_ID.fullmatch(source_run) else "")

@@ -1,8 +1,11 @@
 """What each MLflow server wants to be shown, kept outside the record: a file of the operator's, one entry per server.
 
-    {"https://mlflow.bank.example": {"token": "…"}, "https://other.example": {"username": "muniment", "password": "…"}}
+    {"https://mlflow.bank.example": {"token": "…", "namespaces": ["retail"]},
+     "https://other.example": {"username": "muniment", "password": "…"}}
 
 Found by the server's base address alone: whoever names another server in the record cannot have a secret sent there.
+"namespaces" are those whose administrators may have the server read; without it, those of every namespace may. An entry
+may consist of it alone, for a server that wants no secret.
 """
 
 import base64
@@ -17,24 +20,39 @@ from django.utils.translation import gettext as _
 from governance import errors
 
 
-def secret_of(server: str) -> str | None:
-    """The value of the Authorization header for a server; None where the operator gave none.
+def secret_of(server: str, namespace: str) -> str | None:
+    """The value of the Authorization header for a server that is read for a namespace; None: the operator gave none.
 
     Raises:
+        errors.Invalid: the operator keeps the server for other namespaces.
         errors.Unavailable: the file cannot be read, others than its owner may read it, or it is not of its form.
     """
     if not settings.MLFLOW_SECRETS:
         return None
-    secret = _entries(Path(settings.MLFLOW_SECRETS)).get(server)
-    if secret is None:
+    entry = _entries(Path(settings.MLFLOW_SECRETS)).get(server)
+    if entry is None:
         return None
-    if isinstance(secret, Mapping):
+    if isinstance(entry, Mapping):
+        secret = {key: value for key, value in entry.items() if key != "namespaces"}
+        if "namespaces" in entry:
+            _check(entry["namespaces"], namespace)
+            if not secret:
+                return None
         if set(secret) == {"token"} and _plain(secret["token"]):
             return f"Bearer {secret['token']}"
         if set(secret) == {"username", "password"} and all(_plain(one) for one in secret.values()):
             pair = f"{secret['username']}:{secret['password']}"
             return "Basic " + base64.b64encode(pair.encode()).decode()
-    raise _unusable(_("an entry is {token} or {username, password}"))
+    raise _unusable(_("an entry is {token} or {username, password}, and may have {namespaces}"))
+
+
+def _check(listed: object, namespace: str) -> None:
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+        raise _unusable(_("namespaces are a list of names"))
+    if namespace not in listed:
+        raise errors.Invalid(
+            _("The operator has not listed the namespace %(namespace)s for this server.") % {"namespace": namespace}
+        )
 
 
 def _plain(value: object) -> bool:

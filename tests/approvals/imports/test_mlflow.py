@@ -106,7 +106,7 @@ def test_what_an_alias_or_a_stage_marks_as_live_comes_as_found(cast: Cast, serve
 
 
 def read(server: str) -> None:
-    mlflow.fetch(server, places={})
+    mlflow.fetch(server, namespace="retail", places={})
 
 
 def test_a82_only_listed_servers_are_read(settings: Any, server: str) -> None:

@@ -17,7 +17,8 @@ def test_a_real_registry_comes_in_with_what_its_aliases_and_stages_mean(
     settings.MLFLOW_SERVERS, settings.MLFLOW_PRIVATE = [mlflow.uri], True
     places = {"champion": "production", "staging": "staging"}
     lines = [
-        json.loads(line) for line in registry.fetch(mlflow.uri, places=places, govern_by="2026-12-31").splitlines()
+        json.loads(line)
+        for line in registry.fetch(mlflow.uri, namespace="retail", places=places, govern_by="2026-12-31").splitlines()
     ]
     assert {one["version_artifact_uri"]: one.get("live_in") for one in lines if "version_artifact_uri" in one} == {
         f"models:/{mlflow.model}": "production", f"runs:/{mlflow.run}/extra": "staging",

@@ -55,7 +55,7 @@ def answering() -> Iterator[tuple[str, Any]]:
 
 def connect(uri: str) -> Connection:
     """As the worker does, within small limits."""
-    return Connection(uri, max_bytes=1_000, seconds=5)
+    return Connection(uri, namespace="retail", max_bytes=1_000, seconds=5)
 
 
 def test_an_administrator_names_it_and_the_newest_is_in_force(cast: Cast, signed_in: Door, api: Door) -> None:
@@ -181,14 +181,16 @@ def dripping(settings: Any) -> Iterator[Callable[[bytes, bytes], str]]:
 def test_a_server_that_drips_does_not_hold_a_worker(
     dripping: Callable[[bytes, bytes], str], beginning: bytes, again: bytes
 ) -> None:
-    connection = Connection(dripping(beginning, again), max_bytes=10**9, seconds=1)
+    connection = Connection(dripping(beginning, again), namespace="retail", max_bytes=10**9, seconds=1)
     with pytest.raises(errors.Unavailable, match="it takes longer than 1 seconds"):
         connection.get_json("api")
 
 
 def test_no_object_fills_the_memory(dripping: Callable[[bytes, bytes], str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lineage.tracking.connection.OBJECT_BYTES", 2**20)
-    connection = Connection(dripping(b"HTTP/1.1 200 OK\r\n\r\n[", b"1," * 2**17), max_bytes=10**9, seconds=60)
+    connection = Connection(
+        dripping(b"HTTP/1.1 200 OK\r\n\r\n[", b"1," * 2**17), namespace="retail", max_bytes=10**9, seconds=60
+    )
     with pytest.raises(errors.TooLarge, match="more than 1 MiB"):
         connection.get_json("api")
 
@@ -201,15 +203,37 @@ def test_a_secret_goes_to_its_own_server_alone(answering: tuple[str, Any], setti
     settings.MLFLOW_SERVERS, settings.MLFLOW_PRIVATE, settings.MLFLOW_SECRETS = [uri], True, str(file)
     connect(uri).get_json("api")
     assert handler.seen[-1][1] == "Bearer t0p"
-    assert secret_of("https://other.example") == "Basic dTpw"
-    assert secret_of("https://third.example") is None
-    assert secret_of(uri + "/") is None
+    assert secret_of("https://other.example", "retail") == "Basic dTpw"
+    assert secret_of("https://third.example", "retail") is None
+    assert secret_of(uri + "/", "retail") is None
+
+
+def test_a_server_kept_for_other_namespaces_is_neither_asked_nor_shown_a_secret(
+    answering: tuple[str, Any], settings: Any, tmp_path: Path
+) -> None:
+    uri, handler = answering
+    settings.MLFLOW_SERVERS, settings.MLFLOW_PRIVATE = [uri], True
+    file = tmp_path / "secrets.json"
+    settings.MLFLOW_SECRETS = str(file)
+    for secret, shown in (({"token": "t0p"}, "Bearer t0p"), ({}, None)):
+        file.write_text(json.dumps({uri: {**secret, "namespaces": ["retail", "loans"]}}))
+        file.chmod(0o600)
+        with pytest.raises(errors.Invalid, match="has not listed the namespace wholesale") as refusal:
+            Connection(uri, namespace="wholesale", max_bytes=1_000, seconds=5, field="uri")
+        assert list(refusal.value.errors) == ["uri"]
+        assert handler.seen == []
+        connect(uri).get_json("api")
+        assert handler.seen.pop()[1] == shown
+    file.write_text(json.dumps({uri: {"token": "t0p"}}))
+    Connection(uri, namespace="wholesale", max_bytes=1_000, seconds=5).get_json("api")
+    assert handler.seen.pop()[1] == "Bearer t0p", "without a list any namespace may use it"
 
 
 @pytest.mark.parametrize(
     ("content", "mode"),
     [("{}", 0o644), ("{", 0o600), ("[]", 0o600), ('{"https://a": "x"}', 0o600), ('{"https://a": {"token": ""}}', 0o600),
-     ('{"https://a": {"token": "a\\nb"}}', 0o600)],
+     ('{"https://a": {"token": "a\\nb"}}', 0o600), ('{"https://a": {"token": "a", "namespaces": "retail"}}', 0o600),
+     ('{"https://a": {}}', 0o600)],
 )  # fmt: skip
 def test_a_file_of_secrets_that_cannot_be_used_is_said_without_what_it_holds(
     settings: Any, tmp_path: Path, content: str, mode: int
@@ -219,5 +243,5 @@ def test_a_file_of_secrets_that_cannot_be_used_is_said_without_what_it_holds(
     file.chmod(mode)
     settings.MLFLOW_SECRETS = str(file)
     with pytest.raises(errors.Unavailable) as refusal:
-        secret_of("https://a")
+        secret_of("https://a", "retail")
     assert str(tmp_path) not in str(refusal.value)
