@@ -78,9 +78,12 @@ def workspace_of(request: HttpRequest, principal: Principal) -> Namespace:
     """The namespace of the call: the workspace named, or the account's home.
 
     Raises:
-        Missing: none of that name in which the account has a role. Invalid: none named, and no home.
+        Missing: none of that name in which the account has a role; nor at home. Invalid: none named, and no home.
     """
-    return namespace_of(principal, request.headers.get(WORKSPACE), field=WORKSPACE)
+    named = request.headers.get(WORKSPACE)
+    home = principal.home_namespace
+    # A home is where an account writes by default, not a right to read: that comes with a role, here as anywhere.
+    return namespace_of(principal, home.name if named is None and home is not None else named, field=WORKSPACE)
 
 
 def values_of(request: HttpRequest, fields: Mapping[str, Field]) -> dict[str, Any]:
