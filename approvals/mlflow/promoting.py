@@ -75,16 +75,18 @@ def go_live(asked: Asked, version: ModelVersion, environment: Environment) -> No
 
 
 def _earlier(version: ModelVersion, environment: Environment) -> Promotion | None:
-    """The newest promotion of a version there, if another took its place: such a one can be rolled back to."""
+    """The newest promotion of a version there, if a release of another took its place: such a one can be gone back to.
+
+    What was rolled back is not: whoever did that had a reason, and a pipeline that sets its alias once more gives none.
+    """
     newest = (
         Promotion.objects.filter(release__model_version=version, environment=environment, slot=Slot.CHAMPION)
         .select_related("release__model_version__model__namespace", "end")
         .order_by("-pk")
         .first()
     )
-    replaced = (PromotionEnd.Kind.SUPERSEDED, PromotionEnd.Kind.ROLLED_BACK)
     end = getattr(newest, "end", None)
-    return newest if end is not None and end.kind in replaced else None
+    return newest if end is not None and end.kind == PromotionEnd.Kind.SUPERSEDED else None
 
 
 def step_down(asked: Asked, model: Model, environment: Environment, version: ModelVersion | None = None) -> None:

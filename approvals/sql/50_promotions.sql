@@ -99,6 +99,9 @@ BEGIN
   IF p_kind = 'rollback' AND NOT muniment.holds_role(v_actor, ARRAY['pipeline', 'model_owner', 'risk_manager'], p_namespace,
                                                      clock_timestamp()) THEN
     PERFORM muniment.refuse('MU006', 'not-for-this-role', 'Pipelines, model owners and risk managers roll back.', 'Ask one of them.');
+  ELSIF p_kind = 'rollback' AND 'rolled_back' = ANY (v_ended) AND NOT muniment.is_person(v_actor) THEN
+    PERFORM muniment.refuse('MU006', 'rolled-back-before', 'This version was rolled back: only a person brings it back.',
+      'Open a new release, so that it is judged anew, or ask a model owner or risk manager to roll back to it.');
   ELSIF p_kind = 'reinstatement' AND NOT (muniment.is_person(v_actor) AND muniment.holds_role(
           v_actor, ARRAY['risk_manager', 'compliance_officer'], p_namespace, clock_timestamp())) THEN
     PERFORM muniment.refuse('MU006', 'not-for-this-role', 'Risk managers and compliance officers lift a suspension.', 'Ask one of them.');

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from django.db import connections
 
+from approvals.actions.serving import roll_back
 from approvals.models import LiveSlot, Promotion, Release
 from governance import errors
 from lineage import actions
@@ -63,6 +64,29 @@ def test_a_tag_that_claims_a_status_promotes_nothing_and_passes_nothing(w: World
         assert code(ask.post("registered-models/set-tag", name="scoring", key=key, value=value)) == DONE
     assert not LiveSlot.objects.exists()
     assert code(ask.post("registered-models/alias", name="scoring", alias="champion", version="1")) == CLOSED
+
+
+def test_an_alias_does_not_undo_a_rollback(w: World) -> None:
+    w.policy(*SIGNED)
+    second = w.retrain(2)
+    ask = Caller()
+
+    def champion(version: ModelVersion) -> tuple[int, str]:
+        fields = {"name": "scoring", "alias": "champion", "version": str(version.number)}
+        return code(ask.post("registered-models/alias", fields))
+
+    for version in (w.version, second):
+        w.vote("risk", w.cast.risk, release=w.release(version))
+        assert champion(version) == DONE
+    harmful = Promotion.objects.latest("pk")
+    back = roll_back(actor=w.cast.risk, promotion=harmful, reason="It does harm")
+    assert champion(second) == CLOSED
+    assert LiveSlot.objects.get().promotion == back
+    w.vote("risk", w.cast.risk2, release=w.release(second))
+    assert champion(second) == DONE
+    assert Promotion.objects.latest("pk").kind == "release"
+    assert champion(w.version) == DONE, "superseded by a release, it is gone back to as before"
+    assert Promotion.objects.latest("pk").kind == "rollback"
 
 
 def test_a_copy_starts_unapproved_and_tells_where_it_comes_from(w: World) -> None:

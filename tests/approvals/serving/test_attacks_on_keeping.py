@@ -54,6 +54,23 @@ def test_A20_a_suspension_is_not_undone_by_an_earlier_release_of_the_version(w: 
         app.execute(AGAIN, [first.release_id, "rollback", first.pk, None])
 
 
+def test_a_service_account_does_not_bring_back_what_was_rolled_back(w: World, app: Connection) -> None:
+    """Neither by the promotion that was rolled back, nor by an older one of the version that was superseded."""
+    policy(w, {})
+    before, promotion = before_and_live(w)
+    go_live(w, before.release.model_version)
+    newest = go_live(w)
+    back = roll_back(actor=w.cast.risk, promotion=newest, to=before, **WHY)
+    for earlier in (newest, promotion):
+        with refuses("MU006", "rolled-back-before"), acting(app, w.cast.pipeline):
+            app.execute(AGAIN, [earlier.release_id, "rollback", earlier.pk, back.pk])
+        with pytest.raises(errors.SeparationOfDuties):
+            roll_back(actor=w.cast.pipeline, promotion=back, to=earlier, **WHY)
+    assert live(w) == back
+    with acting(app, w.cast.owner):
+        app.execute(AGAIN, [newest.release_id, "rollback", newest.pk, back.pk])
+
+
 def test_a_version_suspended_since_by_another_release_is_no_fallback(w: World) -> None:
     """And the fact that asks for one is recorded all the same."""
     policy(w, {"finding_raised": {**STOP, "fallback": "last_good"}})

@@ -30,7 +30,7 @@ def test_a_rollback_brings_the_newest_good_one_back_and_says_so(w: World) -> Non
     assert (back.kind, back.repeats, back.release, back.replaces) == ("rollback", before, before.release, promotion)
     assert live(w) == back
     assert PromotionEnd.objects.get(promotion=promotion).kind == "rolled_back"
-    again = roll_back(actor=w.cast.pipeline, promotion=back, to=promotion, **WHY)
+    again = roll_back(actor=w.cast.risk, promotion=back, to=promotion, **WHY)
     assert live(w) == again
     assert PromotionEnd.objects.get(promotion=back).kind == "rolled_back"
 
