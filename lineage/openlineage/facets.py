@@ -200,7 +200,7 @@ def _data_source(said: Said, path: str, facet: dict[str, Any]) -> None:
 
 def _lifecycle(said: Said, path: str, facet: dict[str, Any]) -> None:
     change = facet.get("lifecycleStateChange")
-    if change not in CHANGES:
+    if not isinstance(change, str) or change not in CHANGES:
         sentence = _("None of %(known)s.") % {"known": ", ".join(sorted(CHANGES))}
         said.unread.append(Note(f"{path}.lifecycleStateChange", sentence))
         return
@@ -208,7 +208,7 @@ def _lifecycle(said: Said, path: str, facet: dict[str, Any]) -> None:
     content: dict[str, Any] = {"change": change}
     if isinstance(before, dict):
         content["previous"] = {part: text_of(before.get(part), 512) for part in ("namespace", "name")}
-    said.facts.append((ReportedFact.Kind.LIFECYCLE, str(change), content))
+    said.facts.append((ReportedFact.Kind.LIFECYCLE, change, content))
 
 
 def _dataset_tags(said: Said, path: str, facet: dict[str, Any]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from governance import errors
@@ -85,6 +86,70 @@ def test_nothing_in_an_event_makes_the_reader_fail(data: st.DataObject) -> None:
             assert "\x00" not in canonical(content)
     facets.of_run(claim.run_facets)
     facets.of_job(claim.job_facets)
+
+
+LISTED = {"name": "x", "type": "T", "description": "d", "key": "pii", "value": "true", "source": "s", "field": "c",
+          "namespace": "n", "fields": [{"name": "y"}], "assertion": "unique", "success": True, "column": "c",
+          "severity": "warn", "expected": "1", "actual": "2", "status": "pass",
+          "transformations": [{"type": "DIRECT", "subtype": "S", "masking": True, "description": "d"}]}  # fmt: skip
+MEASURED = {"nullCount": 1, "distinctCount": 1, "count": 1, "sum": 1, "min": 1, "max": 1, "quantiles": {"0.5": 1}}
+NAMED = {"run": {"runId": "r"}, "job": {"namespace": "n", "name": "j"}}
+#: Every field that a reader of facets looks at, filled in.
+WHOLE: dict[str, Any] = {
+    "version": {"datasetVersion": "7"},
+    "schema": {"fields": [LISTED]},
+    "documentation": {"description": "d", "contentType": "text/plain"},
+    "ownership": {"owners": [LISTED]},
+    "dataSource": {"name": "n", "uri": "u"},
+    "lifecycleStateChange": {"lifecycleStateChange": "RENAME", "previousIdentifier": {"namespace": "n", "name": "x"}},
+    "tags": {"tags": [LISTED]},
+    "columnLineage": {"dataset": [LISTED], "fields": {"c": {"inputFields": [LISTED], "transformationType": "MASKED",
+                                                           "transformationDescription": "d"}}},
+    "dataQualityAssertions": {"assertions": [LISTED]},
+    "dataQualityMetrics": {"rowCount": 1, "bytes": 1, "fileCount": 1, "columnMetrics": {"c": MEASURED}},
+    "outputStatistics": {"rowCount": 1, "size": 1, "fileCount": 1},
+    "test": {"tests": [LISTED]},
+    "mlflow": {"runId": "r", "run_id": "r"},
+    "parent": {**NAMED, "root": NAMED},
+    "parentRun": NAMED,
+    "sourceCodeLocation": {"version": "0a1b"},
+}  # fmt: skip
+ODD = ([], {}, [[]], [{}], {"a": {}}, [None], None, True, 0, -1, 1.5, 10**400, "", "\x00", "\ud800", "x" * 300)
+
+
+def _spoilt(whole: Any) -> Iterator[Any]:
+    """A value with each of its parts, and itself, replaced by each odd value."""
+    yield from ODD
+    for place, one in whole.items() if isinstance(whole, dict) else enumerate(whole) if isinstance(whole, list) else ():
+        for odd in _spoilt(one):
+            copied = copy.copy(whole)
+            copied[place] = odd
+            yield copied
+
+
+def _read_by_all(name: str, facet: Any) -> None:
+    for facets_said in (said(**{name: facet}), facets.of_run({name: facet}), facets.of_job({name: facet})):
+        for _kind, key, content in facets_said.facts:
+            assert isinstance(key, str)
+            assert "\x00" not in canonical(content)
+
+
+def test_every_facet_that_is_read_is_spoilt_below() -> None:
+    assert set(WHOLE) | {"documentation", "ownership", "tags"} == {*facets.DATASET, *facets.RUN, *facets.JOB}
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE))
+def test_no_value_in_any_field_of_a_facet_makes_its_reader_fail(db: None, name: str) -> None:
+    for facet in _spoilt(WHOLE[name]):
+        _read_by_all(name, facet)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_nor_does_any_json_there(db: None, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(WHOLE)))
+    facet = data.draw(st.fixed_dictionaries(dict.fromkeys(WHOLE[name], json_values)))
+    _read_by_all(name, facet)
 
 
 @pytest.mark.parametrize(
