@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from governance import errors
+from governance.accounts.models import Namespace
 from lineage.models import IntakeState, OpenLineageIntake
 from lineage.models.openlineage import WAITING
 from lineage.openlineage.applying import Outcome, apply_event
@@ -47,26 +48,35 @@ class Tally:
 
 
 def work_off(*, seconds: float | None = None) -> Tally:
-    """Work off what is due until nothing is left, or the time is used up. Must not be called inside a transaction."""
+    """Work off what is due until nothing is left, or the time is used up. Must not be called inside a transaction.
+
+    In rounds: each namespace has one batch in each, so that a flood in one keeps none of the others waiting.
+    """
     tally = Tally()
     deadline = None if seconds is None else time.monotonic() + seconds
     left_to_others: set[int] = set()
-    while True:
-        waiting = OpenLineageIntake.objects.filter(WAITING, due_at__lte=Now()).exclude(namespace_id__in=left_to_others)
-        namespace = waiting.order_by("due_at", "event").values_list("namespace_id", flat=True).first()
-        if namespace is None:
-            return tally
-        with _alone(namespace) as alone:
-            if not alone:
-                left_to_others.add(namespace)
-                continue
-            while batch := _claim(namespace):
+    while namespaces := _waited_for(left_to_others):
+        for namespace in namespaces:
+            with _alone(namespace) as alone:
+                if not alone:
+                    left_to_others.add(namespace)
+                    continue
+                batch = _claim(namespace)
                 for place, intake in enumerate(batch):
                     if deadline is not None and time.monotonic() >= deadline:
                         _give_back(batch[place:])
                         tally.more = True
                         return tally
                     _work_off(intake, tally)
+    return tally
+
+
+def _waited_for(left_out: set[int]) -> list[int]:
+    """The namespaces with events due, in an order drawn anew: a round that its time cuts short spares no one always."""
+    due = OpenLineageIntake.objects.filter(WAITING, namespace_id=OuterRef("pk"), due_at__lte=Now())
+    found = list(Namespace.objects.exclude(pk__in=left_out).filter(Exists(due)).order_by().values_list("pk", flat=True))
+    random.shuffle(found)
+    return found
 
 
 def _claim(namespace: int) -> list[OpenLineageIntake]:
