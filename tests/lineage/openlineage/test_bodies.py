@@ -58,6 +58,23 @@ def test_a_body_that_is_not_compressed_ends_at_the_limit_as_well() -> None:
     assert body.taken < 300_000
 
 
+def test_empty_members_of_a_gzip_body_end_at_the_limit_too() -> None:
+    body = Counted(gzip.compress(b"") * 100_000)
+    with pytest.raises(errors.TooLarge):
+        take_in(body, "gzip", 100_000)
+    assert body.taken < 300_000
+
+
+def test_a_body_of_nothing_but_brackets_is_refused_before_it_is_read() -> None:
+    body = b"[" + b"[]," * 5_000_000 + b"[]]"
+    tracemalloc.start()
+    with pytest.raises(errors.Invalid, match="objects and lists"):
+        read_json(body)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
 @pytest.mark.parametrize(
     ("body", "encoding", "refusal"),
     [
