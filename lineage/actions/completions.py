@@ -28,6 +28,7 @@ from lineage.models import (
     RunState,
     TrackingServer,
 )
+from lineage.models.runs import MODEL_VERSION_KEY
 
 TRAINING_AT_ONCE = 100
 #: How the links of a record are marked.
@@ -161,7 +162,7 @@ def _linked(version: ModelVersion, run: Run | None, data: list[DatasetVersion], 
     if run is None:
         run = get_or_register(
             Run,
-            identity={"namespace": version.model.namespace, "run_key": f"model version {version.pk}"},
+            identity={"namespace": version.model.namespace, "run_key": f"{MODEL_VERSION_KEY}{version.pk}"},
             content={"job_name": version.model.name, "state": RunState.COMPLETE, "ended_at": timezone.now()},
             compare={},
         ).record

@@ -13,6 +13,7 @@ from governance.accounts.permissions import readable_namespaces
 from governance.unit_of_work import action
 from lineage.actions.registering import Registered, get_or_register, lock_roots, may_register, refuse_difference
 from lineage.models import DatasetVersion, LinkMethod, ModelVersion, Run, RunInput, RunOutput, RunRole, RunState
+from lineage.models.runs import OWN_KEYS, kept_key
 
 LINK_LIMIT = 1_000  # inputs or outputs of one call
 INPUT_ROLES = (RunRole.TRAINING, RunRole.VALIDATION, RunRole.TEST, RunRole.BASELINE, RunRole.SOURCE)
@@ -48,9 +49,12 @@ def register_run(
     is there; its state may have moved on. Further links and the end are acts of their own.
 
     Raises:
-        errors.Forbidden. errors.AlreadyDifferent. errors.Invalid: an end without a final state, or before the begin.
+        errors.Forbidden. errors.AlreadyDifferent. errors.Invalid: an end without a final state, or before the begin; a
+            key that the product keeps for runs of its own.
     """
     may_register(actor, namespace)
+    if run_key.startswith(OWN_KEYS):
+        raise errors.Invalid(errors={"run_key": [kept_key()]})
     _check_times(state, started_at, ended_at)
     links = [(RunInput, link) for link in inputs] + [(RunOutput, link) for link in outputs]
     if len(inputs) > LINK_LIMIT or len(outputs) > LINK_LIMIT:

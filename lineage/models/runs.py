@@ -2,11 +2,25 @@
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from governance.history.models import BornFinalModel, GovernedModel
 from lineage.models.datasets import DatasetVersion
 from lineage.models.fields import NAME_PATTERN
+
+ANY_VERSION_KEY = "any-version-"
+"""With a dataset's id: the run that makes "any version" of it out of its versions (lineage/openlineage/naming.py)."""
+MODEL_VERSION_KEY = "model version "
+"""With its id: the run that a version came out of which named none (lineage/actions/completions.py)."""
+OWN_KEYS = (ANY_VERSION_KEY, MODEL_VERSION_KEY)
+"""How the keys of the product's own runs begin. They can be guessed: 70_openlineage.sql keeps others away."""
+
+
+def kept_key() -> str:
+    """What is said to others who use such a key."""
+    kept = ", ".join(f'"{one}…"' for one in OWN_KEYS)
+    return gettext("Muniment keeps %(kept)s for runs of its own. Send another key.") % {"kept": kept}
 
 
 class RunState(models.TextChoices):

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from governance.errors import Invalid
 from lineage.models.openlineage import NAME_LENGTH, SOURCE_LENGTH, EventKind
+from lineage.models.runs import OWN_KEYS, kept_key
 
 RUN_KEY_LENGTH = 256
 DATASETS_AT_MOST = 1_000
@@ -94,6 +95,8 @@ def read(event: Any) -> Claim:
         faults |= _unnamed("job", job)
     if kind is EventKind.RUN and not _is_name(run.get("runId") if isinstance(run, dict) else None, RUN_KEY_LENGTH):
         faults["run.runId"] = [_("Send the run's id, a UUID.")]
+    elif isinstance(run, dict) and run["runId"].startswith(OWN_KEYS):
+        faults["run.runId"] = [kept_key()]
     if faults:
         raise Invalid(_("This is no OpenLineage event: it does not say when, or of what."), errors=faults)
     assert at is not None

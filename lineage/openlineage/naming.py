@@ -11,9 +11,10 @@ from django.utils.translation import gettext as _
 
 from governance.accounts.models import Namespace, Principal
 from governance.accounts.permissions import readable_namespaces
-from governance.unit_of_work import part
+from governance.unit_of_work import action, part
 from lineage import actions
 from lineage.actions import openlineage as names
+from lineage.actions.registering import Registered, get_or_register, may_register
 from lineage.digests import Digest, parse_digest
 from lineage.models import (
     Dataset,
@@ -23,8 +24,11 @@ from lineage.models import (
     OpenLineageNamespace,
     Run,
     RunInput,
+    RunOutput,
     RunRole,
+    RunState,
 )
+from lineage.models.runs import ANY_VERSION_KEY
 from lineage.openlineage.claims import Note
 
 ANY_VERSION = "any version"
@@ -168,9 +172,10 @@ class Versions:
         whichever = self.found.get((dataset, ANY_VERSION)) or any_version_of(dataset)
         if whichever is None or whichever.dataset.namespace_id != self.names.home.pk:
             return
-        key = f"any-version-{dataset}"
+        key = f"{ANY_VERSION_KEY}{dataset}"
         act: Act = {"actor": self.names.actor, "reason": self.names.reason}
-        linked = RunInput.objects.filter(run__namespace=self.names.home, run__run_key=key)
+        run = Run.objects.filter(namespace=self.names.home, run_key=key).select_related("namespace").first()
+        linked = RunInput.objects.filter(run=run) if run is not None else RunInput.objects.none()
         missing = list(
             DatasetVersion.objects.filter(dataset=dataset)
             .exclude(pk=whichever.pk)
@@ -178,18 +183,28 @@ class Versions:
             .select_related("dataset__namespace")
             .order_by("id")[:1000]
         )
-        if not missing:
+        # Whoever made the run: without this link nothing of what it read would count.
+        if not missing and run is not None and RunOutput.objects.filter(run=run, dataset_version=whichever).exists():
             return
-        run = Run.objects.filter(namespace=self.names.home, run_key=key).select_related("namespace").first()
         if run is None:
-            run = part(actions.register_run)(
-                **act, namespace=self.names.home, job_name=ANY_VERSION_JOB, run_key=key
-            ).record
-            part(actions.link_run)(
-                **act, run=run, outputs=[actions.Link(whichever, RunRole.OUTPUT)], link_method=LinkMethod.INFERRED
-            )
-        inputs = [actions.Link(one, RunRole.SOURCE) for one in missing]
-        part(actions.link_run)(**act, run=run, inputs=inputs, link_method=LinkMethod.INFERRED)
+            if not missing:
+                return
+            run = part(_register_any_version_run)(**act, namespace=self.names.home, run_key=key).record
+        part(actions.link_run)(
+            **act,
+            run=run,
+            inputs=[actions.Link(one, RunRole.SOURCE) for one in missing],
+            outputs=[actions.Link(whichever, RunRole.OUTPUT)],
+            link_method=LinkMethod.INFERRED,
+        )
+
+
+@action
+def _register_any_version_run(*, actor: Principal, reason: str, namespace: Namespace, run_key: str) -> Registered[Run]:
+    """The run of a key that no one else may take (lineage/sql/70_openlineage.sql). Raises errors.Forbidden."""
+    may_register(actor, namespace)
+    content = {"job_name": ANY_VERSION_JOB, "state": RunState.RUNNING}
+    return get_or_register(Run, identity={"namespace": namespace, "run_key": run_key}, content=content, compare={})
 
 
 def any_version_of(dataset: int) -> DatasetVersion | None:

@@ -56,6 +56,18 @@ BEGIN
       MESSAGE = 'Another account made this dataset.',
       HINT = 'Ask a data steward or an administrator of the namespace to give it this name.';
   END IF;
+  IF NOT muniment.arranges_names(NEW.namespace_id) THEN
+    -- One name after another, so that of two given at once the second sees the first.
+    PERFORM pg_advisory_xact_lock(1836412534, hashtext(NEW.dataset_id::text));
+    -- Whoever made a dataset by reading it must not come into it by a name of its own: the writer of the first name has it.
+    IF EXISTS (SELECT 1 FROM public.lineage_openlineagedataset d WHERE d.dataset_id = NEW.dataset_id
+        AND NOT EXISTS (SELECT 1 FROM muniment.reports_for(d.namespace_id, d.source) r WHERE r = muniment.actor_id()
+                        AND r IN (SELECT muniment.reports_for(NEW.namespace_id, NEW.source)))) THEN
+      RAISE EXCEPTION USING ERRCODE = 'MU006', DETAIL = 'named-dataset', TABLE = TG_TABLE_NAME,
+        MESSAGE = 'The dataset has an OpenLineage name already, and you do not report for both namespaces.',
+        HINT = 'Ask a data steward or an administrator of the namespace to give it this name as well.';
+    END IF;
+  END IF;
   RETURN NEW;
 END $$;
 
@@ -117,6 +129,53 @@ BEGIN
   RETURN NEW;
 END $$;
 
+-- The product's own runs have keys that can be guessed. So a run of such a key is what it should be, whoever made it: there is
+-- the thing that it is named after, and it binds nothing else.
+CREATE OR REPLACE FUNCTION muniment.own_run_rules() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_id text := substring(NEW.run_key FROM '([1-9][0-9]{0,17})$');
+BEGIN
+  IF NOT (CASE
+      WHEN NEW.run_key = 'any-version-' || v_id THEN NEW.job_name = 'any version of a dataset' AND EXISTS (
+        SELECT 1 FROM public.lineage_datasetversion v JOIN public.lineage_dataset d ON d.id = v.dataset_id
+        WHERE d.id = v_id::bigint AND d.namespace_id = NEW.namespace_id AND v.label = 'any version')
+      WHEN NEW.run_key = 'model version ' || v_id THEN EXISTS (
+        SELECT 1 FROM public.lineage_modelversion v JOIN public.lineage_model m ON m.id = v.model_id
+        WHERE v.id = v_id::bigint AND m.namespace_id = NEW.namespace_id)
+      ELSE false END) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'own-run', TABLE = TG_TABLE_NAME, COLUMN = 'run_key',
+      MESSAGE = 'Muniment keeps keys that begin like this for runs of its own.', HINT = 'Send another key.';
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.own_run_link_rules() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_key text;
+  v_id bigint;
+  v_right boolean;
+BEGIN
+  SELECT r.run_key, substring(r.run_key FROM '([1-9][0-9]{0,17})$')::bigint INTO v_key, v_id FROM public.lineage_run r
+  WHERE r.id = NEW.run_id AND r.run_key ~ '^(any-version-|model version )';
+  IF v_key IS NULL THEN
+    RETURN NEW;
+  END IF;
+  IF v_key LIKE 'any-version-%' THEN
+    SELECT NEW.role = (CASE WHEN TG_TABLE_NAME = 'lineage_runinput' THEN 'source' ELSE 'output' END)
+           AND (v.label = 'any version' AND v.digest_value = '') = (TG_TABLE_NAME = 'lineage_runoutput') INTO v_right
+    FROM public.lineage_datasetversion v WHERE v.id = NEW.dataset_version_id AND v.dataset_id = v_id;
+  ELSE
+    v_right := TG_TABLE_NAME = 'lineage_runinput' OR (NEW.role = 'output' AND NEW.model_version_id = v_id);
+  END IF;
+  IF v_right IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'own-run', TABLE = TG_TABLE_NAME, COLUMN = 'run_id',
+      MESSAGE = 'This run is Muniment''s own: it binds only what it is named after.', HINT = 'Link a run of your own.';
+  END IF;
+  RETURN NEW;
+END $$;
+
 -- The text of an event is the one whose digest is on record, from its first day on.
 CREATE OR REPLACE FUNCTION muniment.openlineage_intake_rules() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -175,6 +234,10 @@ BEGIN
       ('lineage_qualityresult', 'r_rules', 'BEFORE INSERT', '', 'report_rules'),
       ('lineage_runoutput', 'r_rules_of_producers', 'BEFORE INSERT',
        'WHEN (NEW.link_method = ''openlineage'' AND NEW.dataset_version_id IS NOT NULL)', 'claimed_output_rules'),
+      ('lineage_run', 'r_rules_of_own_runs', 'BEFORE INSERT',
+       'WHEN (NEW.run_key ~ ''^(any-version-|model version )'')', 'own_run_rules'),
+      ('lineage_runinput', 'r_rules_of_own_runs', 'BEFORE INSERT', '', 'own_run_link_rules'),
+      ('lineage_runoutput', 'r_rules_of_own_runs', 'BEFORE INSERT', '', 'own_run_link_rules'),
       ('lineage_openlineageintake', 'r_rules', 'BEFORE INSERT OR UPDATE', '', 'openlineage_intake_rules'),
       ('lineage_openlineagereplay', 'r_rules', 'BEFORE INSERT', '', 'check_openlineage_replay'),
       ('lineage_openlineagereplay', 's_carry_out', 'AFTER INSERT', '', 'carry_out_openlineage_replay')

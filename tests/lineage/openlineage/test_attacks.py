@@ -216,6 +216,79 @@ def test_a_training_run_that_mlflow_knows_finds_its_data(cast: Cast, facts: Fact
         assert len(cursor.fetchone()[0]) == 1
 
 
+def test_nobody_takes_the_key_of_the_run_that_stands_for_any_version(cast: Cast, second: Any) -> None:
+    """It can be guessed. Whoever makes it, and whatever they link to it, the link to "any version" is made."""
+    worked(cast.pipeline, writes("mine"))
+    loans = DatasetVersion.objects.get().dataset
+    key = f"any-version-{loans.pk}"
+    for guessed in (key, "model version 1"):
+        with pytest.raises(errors.Invalid) as caught:
+            actions.register_run(actor=second, reason=WHY, namespace=cast.retail, job_name="j", run_key=guessed)
+        assert "for runs of its own" in str(caught.value.errors["run_key"])
+        event = writes("x")
+        event["run"]["runId"] = guessed
+        with pytest.raises(errors.Invalid):
+            recognised(event)
+    run = "INSERT INTO lineage_run (namespace_id, job_name, run_key, state) VALUES (%s, %s, %s, 'running')"
+    job = "any version of a dataset"
+    for taken in (key, "any-version-", "any-version-7x", "any-version-07", "model version 999999"):
+        assert refused(cast, second, run, cast.retail.pk, job, taken) == "own-run"
+    whichever = actions.register_dataset_version(
+        actor=cast.pipeline, reason=WHY, dataset=loans, label="any version"
+    ).record
+    assert refused(cast, second, run, cast.retail.pk, "another job", key) == "own-run"
+    with recorded_action(actor=second, reason=WHY), connection.cursor() as cursor:
+        cursor.execute(run, [cast.retail.pk, job, key])
+    planted = Run.objects.get(run_key=key)
+    other = actions.register_dataset(actor=second, reason=WHY, namespace=cast.retail, name="other", title="O").record
+    foreign = actions.register_dataset_version(actor=second, reason=WHY, dataset=other, label="1").record
+    link = "INSERT INTO lineage_run{} (run_id, role, link_method, dataset_version_id) VALUES (%s, %s, 'declared', %s)"
+    for side, role, version in (
+        ("input", "source", foreign), ("input", "source", whichever), ("output", "output", foreign),
+        ("output", "training", whichever),
+    ):  # fmt: skip
+        assert refused(cast, second, link.format(side), planted.pk, role, version.pk) == "own-run"
+    worked(cast.pipeline, reads("reader"))
+    assert RunOutput.objects.get(run=planted).dataset_version == whichever
+    assert [one.dataset_version for one in RunInput.objects.filter(run=planted)] == list(
+        loans.versions.exclude(pk=whichever.pk)
+    )
+
+
+def test_a_run_of_that_key_without_its_output_is_mended(cast: Cast, second: Any) -> None:
+    """Every version is linked to it already; what lacks is the link that lets them count."""
+    worked(cast.pipeline, writes("mine"))
+    [version] = DatasetVersion.objects.all()
+    whichever = actions.register_dataset_version(
+        actor=cast.pipeline, reason=WHY, dataset=version.dataset, label="any version"
+    ).record
+    with recorded_action(actor=second, reason=WHY):
+        run = Run.objects.create(
+            namespace=cast.retail, job_name="any version of a dataset", run_key=f"any-version-{version.dataset_id}"
+        )
+        RunInput.objects.create(run=run, role="source", link_method="declared", dataset_version=version)
+    worked(cast.pipeline, reads("reader"))
+    assert RunOutput.objects.get(run=run).dataset_version == whichever
+
+
+def test_who_read_a_dataset_first_does_not_come_into_it_by_another_name(cast: Cast, second: Any) -> None:
+    """It made the record of what another producer writes later; that one has it."""
+    theirs, mine = streams.dataset(LAKE, "new"), streams.dataset("b://mine", "x")
+    worked(second, streams.event("COMPLETE", "early", "j", "01:00:00", inputs=[theirs]))
+    dataset = DatasetVersion.objects.get().dataset
+    worked(cast.pipeline, writes("mine", name="new"))
+    worked(second, streams.event("COMPLETE", "own", "j", "02:00:00", outputs=[mine]))
+    by = {"actor": second, "reason": WHY, "name": "y", "dataset": dataset}
+    with pytest.raises(errors.SeparationOfDuties, match="has an OpenLineage name already"):
+        actions.name_openlineage_dataset(**by, source="b://mine")
+    name = "INSERT INTO lineage_openlineagedataset (namespace_id, source, name, dataset_id) VALUES (%s, %s, %s, %s)"
+    assert refused(cast, second, name, cast.retail.pk, "b://mine", "y", dataset.pk) == "named-dataset"
+    own = DatasetVersion.objects.get(output_of__run__run_key=streams.run_id("own")).dataset
+    assert refused(cast, second, name, cast.retail.pk, "c://unclaimed", "y", own.pk) == "named-dataset"
+    actions.name_openlineage_dataset(**{**by, "dataset": own}, source="b://mine")
+    actions.name_openlineage_dataset(**{**by, "actor": cast.steward}, source="b://mine-too")
+
+
 # --- accounts that lost their right, faults of ours ------------------------------------------------------------------
 
 
@@ -261,6 +334,25 @@ def test_an_event_whose_workers_die_is_given_up(cast: Cast) -> None:
     OpenLineageIntake.objects.filter(pk=event.id).update(attempts=working.MAX_ATTEMPTS)
     work_off()
     assert OpenLineageIntake.objects.get(pk=event.id).fault == "Every worker that tried it died."
+
+
+def test_a_flood_in_one_namespace_keeps_no_other_waiting(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lineage.openlineage import working
+
+    monkeypatch.setattr(working, "AT_ONCE", 2)
+    flood = kept(cast.pipeline, *(writes(f"flood-{number}") for number in range(8)))
+    [one] = kept(cast.outsider_pipeline, writes("one"))
+    order: list[int] = []
+    apply_event = working.apply_event
+
+    def watched(**given: Any) -> Any:
+        order.append(given["event"].pk)
+        return apply_event(**given)
+
+    monkeypatch.setattr(working, "apply_event", watched)
+    assert work_off().worked == 9
+    assert order.index(one.id) <= 2, "after one batch of the flood at most"
+    assert [pk for pk in order if pk != one.id] == [event.id for event in flood]
 
 
 # --- SQL under the app's login ---------------------------------------------------------------------------------------

@@ -114,7 +114,24 @@ WHOLE: dict[str, Any] = {
     "parentRun": NAMED,
     "sourceCodeLocation": {"version": "0a1b"},
 }  # fmt: skip
-ODD = ([], {}, [[]], [{}], {"a": {}}, [None], None, True, 0, -1, 1.5, 10**400, "", "\x00", "\ud800", "x" * 300)
+ODD: tuple[Any, ...] = (
+    [],
+    {},
+    [[]],
+    [{}],
+    {"a": {}},
+    [None],
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    10**400,
+    "",
+    "\x00",
+    "\ud800",
+    "x" * 300,
+)
 
 
 def _spoilt(whole: Any) -> Iterator[Any]:
