@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Q
 from django.utils import timezone
@@ -71,10 +71,17 @@ def name_tracking_server(*, actor: Principal, reason: str, namespace: Namespace,
     return made
 
 
+class Reading(NamedTuple):
+    """What came of a reading of a run, and how many datasets of its run are too many to be linked."""
+
+    completed: Completed
+    left_out: int
+
+
 @action
 def record_reading(
     *, actor: Principal, reason: str, model_version: ModelVersion, tracking_server: TrackingServer, told: Told
-) -> Completed:
+) -> Reading:
     """Put on record what a server said of a version's run: data it read, commit, metrics, parameters. All of it claims.
 
     Datasets are found by digest, or by name and the digest MLflow gave them as label; one nobody knows is registered
@@ -82,11 +89,12 @@ def record_reading(
     """
     home = model_version.model.namespace
     run = _claimed_run(home, model_version, told) if told.run_id else None
+    carried = _carried(actor, home, told.tags)
+    room = max(INPUT_LIMIT - len(carried.get("training", [])), 0)  # our own tags come first
     roles: dict[DatasetVersion, RunRole] = {}
-    for given in told.inputs[:INPUT_LIMIT]:
+    for given in told.inputs[:room]:
         if found := _claimed_data(home, given):
             roles[found] = _ROLES.get(given.context.strip().lower(), RunRole.SOURCE)
-    carried = _carried(actor, home, told.tags)
     training = [*carried.get("training", []), *(one for one, role in roles.items() if role == RunRole.TRAINING)]
     done = part(complete_model_version)(
         actor=actor, reason=reason, model_version=model_version, how=FactOrigin.TRACKING,
@@ -98,7 +106,7 @@ def record_reading(
         if run is not None and role != RunRole.TRAINING:
             link = {"run": run, "role": role, "dataset_version": one, "model_version": None}
             get_or_register(RunInput, identity=link, content={"link_method": LinkMethod.MLFLOW}, compare={})
-    return done
+    return Reading(done, max(len(told.inputs) - room, 0))
 
 
 @action
@@ -205,5 +213,5 @@ def _columns(schema: str) -> list[dict[str, str]]:
     for one in told if isinstance(told, Iterable) else []:
         name = _name(str(one.get("name") or "")) if isinstance(one, dict) else ""
         if name:
-            found.setdefault(name, {"name": name, "type": str(one.get("type") or "")[:100], "description": ""})
+            found.setdefault(name, {"name": name, "type": _name(str(one.get("type") or ""))[:100], "description": ""})
     return list(found.values())[:SCHEMA_LIMIT]

@@ -1,5 +1,6 @@
 """What an MLflow server knows of a run and a logged model, and the files that lie there (REST API of 2.22 and 3.17)."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ API = "api/2.0/mlflow"
 MAX_FILES = 10_000
 MAX_DEPTH = 40
 _RUN = re.compile(r"runs:/+([0-9a-zA-Z_-]{1,256})(?:/(.+))?")
+_RUN_ID = re.compile(r"[0-9a-zA-Z_-]{1,256}")
 _LOGGED = re.compile(r"models:/+(m-[0-9a-zA-Z_-]{1,256})")
 _STORED = re.compile(r"/models/(m-[0-9a-zA-Z_-]{1,256})/artifacts/?$")
 
@@ -64,7 +66,8 @@ def told_of(server: Connection, *, source: str, run_id: str) -> Told:
         run_id: "" where none is on record; a source may name one.
 
     Raises:
-        errors.Missing: the server has no such run or logged model. errors.Unavailable, errors.TooLarge.
+        errors.Missing: the server has no such run or logged model. errors.Invalid: an address that leads out of its
+            place. errors.Unavailable, errors.TooLarge.
     """
     told = Told(run_id=run_id)
     logged = _LOGGED.fullmatch(source) or _STORED.search(source)
@@ -72,14 +75,22 @@ def told_of(server: Connection, *, source: str, run_id: str) -> Told:
     if logged:
         model = _object(server, _object(server, _get(server, f"{API}/logged-models/{logged[1]}"), "model"), "info")
         told.place = Place("logged", logged[1], "")
-        told.run_id = str(model.get("source_run_id") or told.run_id)
+        named = model.get("source_run_id")
+        told.run_id = named if isinstance(named, str) and _RUN_ID.fullmatch(named) else told.run_id
     elif of_run := _RUN.fullmatch(source):
         told.run_id = of_run[1]
         told.place = Place("run", of_run[1], (of_run[2] or "").strip("/"))
     if told.run_id:
-        _read_run(server, told, source)
+        try:
+            _read_run(server, told, source)
+        except errors.Missing:  # a run may be deleted; the model that was logged from it, with its bytes, stays
+            if told.place is None or told.place.kind == "run":
+                raise
+            told.run_id = ""
     if told.place is None and source.startswith("mlflow-artifacts:/") and not source.startswith("mlflow-artifacts://"):
         told.place = Place("store", "", source.removeprefix("mlflow-artifacts:/").strip("/"))
+    if told.place is not None and any(part in (".", "..") for part in told.place.path.split("/")):
+        raise errors.Invalid(_("The artifact's address leads out of its own place: it is not followed."))
     return told
 
 
@@ -132,23 +143,23 @@ def content(server: Connection, place: Place, path: str) -> Iterator[Iterator[by
 def _read_run(server: Connection, told: Told, source: str) -> None:
     run = _object(server, _get(server, f"{API}/runs/get", {"run_id": told.run_id}), "run")
     info, data = _object(server, run, "info"), _object(server, run, "data")
-    told.run_name, told.status = str(info.get("run_name") or "")[:256], str(info.get("status") or "")
+    told.run_name, told.status = _text(info.get("run_name"), 256), _text(info.get("status"), 256)
     told.started_at, told.ended_at = _moment(info.get("start_time")), _moment(info.get("end_time"))
     told.tags = _pairs(data.get("tags"))
     told.commit = told.tags.get("mlflow.source.git.commit", "")
     told.parameters = _pairs(data.get("params"))
     for one in _objects(data.get("metrics")):
-        value = one.get("value")
-        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf"):
-            told.metrics[str(one.get("key"))[:250]] = float(value)
+        value = _number(one.get("value"))
+        if value is not None:
+            told.metrics[_text(one.get("key"), 250)] = value
     for one in _objects(_mapping(run.get("inputs")).get("dataset_inputs")):
         dataset, tags = _mapping(one.get("dataset")), _pairs(one.get("tags"))
         told.inputs.append(
             DataInput(
-                name=str(dataset.get("name") or ""),
-                digest=str(dataset.get("digest") or ""),
-                source=str(dataset.get("source") or ""),
-                schema=str(dataset.get("schema") or ""),
+                name=_text(dataset.get("name"), None),
+                digest=_text(dataset.get("digest"), None),
+                source=_text(dataset.get("source"), None),
+                schema=_text(dataset.get("schema"), None),
                 context=tags.get("mlflow.data.context", ""),
             )
         )
@@ -210,11 +221,21 @@ def _objects(given: Any) -> list[Mapping[str, Any]]:
 
 def _pairs(given: Any) -> dict[str, str]:
     """{key: value} of a list of such objects, in lengths the record holds and without what it cannot hold."""
-    return {
-        str(one.get("key"))[:250].replace("\x00", ""): str(one.get("value") or "")[:5_000].replace("\x00", "")
-        for one in _objects(given)
-        if one.get("key")
-    }
+    return {_text(one.get("key"), 250): _text(one.get("value"), 5_000) for one in _objects(given) if one.get("key")}
+
+
+def _text(given: Any, limit: int | None) -> str:
+    """A text the record can hold: at most `limit` characters, no NUL, no half of a surrogate pair."""
+    return str(given or "")[:limit].replace("\x00", "").encode(errors="replace").decode()
+
+
+def _number(given: Any) -> float | None:
+    """A finite number; None: something else, or one that no 64 bits hold."""
+    try:
+        value = float(given) if isinstance(given, int | float) and not isinstance(given, bool) else float("nan")
+    except OverflowError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _moment(milliseconds: Any) -> datetime | None:

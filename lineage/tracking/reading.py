@@ -21,7 +21,7 @@ from lineage.digests import Digest
 from lineage.models import ModelVersion, TrackingServer
 from lineage.tracking.connection import PASSING, Connection
 from lineage.tracking.hashing import ALGORITHMS, digest_of_stream, names_of_artifact
-from lineage.tracking.mlflow import Place, content, files_at, told_of
+from lineage.tracking.mlflow import Place, Told, content, files_at, told_of
 from lineage.tracking.servers import RUN_ID, leads_there, server_of
 
 READING = "tracking-reading"
@@ -80,21 +80,41 @@ def _read(run: Run, version: ModelVersion, server: TrackingServer) -> None:
     run.progress(0, None, _("Asking %(server)s") % {"server": server.uri})
     source_run = version.source_run.run_key if version.source_run else ""
     told = told_of(connection, source=version.artifact_uri, run_id=source_run if RUN_ID.fullmatch(source_run) else "")
-    if told.run_id:
-        record_reading(told=told, **acting)
+    said, fault = _put_on_record(told, acting) if told.run_id else ("", None)
     result: dict[str, Any] = {"run": told.run_id, "metrics": len(told.metrics), "inputs": len(told.inputs)}
     if told.place is None:
-        run.finish(_("The run is read. Its artifact lies where the tracking server does not lead."), result=result)
+        if fault is not None:
+            raise fault
+        run.finish(
+            _("The run is read. Its artifact lies where the tracking server does not lead.") + said, result=result
+        )
         return
     digest, where, files = _hashed(run, connection, version, told.place)
     done = record_digest_read(digest=digest, came_from=f"{server.uri}, {where}", **acting)
     result |= {"digest": str(digest), "files": files, "bytes": connection.bytes}
+    if fault is not None and not isinstance(fault, errors.Refused):
+        raise fault  # tried again: the bytes are on record
     other = done.record is not None and "digest" in done.record.contradicts
     run.finish(
-        _("Other bytes lie there than those on record: the gate is closed.") if other else _("Read, and hashed."),
+        (_("Other bytes lie there than those on record: the gate is closed.") if other else _("Read, and hashed."))
+        + said,
         url=f"/model-versions/{version.pk}",
         result={**result, "contradicts": other},
     )
+
+
+def _put_on_record(told: Told, acting: Mapping[str, Any]) -> tuple[str, Exception | None]:
+    """Put what is said of the run on record; a sentence on what is not, and what prevented it.
+
+    Nothing that the run's author wrote there may keep the bytes from being hashed.
+    """
+    try:
+        left_out = record_reading(told=told, **acting).left_out
+    except Exception as fault:
+        return " " + _("Nothing is on record of its run: %(why)s") % {"why": fault}, fault
+    if left_out:
+        return " " + _("Its run names %(number)d datasets too many; they are not linked.") % {"number": left_out}, None
+    return "", None
 
 
 def _hashed(run: Run, connection: Connection, version: ModelVersion, place: Place) -> tuple[Digest, str, int]:

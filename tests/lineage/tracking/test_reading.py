@@ -1,10 +1,15 @@
 """A worker reads a real MLflow server: runs, their data, and the bytes of artifacts, hashed as anyone can hash them."""
 
 import hashlib
+import http.server
+import json
 import subprocess
-from collections.abc import Callable
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.utils import timezone
@@ -16,6 +21,7 @@ from governance.outbox import Message, drain
 from lineage import actions, queries
 from lineage.models import DatasetVersion, ModelVersion, ModelVersionCompletion, Run, TrackingServer
 from lineage.tracking import mlflow as calls
+from lineage.tracking.connection import Connection
 from lineage.tracking.hashing import digest_of_tree, names_of_artifact
 from lineage.tracking.reading import ask_for_reading
 from tests import databases
@@ -183,6 +189,114 @@ def test_a_swapped_file_is_told_though_another_holds_the_approved_list(
         ask_for_reading(asked_by=cast.owner, reason=WHY, model_version=version)
     jobs = work()
     assert [(job.state, job.result["contradicts"]) for job in jobs] == [("done", True)] * 2, [job.fault for job in jobs]
+
+
+def post(server: Server, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """What the server's own REST API answers."""
+    request = urllib.request.Request(
+        f"{server.uri}/api/2.0/mlflow/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def test_nothing_a_runs_author_logs_keeps_the_bytes_from_being_hashed(
+    own: Server, own_database: str, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = json.dumps({"mlflow_colspec": [{"name": "age", "type": "lo\x00ng"}]})
+    run = post(own, "runs/create", {"experiment_id": "0", "start_time": 1})["run"]["info"]["run_id"]
+    for first in (0, 51):
+        data = [
+            {"tags": [{"key": "mlflow.data.context", "value": "training"}],
+             "dataset": {"name": f"d{n}", "digest": f"{n}", "source_type": "http", "source": "{}", "schema": schema}}
+            for n in range(first, first + 51)
+        ]  # fmt: skip
+        post(own, "runs/log-inputs", {"run_id": run, "datasets": data})
+    folder = own.artifacts / "0" / run / "artifacts" / "model"
+    folder.mkdir(parents=True)
+    (folder / "model.pkl").write_bytes(b"model")
+    facts = Facts(cast)
+    name_it(cast, own.uri)
+    version = facts.model_version(digest=None, artifact_uri=f"runs:/{run}/model")
+    [job] = work()
+    assert (job.state, job.fault) == ("done", "")
+    assert "names 2 datasets too many" in job.message
+    version.refresh_from_db()
+    assert version.digest_value == by_hand(folder)
+    assert len(queries.training_versions(version)) == 100
+    assert DatasetVersion.objects.first().schema[0]["type"] == "lo ng"  # type: ignore[union-attr]
+
+    # Should the record refuse the run, or fail over it, all the same.
+    for address, fault, state, said in (
+        (
+            f"runs:/{run}/model/",
+            errors.Conflict("Not this one."),
+            "done",
+            "Nothing is on record of its run: Not this one.",
+        ),
+        (f"runs://{run}/model", ValueError("ours"), "queued", ""),
+    ):
+        other = facts.model_version(digest=None, artifact_uri=address)
+        with monkeypatch.context() as broken:
+            broken.setattr("lineage.tracking.reading.record_reading", Mock(side_effect=fault))
+            *_before, job = work()
+        other.refresh_from_db()
+        assert (other.digest_value, job.state) == (version.digest_value, state)
+        assert said in job.message
+
+
+class Telling(http.server.BaseHTTPRequestHandler):
+    """A tracking server whose run says what no record can hold."""
+
+    def do_GET(self) -> None:
+        """The logged model, or its run."""
+        run = (
+            '{"run": {"info": {"run_name": "\\u0000\\ud800"}, "inputs": {}, "data": {"metrics": [{"key": "huge", "value": 1'
+            + "0" * 400
+            + '}, {"key": "a\\u0000\\ud800", "value": 0.5}, {"key": "inf", "value": 1e999}]}}}'
+        )
+        model = '{"model": {"info": {"source_run_id": "r\\u0000"}}}'
+        body = (run if "runs/get" in self.path else model).encode()
+        self.send_response(404 if "gone" in self.path else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args: Any) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def telling(settings: Any) -> Iterator[Connection]:
+    """A connection to it."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), Telling)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    uri = f"http://127.0.0.1:{server.server_port}"
+    settings.MLFLOW_SERVERS, settings.MLFLOW_PRIVATE = [uri], True
+    yield Connection(uri, namespace="retail", max_bytes=10**6, seconds=30)
+    server.shutdown()
+    server.server_close()
+
+
+def test_what_no_record_can_hold_is_left_out_or_cleaned(telling: Connection) -> None:
+    told = calls.told_of(telling, source="runs:/r1/model", run_id="")
+    assert (told.metrics, told.run_name) == ({"a?": 0.5}, "?")
+    logged = calls.told_of(telling, source="models:/m-1", run_id="")
+    assert (logged.run_id, logged.place) == ("", calls.Place("logged", "m-1", ""))
+
+
+def test_a_model_whose_run_is_gone_is_hashed_all_the_same(telling: Connection) -> None:
+    told = calls.told_of(telling, source="models:/m-1", run_id="gone")
+    assert (told.run_id, told.place) == ("", calls.Place("logged", "m-1", ""))
+    with pytest.raises(errors.Missing):
+        calls.told_of(telling, source="runs:/gone/model", run_id="")
+
+
+@pytest.mark.parametrize("source", ["runs:/r1/a/../../../etc", "mlflow-artifacts:/../other", "runs:/r1/./a"])
+def test_an_address_that_leads_out_of_its_place_is_not_followed(telling: Connection, source: str) -> None:
+    with pytest.raises(errors.Invalid, match="leads out of its own place"):
+        calls.told_of(telling, source=source, run_id="")
 
 
 def test_a_worker_that_dies_between_run_and_hash_is_followed_by_another(
