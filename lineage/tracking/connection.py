@@ -28,6 +28,12 @@ HEAD_SECONDS = 30.0  # until the head of an answer is there
 OBJECT_SECONDS = 120.0  # until an object is there
 OBJECT_BYTES = 32 * 2**20  # of one object: it is held in memory whole
 PART = 65_536  # bytes read at once
+#: What the standard library takes for global, though it may lead inside: IPv4 in IPv6 (NAT64 [RFC 6052, RFC 8215] and
+#: the old compatible form), site-local, and protocol assignments, where a cloud keeps its machines' secrets (192.0.0.192).
+NEVER = [
+    ipaddress.ip_network(one)
+    for one in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "fec0::/10", "192.0.0.0/24", "fd00:ec2::254/128")
+]
 #: Answers after which asking again may help.
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 
@@ -231,4 +237,7 @@ def _reachable(text: str, *, own: bool) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         address = address.ipv4_mapped or address.sixtofour or address
     never = address.is_link_local or address.is_multicast or address.is_unspecified
+    never = never or (
+        any(address in one for one in NEVER if one.version == address.version) and not address.is_loopback
+    )
     return not never and (own or address.is_global)

@@ -114,7 +114,22 @@ def test_a82_what_lies_inside_is_reached_only_of_the_very_server_the_operator_li
             connect(uri)
 
 
-@pytest.mark.parametrize("uri", ["http://169.254.169.254", "http://[fe80::1]", "http://[::ffff:169.254.169.254]"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://169.254.169.254",
+        "http://[fe80::1]",
+        "http://[::ffff:169.254.169.254]",
+        "http://[64:ff9b::a9fe:a9fe]",
+        "http://[64:ff9b:1::a9fe:a9fe]",
+        "http://[::a9fe:a9fe]",
+        "http://[::7f00:1]",
+        "http://[fec0::1]",
+        "http://192.0.0.192",
+        "http://[::ffff:192.0.0.192]",
+        "http://[fd00:ec2::254]",
+    ],
+)
 def test_a82_the_machines_own_secrets_are_never_reached(settings: Any, uri: str) -> None:
     settings.MLFLOW_SERVERS, settings.MLFLOW_PRIVATE = [uri], True
     with pytest.raises(errors.Invalid, match="not reached from here"):
