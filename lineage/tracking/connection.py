@@ -29,7 +29,7 @@ OBJECT_SECONDS = 120.0  # until an object is there
 OBJECT_BYTES = 32 * 2**20  # of one object: it is held in memory whole
 PART = 65_536  # bytes read at once
 #: What the standard library takes for global, though it may lead inside: IPv4 in IPv6 (NAT64 [RFC 6052, RFC 8215] and
-#: the old compatible form), site-local, and protocol assignments, where a cloud keeps its machines' secrets (192.0.0.192).
+#: the old compatible form), site-local, and protocol assignments: a cloud keeps its machines' secrets at 192.0.0.192.
 NEVER = [
     ipaddress.ip_network(one)
     for one in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "fec0::/10", "192.0.0.0/24", "fd00:ec2::254/128")
