@@ -3,14 +3,16 @@
 No rule stands here: the release is opened or found, and the gate asked, by the same actions as anywhere else.
 """
 
+from django.conf import settings
 from django.db import connection
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from approvals.actions.promotions import ask_for_promotion, end_promotion
 from approvals.actions.releases import open_release
 from approvals.actions.serving import roll_back
 from approvals.mlflow.asked import Asked
-from approvals.models import Environment, LiveSlot, Promotion, PromotionEnd, Slot
+from approvals.models import AsFound, Environment, LiveSlot, Promotion, PromotionEnd, Slot
 from governance import errors
 from lineage import actions
 from lineage.models import Model, ModelVersion, ModelVersionArchival
@@ -94,12 +96,30 @@ def step_down(asked: Asked, model: Model, environment: Environment, version: Mod
 
     Raises:
         errors.Forbidden, errors.SeparationOfDuties: a person who owns the model or manages its risk does that.
+        errors.Conflict: what serves there came in as found.
     """
     live = champion(model, environment)
+    if live is None:
+        _refuse_found(model, environment, version)
     if live is None or (version is not None and live.release.model_version_id != version.pk):
         return
     asked.require_scope("promotions")
     end_promotion(actor=asked.principal, reason=asked.reason, promotion=live, kind=PromotionEnd.Kind.RETIRED)
+
+
+def _refuse_found(model: Model, environment: Environment, version: ModelVersion | None) -> None:
+    """Raises errors.Conflict where an entry as found serves (of `version`, where one is given): no call ends it."""
+    found = AsFound.objects.filter(model=model, environment=environment, slot=Slot.CHAMPION, end__isnull=True)
+    entry = (found if version is None else found.filter(model_version=version)).first()
+    if entry is not None:
+        raise errors.Conflict(
+            _("%(name)s serves in %(environment)s as found, without a promotion. End it on its page: %(page)s")
+            % {
+                "name": model.name,
+                "environment": environment.name,
+                "page": f"{settings.MUNIMENT_URL}{reverse('as-found', args=[entry.pk])}",
+            }
+        )
 
 
 def enter_stage(asked: Asked, version: ModelVersion, stage: str, *, archive_existing: bool) -> None:

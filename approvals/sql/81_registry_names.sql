@@ -65,3 +65,34 @@ DROP TRIGGER IF EXISTS r_rename ON public.lineage_model;
 CREATE TRIGGER r_rename BEFORE UPDATE OF name ON public.lineage_model
   FOR EACH ROW WHEN (OLD.name IS DISTINCT FROM NEW.name) EXECUTE FUNCTION muniment.check_rename();
 ALTER TABLE public.lineage_model ENABLE ALWAYS TRIGGER r_rename;
+
+-- Claims are one each, in lower case: two environments with one alias would go live in whichever comes first, and one in
+-- capitals in none. One after another: two that claim the same at once would not see each other.
+CREATE OR REPLACE FUNCTION muniment.check_claims() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_fault text;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('muniment.environment_claims', 0));
+  SELECT c INTO v_fault FROM unnest(NEW.mlflow_aliases || NEW.mlflow_stages) c WHERE c <> lower(c) OR c !~ '^[a-z0-9_-]+$' LIMIT 1;
+  IF v_fault IS NOT NULL THEN
+    PERFORM muniment.refuse('MU009', 'claim-form', format('An environment claims aliases and stages in lower case, not %s.', v_fault),
+      'Write it with a to z, digits, _ and - alone; clients may write it in any case.');
+  END IF;
+  SELECT c INTO v_fault FROM public.approvals_environment e CROSS JOIN unnest(e.mlflow_aliases) c
+    WHERE e.id <> NEW.id AND muniment.look_of(c) = ANY (SELECT muniment.look_of(a) FROM unnest(NEW.mlflow_aliases) a) LIMIT 1;
+  IF v_fault IS NULL THEN
+    SELECT c INTO v_fault FROM public.approvals_environment e CROSS JOIN unnest(e.mlflow_stages) c
+      WHERE e.id <> NEW.id AND c = ANY (NEW.mlflow_stages) LIMIT 1;
+  END IF;
+  IF v_fault IS NOT NULL THEN
+    PERFORM muniment.refuse('MU008', 'claimed-elsewhere', format('Another environment claims %s.', v_fault),
+      'Each alias and stage goes live in one environment.');
+  END IF;
+  RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS r_claims ON public.approvals_environment;
+CREATE TRIGGER r_claims BEFORE INSERT OR UPDATE OF mlflow_aliases, mlflow_stages ON public.approvals_environment
+  FOR EACH ROW EXECUTE FUNCTION muniment.check_claims();
+ALTER TABLE public.approvals_environment ENABLE ALWAYS TRIGGER r_claims;
