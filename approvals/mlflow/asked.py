@@ -30,7 +30,7 @@ class Field:
     """A field of a call."""
 
     kind: str = "text"
-    """text, name (a model's), version (a whole number in text), whole, flag, texts (a list), tags (key and value)."""
+    """text, name (a model's), key (a tag's), version (a whole number in text), whole, flag, texts (a list), tags."""
     limit: int = 5_000
     """Characters of a text; the largest whole number."""
     required: bool = False
@@ -139,7 +139,7 @@ def _invalid(name: str, sentence: str) -> Invalid:
 
 
 def _value(name: str, value: Any, one: Field) -> Any:
-    if value is None or (value == "" and one.kind in ("text", "name", "version")):
+    if value is None or (value == "" and one.kind in ("text", "name", "key", "version")):
         if one.required:
             raise _invalid(name, _("Required."))
         return one.default
@@ -161,6 +161,8 @@ def _value(name: str, value: Any, one: Field) -> Any:
             )
         return int(text)
     if one.kind == "name" and (fault := _name_fault(text)):
+        raise _invalid(name, fault)
+    if one.kind == "key" and (fault := name_fault(text)):
         raise _invalid(name, fault)
     return text
 

@@ -18,7 +18,9 @@ from lineage.models.registry import ALIAS_PATTERN, RESERVED_ALIAS_PATTERN
 NAME = Field("name", 256, required=True)
 VERSION = Field("version", 9, required=True)
 ALIAS = Field("text", 255, required=True)
-KEY = Field("text", 250, required=True)
+KEY = Field("key", 250, required=True)
+#: One that is taken away may be of the time before keys were looked at.
+OLD_KEY = Field("text", 250, required=True)
 VALUE = Field("text", 100_000)
 TAGS = Field("tags", default={})
 DESCRIPTION = Field("text", 5_000)
@@ -128,7 +130,7 @@ def set_registered_model_tag(asked: Asked) -> str:
     return "{}"
 
 
-@call("DELETE", "registered-models/delete-tag", "models", name=NAME, key=KEY)
+@call("DELETE", "registered-models/delete-tag", "models", name=NAME, key=OLD_KEY)
 def delete_registered_model_tag(asked: Asked) -> str:
     """Take a tag of a model away; the record of it stays."""
     actions.tag_model(model=model_named(asked, asked["name"]), tags={asked["key"]: None}, **acting(asked))
@@ -238,11 +240,11 @@ def set_model_version_tag(asked: Asked) -> str:
     """Tag a version. A tag promotes nothing; those of ours carry facts that the client has no field for."""
     refuse_prompts({asked["key"]: asked["value"]})
     version = version_of(asked, asked["name"], asked["version"])
-    actions.tag_from_mlflow(model_version=version, tags={asked["key"]: asked["value"]}, **acting(asked))
+    actions.tag_and_complete(model_version=version, tags={asked["key"]: asked["value"]}, **acting(asked))
     return "{}"
 
 
-@call("DELETE", "model-versions/delete-tag", "model-versions", name=NAME, version=VERSION, key=KEY)
+@call("DELETE", "model-versions/delete-tag", "model-versions", name=NAME, version=VERSION, key=OLD_KEY)
 def delete_model_version_tag(asked: Asked) -> str:
     """Take a tag of a version away; the record of it stays."""
     version = version_of(asked, asked["name"], asked["version"])

@@ -14,6 +14,8 @@ from governance.errors import Invalid
 FILTER = Field("text", 10_000)
 ORDER = Field("texts", 10, default=())
 TOKEN = Field("text", 5_000)
+AT_ONCE = 10_000
+"""Versions put together for one page: MLflow's limit of 200,000 would be hundreds of megabytes. Clients page on."""
 
 
 @call("GET", "registered-models/get", "models", name=NAME)
@@ -81,6 +83,6 @@ def get_model_version_download_uri(asked: Asked) -> str:
 def search_model_versions(asked: Asked) -> str:
     """Versions that match a filter."""
     page = reading.search_versions(
-        asked.namespace, asked["filter"], asked["order_by"], asked["max_results"], asked["page_token"]
+        asked.namespace, asked["filter"], asked["order_by"], min(asked["max_results"], AT_ONCE), asked["page_token"]
     )
     return listed("model_versions", *page)

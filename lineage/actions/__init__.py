@@ -34,7 +34,7 @@ from lineage.actions.registry import (
     remove_alias,
     rename_model,
     set_alias,
-    tag_from_mlflow,
+    tag_and_complete,
     tag_model,
 )
 from lineage.actions.runs import Link, end_run, fill_run, link_run, link_run_input, link_run_output, register_run
@@ -89,7 +89,7 @@ __all__ = [
     "retire_vocabulary_term",
     "review_flag",
     "set_alias",
-    "tag_from_mlflow",
+    "tag_and_complete",
     "tag_model",
     "tag_model_version",
     "update_dataset",

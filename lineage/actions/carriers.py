@@ -18,6 +18,8 @@ from lineage.actions.completions import TRAINING_AT_ONCE, Completed, complete_mo
 from lineage.digests import Digest, parse_digest
 from lineage.models import DatasetVersion, FactOrigin, ModelVersion
 
+#: How the keys of tags begin that carry facts; no other tag does, so that none passes for one.
+OURS = "muniment."
 DIGEST = "muniment.digest"
 TRAINING_DATA = "muniment.training_data"
 CODE_COMMIT = "muniment.code_commit"
@@ -38,9 +40,16 @@ def complete_from_tags(
     separated by commas or as a JSON list: ids, digests, `dataset@label` or `namespace/dataset@label`.
 
     Raises:
-        errors.Invalid, errors.Missing: a tag that cannot be read or names nothing; `errors` has it as `tags.<key>`.
-        And as `complete_model_version`.
+        errors.Invalid, errors.Missing: a tag that cannot be read or names nothing, or another key of ours; `errors` has
+        it as `tags.<key>`. And as `complete_model_version`.
     """
+    unknown = [key for key in tags if key.casefold().startswith(OURS) and key not in CARRIERS]
+    if unknown:
+        sentence = _("Keys that begin with %(ours)s carry facts: %(keys)s. Choose another beginning.") % {
+            "ours": OURS,
+            "keys": ", ".join(CARRIERS),
+        }
+        raise errors.Invalid(sentence, errors={f"tags.{key}": [sentence] for key in unknown})
     facts = facts_in_tags(actor, model_version.model.namespace, tags)
     if not facts:
         return Completed(model_version, None)

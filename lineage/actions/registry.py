@@ -105,7 +105,7 @@ def register_tagged_model(
 
 
 @action
-def tag_from_mlflow(
+def tag_and_complete(
     *, actor: Principal, reason: str, model_version: ModelVersion, tags: Mapping[str, str | None]
 ) -> list[ModelVersionTag]:
     """Tag a version, and complete it by what tags of ours carry, in one act.

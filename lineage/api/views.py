@@ -406,7 +406,7 @@ class ModelVersionViewSet(TrackingMixin, BulkMixin, FactViewSet):
         version = self.find(id)
         data = self.read(bodies.TagsWriteSerializer)
         reason = self.reason(data)
-        actions.tag_model_version(actor=self.principal, reason=reason, model_version=version, tags=data["tags"])
+        actions.tag_and_complete(actor=self.principal, reason=reason, model_version=version, tags=data["tags"])
         return self.written(self.find(id), created=False)
 
     @act(bodies.DescriptionWriteSerializer)

@@ -1,5 +1,6 @@
 """Attacks A22, A50 and A51 on the registry, over the wire and as the app's login."""
 
+import datetime
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -7,13 +8,18 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import connections
+from django.utils import timezone
 
+from approvals.actions.onboarding import ask_for_window, confirm_window
 from approvals.actions.serving import roll_back
-from approvals.models import LiveSlot, Promotion, Release
+from approvals.mlflow import questions
+from approvals.models import AsFound, LiveSlot, Promotion, Release
 from governance import errors
+from governance.unit_of_work import recorded_action
 from lineage import actions
 from lineage.models import Model, ModelAlias, ModelVersion
 from tests.approvals.mlflow.asking import CLOSED, DONE, FORBIDDEN, MISSING, REFUSED, Caller, code
+from tests.approvals.raw import acting
 from tests.approvals.world import FACTS, World, signature
 
 WHY = {"reason": "An attack"}
@@ -263,3 +269,79 @@ def test_the_database_holds_it_against_the_apps_login(own_database: str, w: Worl
         app.execute(stamp, [str(w.cast.pipeline.pk)])
         app.execute("UPDATE lineage_model SET name = 'renamed' WHERE id = %s", [w.model.pk])
     assert caught.value.sqlstate == "MU008"
+
+
+def test_an_alias_is_claimed_once_and_in_lower_case(own_database: str, w: World, raw: Callable[[str], Any]) -> None:
+    app = raw("app")
+    insert = (
+        'INSERT INTO approvals_environment (name, "order", live_traffic, mlflow_aliases, mlflow_stages)'
+        " VALUES ('canaries', 9, false, %s, %s)"
+    )
+    for aliases, stages, why in (
+        (["Canary"], [], "claim-form"), (["a b"], [], "claim-form"), ([], ["Archive"], "claim-form"),
+        (["champion"], [], "claimed-elsewhere"), (["champi0n"], [], "claimed-elsewhere"),
+        ([], ["production"], "claimed-elsewhere"),
+    ):  # fmt: skip
+        with pytest.raises(psycopg.Error) as caught, acting(app, w.cast.policy):
+            app.execute(insert, [aliases, stages])
+        assert caught.value.diag.message_detail == why, caught.value
+    with acting(app, w.cast.policy):
+        app.execute(insert, [["canary"], []])
+    update = "UPDATE approvals_environment SET mlflow_aliases = '{champion}' WHERE name = 'canaries'"
+    with pytest.raises(psycopg.Error) as caught, acting(app, w.cast.policy):
+        app.execute(update)
+    assert caught.value.sqlstate == "42501", "an environment stays as it was made"
+
+
+def test_no_call_passes_over_what_serves_as_found(w: World) -> None:
+    until = timezone.now() + datetime.timedelta(days=30)
+    window = ask_for_window(actor=w.cast.policy, namespace=w.cast.retail, until=until, **WHY)
+    confirm_window(actor=w.cast.policy2, window=window, **WHY)
+    with recorded_action(actor=w.cast.admin, **WHY):
+        entry = AsFound.objects.create(
+            window=window, model=w.model, model_version=w.version, environment=w.production, slot="champion",
+            since=datetime.datetime(2024, 5, 1, tzinfo=datetime.UTC), govern_by=until,
+        )  # fmt: skip
+    second = w.retrain(2)
+    ask = Caller()
+    stage = "model-versions/transition-stage"
+    for answer in (
+        ask.send("DELETE", "registered-models/alias", name="scoring", alias="Champion"),
+        ask.post(stage, name="scoring", version="1", stage="Archived"),
+    ):
+        assert code(answer) == CLOSED
+        assert f"/as-found/{entry.pk}" in answer.json()["message"]
+    assert code(ask.get("registered-models/alias", name="scoring", alias="champion")) == DONE
+    assert code(ask.post(stage, name="scoring", version=str(second.number), stage="Archived")) == DONE
+
+
+@pytest.mark.parametrize("key", [" a", "a\u200b", "e\u0301", "a\n"])
+def test_a_tags_key_is_a_name_however_it_is_set(w: World, key: str) -> None:
+    ask = Caller()
+    for call, more in (("registered-models", {}), ("model-versions", {"version": "1"})):
+        assert code(ask.post(f"{call}/set-tag", {"name": "scoring", "key": key, "value": "b", **more})) == REFUSED
+        assert code(ask.send("DELETE", f"{call}/delete-tag", {"name": "scoring", "key": "b", **more})) == DONE
+
+
+def test_no_door_shows_a_digest_in_a_tag_that_is_not_on_record(w: World, api: Callable[[str], Any]) -> None:
+    address = f"/api/v1/model-versions/{w.version.pk}/tags"
+    for key, value, status in (
+        ("muniment.digest", "sha256:" + "f" * 64, 409),
+        ("muniment.verified", "yes", 400),
+        ("Muniment.Digest", "sha256:" + "f" * 64, 400),
+        ("muniment.digest", f"sha256:{w.version.digest_value}", 200),
+    ):
+        answer = api("pipeline").post(address, {"tags": {key: value}})
+        assert answer.status_code == status, answer.content
+    assert [tag.value for tag in w.version.tags.all()] == [f"sha256:{w.version.digest_value}"]
+    fields = {"name": "scoring", "version": "1", "key": "muniment.verified", "value": "yes"}
+    assert code(Caller().post("model-versions/set-tag", fields)) == REFUSED
+
+
+def test_a_page_of_versions_is_never_longer_than_can_be_put_together(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(questions, "AT_ONCE", 1)
+    w.retrain(2)
+    ask = Caller()
+    page = ask.get("model-versions/search", max_results=200_000).json()
+    rest = ask.get("model-versions/search", max_results=200_000, page_token=page["next_page_token"]).json()
+    assert (len(page["model_versions"]), len(rest["model_versions"])) == (1, 1)
