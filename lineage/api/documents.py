@@ -21,6 +21,12 @@ def file_of(described: Any) -> OpenApiResponse:
     return OpenApiResponse(response=OpenApiTypes.OBJECT, description=described)
 
 
+EVENTS = OpenApiResponse(
+    response={"type": "array", "items": {"type": "object", "additionalProperties": True}},
+    description=_("A list of OpenLineage 2-0-2 run events."),
+)
+
+
 class CroissantView(ApiView):
     """GET dataset-versions/{id}/croissant."""
 
@@ -50,7 +56,7 @@ class RunEventsView(ApiView):
     @extend_schema(
         operation_id="runs_openlineage",
         parameters=[ID, DocumentQuery],
-        responses={(200, "application/json"): file_of(_("A list of OpenLineage 2-0-2 run events."))},
+        responses={(200, "application/json"): EVENTS},
     )
     def get(self, request: Request, id: str) -> HttpResponse:
         """A run as OpenLineage events: its start and its end, with what it read and wrote."""
@@ -68,7 +74,7 @@ class ModelVersionEventsView(ApiView):
     @extend_schema(
         operation_id="model_versions_openlineage",
         parameters=[ID, DocumentQuery],
-        responses={(200, "application/json"): file_of(_("A list of OpenLineage 2-0-2 run events."))},
+        responses={(200, "application/json"): EVENTS},
     )
     def get(self, request: Request, id: str) -> HttpResponse:
         """Every run that a model version came from, as OpenLineage events in order of their moments.

@@ -70,7 +70,7 @@ class ReadingSerializer(serializers.Serializer[Any]):
     attempts = serializers.IntegerField(allow_null=True, help_text=_("Tries begun."))
     asked_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
-    result = serializers.JSONField(allow_null=True, help_text=_("Digest, files, bytes, data inputs, metrics."))
+    result = serializers.DictField(allow_null=True, help_text=_("Digest, files, bytes, data inputs, metrics."))
 
 
 class TrackingMixin(RecordViewSet):

@@ -383,7 +383,7 @@ def test_final_rows_and_fixed_columns_take_no_update_and_nothing_is_removed(
         "run": "job_name = 'other'",
         "runinput": "role = 'test'",
         "runoutput": "role = 'test'",
-        "model": "name = 'other'",
+        "model": "use_epoch = 9",
         "modelversion": "metrics = '{}'",
     }
     for table, change in changes.items():
