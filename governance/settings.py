@@ -256,11 +256,6 @@ MLFLOW_SERVERS = os.environ.get("MUNIMENT_MLFLOW_SERVERS", "").split()
 MLFLOW_PRIVATE = os.environ.get("MUNIMENT_MLFLOW_PRIVATE") == "1"
 # A file of secrets, one entry per server (lineage/tracking/secrets.py); no secret is for all of them.
 MLFLOW_SECRETS = os.environ.get("MUNIMENT_MLFLOW_SECRETS", "")
-if os.environ.get("MUNIMENT_MLFLOW_TOKEN"):
-    raise ImproperlyConfigured(
-        "MUNIMENT_MLFLOW_TOKEN was one token for all servers and is not read any more. "
-        "Write a file with one entry per server and name it in MUNIMENT_MLFLOW_SECRETS (docs/tracking.md)."
-    )
 # How much of an artifact a worker reads in order to hash it, in GiB.
 TRACKING_MAX_GIB = int(os.environ.get("MUNIMENT_TRACKING_MAX_GIB") or 20)
 
