@@ -81,6 +81,6 @@ $(READY): requirements.txt requirements-dev.txt
 .venv-mlflow%/ready: requirements-mlflow%.txt | $(READY)
 	@echo "Installing the MLflow $* that the tests talk to us with."
 	@$(PYTHON) -m venv --clear $(@D)
-	@env -u PIP_USER -u PIP_TARGET -u PYTHONPATH $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
+	@env -u PIP_USER -u PIP_TARGET -u PYTHONPATH $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-compile \
 		--require-hashes -r $<
 	@touch $@
