@@ -1,0 +1,1 @@
+"""What is counted in data, and what is found out from it."""
