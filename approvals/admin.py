@@ -10,6 +10,7 @@ from approvals.models import (
     Environment,
     Evidence,
     EvidenceAnswer,
+    EvidenceSource,
     EvidenceValue,
     Finding,
     FindingEvent,
@@ -115,6 +116,7 @@ class EvidenceAdmin(GovernedAdmin):
     inlines: ClassVar[Any] = [
         part(EvidenceValue, "metric", "value", "slice", "dataset_role", "ci_low", "ci_high", "unit"),
         part(EvidenceAnswer, "item", "answer", "comment"),
+        part(EvidenceSource, "principal", "profile"),
     ]
 
 

@@ -10,14 +10,14 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from approvals.actions._common import digest_of
-from approvals.models import Evidence, EvidenceAnswer, EvidenceValue, Plan, Promotion
+from approvals.models import Evidence, EvidenceAnswer, EvidenceSource, EvidenceValue, Plan, Promotion
 from approvals.policies import number
 from governance import errors
 from governance.accounts.models import Principal
 from governance.accounts.permissions import require
 from governance.accounts.roles import Role
 from governance.unit_of_work import action
-from lineage.models import DatasetVersion, ModelVersion
+from lineage.models import DataProfile, DatasetVersion, ModelVersion
 
 MAX_VALUES = 1000
 NUMBERS = ("value", "ci_low", "ci_high")
@@ -61,17 +61,57 @@ def report_evidence(
     """
     require(actor, Role.PIPELINE, Role.VALIDATOR, Role.DATA_STEWARD, Role.MODEL_OWNER, namespace=plan.namespace)
     _check_digest(subject, subject_digest)
+    return _write(actor, plan, subject, subject_digest, measured)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who handed in figures that the server works with; in which profile, where they stand in one."""
+
+    principal: Principal
+    profile: DataProfile | None = None
+
+
+@action
+def record_worked_out(
+    *, actor: Principal, reason: str, plan: Plan, subject: Subject, measured: Measured, sources: Sequence[Source]
+) -> tuple[Evidence, bool]:
+    """Record what the server worked out under a plan; exactly the same again, from the same sources, is found again.
+
+    For acts of the system: `part(record_worked_out)(actor=load_system_principal(), …)` inside them.
+
+    Args:
+        sources: who handed in the figures it rests on; empty only where the server measured them itself, from bytes of
+            the digest on record. They stand in the reporter's place when the gate asks who is independent.
+
+    Raises:
+        errors.Forbidden: the actor is not the system.
+        errors.Invalid: a value that is no finite number, or a plan of another subject.
+    """
+    if actor.kind != Principal.Kind.SYSTEM:
+        raise errors.Forbidden(_("Only the server records what it worked out. Report what you measured as evidence."))
+    return _write(actor, plan, subject, digest_of(_artifact(subject)), measured, sources)
+
+
+def _write(
+    actor: Principal, plan: Plan, subject: Subject, digest: str, measured: Measured, sources: Sequence[Source] = ()
+) -> tuple[Evidence, bool]:
     values = _values(measured.values)
     fixed: dict[str, Any] = {
-        "plan": plan, **_place(subject), "subject_digest": subject_digest, "run_started_at": measured.run_started_at,
+        "plan": plan, **_place(subject), "subject_digest": digest, "run_started_at": measured.run_started_at,
         "window_start": measured.window_start, "window_end": measured.window_end, "valid_until": measured.valid_until,
         "claim": measured.claim, "tool": measured.tool, "independence": measured.independence,
         "attachments": [dict(one) for one in measured.attachments],
     }  # fmt: skip
-    for found in Evidence.objects.filter(recorded_by=actor, **fixed).prefetch_related("values", "answers"):
-        if _same(found, values, measured.answers):
+    for found in Evidence.objects.filter(recorded_by=actor, **fixed).prefetch_related("values", "answers", "sources"):
+        if _same(found, values, measured.answers, sources):
             return found, False
     evidence = Evidence.objects.create(namespace=plan.namespace, **fixed)
+    # Before the values: whoever answers a failure asks whose it is.
+    EvidenceSource.objects.bulk_create(
+        EvidenceSource(evidence=evidence, principal=one.principal, profile=one.profile)
+        for one in dict.fromkeys(sources)
+    )
     EvidenceValue.objects.bulk_create(EvidenceValue(evidence=evidence, **one) for one in values)
     EvidenceAnswer.objects.bulk_create(
         EvidenceAnswer(evidence=evidence, **one) for one in _answers(plan, measured.answers)
@@ -92,8 +132,12 @@ def _place(subject: Subject) -> dict[str, Subject]:
             return {"promotion": subject}
 
 
+def _artifact(subject: Subject) -> ModelVersion | DatasetVersion:
+    return subject.release.model_version if isinstance(subject, Promotion) else subject
+
+
 def _check_digest(subject: Subject, given: str) -> None:
-    known = digest_of(subject.release.model_version if isinstance(subject, Promotion) else subject)
+    known = digest_of(_artifact(subject))
     if given != known:
         raise errors.Invalid(
             _("What was measured is not what is on record."),
@@ -134,7 +178,13 @@ def _answers(plan: Plan, given: Sequence[Mapping[str, Any]]) -> list[dict[str, A
     return [{"item": one["item"], "answer": one["answer"], "comment": one.get("comment") or ""} for one in given]
 
 
-def _same(found: Evidence, values: list[dict[str, Any]], answers: Sequence[Mapping[str, Any]]) -> bool:
+def _same(
+    found: Evidence, values: list[dict[str, Any]], answers: Sequence[Mapping[str, Any]], sources: Sequence[Source]
+) -> bool:
+    if {(s.principal_id, s.profile_id) for s in found.sources.all()} != {
+        (s.principal.pk, s.profile and s.profile.pk) for s in sources
+    }:
+        return False
     held = {(v.metric, v.slice, v.dataset_role, v.unit, v.value, v.ci_low, v.ci_high) for v in found.values.all()}
     given = {
         (v["metric"], v["slice"], v["dataset_role"], v["unit"], v["value"], v["ci_low"], v["ci_high"]) for v in values

@@ -70,7 +70,7 @@ class EvidenceViewSet(RecordViewSet):
 
     def queryset_for(self, principal: Principal) -> QuerySet[Evidence]:
         """With verdict and values."""
-        return with_verdict(readable(Evidence, principal).prefetch_related("values", "answers"))
+        return with_verdict(readable(Evidence, principal).prefetch_related("values", "answers", "sources"))
 
     def create(self, request: Request) -> Response:
         """Report evidence. The same report sent again answers 200."""

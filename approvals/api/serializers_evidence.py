@@ -7,7 +7,17 @@ from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from approvals.api.fields import ExactNumberSerializerField, exactly_one, named
-from approvals.models import Claim, Comparator, Evidence, EvidenceAnswer, EvidenceValue, Plan, PlanCriterion, PlanKind
+from approvals.models import (
+    Claim,
+    Comparator,
+    Evidence,
+    EvidenceAnswer,
+    EvidenceSource,
+    EvidenceValue,
+    Plan,
+    PlanCriterion,
+    PlanKind,
+)
 from governance.api.fields import IdField, MomentField, NameField, TextField
 from governance.api.serializers import FilterSerializer, StrictModelSerializer, StrictSerializer, WriteSerializer
 
@@ -105,12 +115,26 @@ class AnswerSerializer(StrictModelSerializer):
         read_only_fields = fields
 
 
+class SourceSerializer(StrictModelSerializer):
+    """Whose figures evidence of the server's own rests on."""
+
+    class Meta:
+        model = EvidenceSource
+        fields = ("principal", "profile")
+        read_only_fields = fields
+
+
 class EvidenceSerializer(StrictModelSerializer):
     """An item of evidence, with the verdict the server worked out."""
 
     namespace = named()
     values = ValueSerializer(many=True, read_only=True)
     answers = AnswerSerializer(many=True, read_only=True)
+    sources = SourceSerializer(
+        many=True,
+        read_only=True,
+        help_text=gettext_lazy("Of what the server worked out: who handed in the figures it rests on. Else none."),
+    )
     verdict = serializers.CharField(
         read_only=True, help_text=gettext_lazy("good, bad or reported; worked out from plan and values, never claimed.")
     )
@@ -119,8 +143,8 @@ class EvidenceSerializer(StrictModelSerializer):
         model = Evidence
         fields = (
             *("id", "namespace", "plan", "model_version", "dataset_version", "promotion", "subject_digest"),
-            *("run_started_at", "window_start", "window_end", "values", "answers", "verdict", "claim", "tool"),
-            *("independence", "attachments", "valid_until", "recorded_at", "recorded_by"),
+            *("run_started_at", "window_start", "window_end", "values", "answers", "sources", "verdict", "claim"),
+            *("tool", "independence", "attachments", "valid_until", "recorded_at", "recorded_by"),
         )
         read_only_fields = fields
 

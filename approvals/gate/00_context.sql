@@ -84,18 +84,33 @@ BEGIN
     ORDER BY (p.namespace_id IS NOT NULL) DESC, (p.slot <> '') DESC LIMIT 1);
 END $$;
 
--- Persons who reported evidence on a version or on its promotions.
+-- The persons who vouch for an item of evidence: whoever reported it; of what the server worked out, whoever handed in the
+-- figures it rests on. Sources are only ever the system's to name (r_source).
+CREATE OR REPLACE FUNCTION muniment.vouching_for(evidence bigint, reporter bigint) RETURNS bigint[] LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN coalesce((
+    SELECT array_agg(DISTINCT x.id ORDER BY x.id)
+    FROM public.approvals_evidencesource s CROSS JOIN LATERAL unnest(muniment.persons_behind(s.principal_id)) AS x (id)
+    WHERE s.evidence_id = evidence), muniment.persons_behind(reporter));
+END $$;
+
+-- Persons who reported evidence on a version or on its promotions, or handed in the figures it rests on.
 CREATE OR REPLACE FUNCTION muniment.reporters_on(model_version bigint) RETURNS bigint[] LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN ARRAY(
     SELECT DISTINCT unnest(muniment.persons_behind(p.id)) FROM public.governance_principal p WHERE p.id IN (
-      SELECT e.recorded_by_id FROM public.approvals_evidence e WHERE e.model_version_id = model_version
+      WITH items AS (
+        SELECT e.id, e.recorded_by_id FROM public.approvals_evidence e WHERE e.model_version_id = model_version
+        UNION ALL
+        SELECT e.id, e.recorded_by_id FROM public.approvals_release r
+          JOIN public.approvals_promotion x ON x.release_id = r.id
+          JOIN public.approvals_evidence e ON e.promotion_id = x.id
+          WHERE r.model_version_id = model_version)
+      SELECT i.recorded_by_id FROM items i
       UNION
-      SELECT e.recorded_by_id FROM public.approvals_release r
-        JOIN public.approvals_promotion x ON x.release_id = r.id
-        JOIN public.approvals_evidence e ON e.promotion_id = x.id
-        WHERE r.model_version_id = model_version));
+      SELECT s.principal_id FROM items i JOIN public.approvals_evidencesource s ON s.evidence_id = i.id));
 END $$;
 
 -- Persons who may not judge a version: who made it, who reported evidence on it, and who declared a conflict of interest

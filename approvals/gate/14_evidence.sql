@@ -35,14 +35,18 @@ BEGIN
   RETURN QUERY
   WITH items AS MATERIALIZED (  -- else the verdict would be worked out at each mention of it
     SELECT e.id, e.plan_id, e.subject_digest, e.claim, e.run_started_at, e.valid_until, p.locked_at, p.title,
-           muniment.persons_behind(b.id) AS reporter,
-           NOT muniment.persons_behind(b.id) && c.makers AS independent,
-           b.name AS reporter_name, b.display_name AS reporter_shown,
+           v.persons AS reporter, NOT v.persons && c.makers AS independent,
+           b.name AS reporter_name, coalesce(v.names, b.display_name) AS reporter_shown,
            muniment.evidence_verdict(e.id) AS verdict,
            muniment.policy_shortfalls(e.id, p_params -> 'criteria') AS below
     FROM public.approvals_evidence e
     JOIN public.approvals_plan p ON p.id = e.plan_id
     JOIN public.governance_principal b ON b.id = e.recorded_by_id
+    CROSS JOIN LATERAL (
+      SELECT muniment.vouching_for(e.id, b.id) AS persons, (
+        SELECT string_agg(DISTINCT q.display_name, ', ') FROM public.approvals_evidencesource s
+        JOIN public.governance_principal q ON q.id = s.principal_id WHERE s.evidence_id = e.id) AS names
+      OFFSET 0) v  -- worked out once an item
     WHERE p.kind = p_params ->> 'plan_kind'
       AND e.id = ANY (v_items)
   )

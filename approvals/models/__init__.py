@@ -1,7 +1,7 @@
 """What the rows are. Source terms stand in the fields' help texts, in brackets."""
 
 from approvals.models.environments import Environment, ObserveOnlyChange, ObserveOnlyConfirmation, Slot
-from approvals.models.evidence import Claim, Evidence, EvidenceAnswer, EvidenceValue, Verdict
+from approvals.models.evidence import Claim, Evidence, EvidenceAnswer, EvidenceSource, EvidenceValue, Verdict
 from approvals.models.findings import Finding, FindingEvent
 from approvals.models.onboarding import (
     AsFound,
@@ -45,6 +45,7 @@ __all__ = [
     "Environment",
     "Evidence",
     "EvidenceAnswer",
+    "EvidenceSource",
     "EvidenceValue",
     "Finding",
     "FindingEvent",

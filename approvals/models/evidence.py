@@ -207,3 +207,46 @@ class EvidenceAnswer(BornFinalModel):
 
     def __str__(self) -> str:
         return self.answer
+
+
+class EvidenceSource(BornFinalModel):
+    """Who handed in the figures that evidence of the server's own rests on. Written in the evidence's own transaction.
+
+    The server works a verdict out, but from what somebody measured: for independence, conflicts of interest and who may
+    judge, the persons behind the sources stand in the reporter's place. Evidence of the server's without a source rests
+    on what the server measured itself.
+    """
+
+    namespace_path = "evidence__namespace"
+
+    evidence = models.ForeignKey(
+        Evidence, on_delete=models.PROTECT, related_name="sources", db_index=False, verbose_name=_("evidence")
+    )
+    principal = models.ForeignKey(
+        "governance.Principal",
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("handed in by"),
+        help_text=_("Who vouches for the figures: a person or a service account, never the system."),
+    )
+    profile = models.ForeignKey(
+        "lineage.DataProfile",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("data profile"),
+        help_text=_("The profile the figures stand in; blank: they were posted themselves."),
+    )
+
+    class Meta:
+        verbose_name = _("source of evidence")
+        verbose_name_plural = _("sources of evidence")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["evidence", "principal", "profile"], nulls_distinct=False, name="evidence_source_unique"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.principal}"

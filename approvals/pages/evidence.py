@@ -9,8 +9,9 @@ from typing import Any
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast, JSONObject
+from django.utils.translation import gettext as _
 
-from approvals.models import Comparator, Evidence, EvidenceAnswer, EvidenceValue, PlanCriterion
+from approvals.models import Comparator, Evidence, EvidenceAnswer, EvidenceSource, EvidenceValue, PlanCriterion
 from approvals.queries import with_verdict
 
 BAR_WIDTH, BAR_PAD = 200, 6  # units of the drawing's own
@@ -102,6 +103,12 @@ def read(wanted: Q) -> list[EvidenceItem]:
                 )
             )
         ),
+        handed_in=ArraySubquery(
+            EvidenceSource.objects.filter(evidence=OuterRef("pk"))
+            .order_by("principal__display_name")
+            .values("principal__display_name")
+            .distinct()
+        ),
         answered=ArraySubquery(answers.values(one=JSONObject(item="item", answer="answer", comment="comment"))),
     )  # fmt: skip
     found = [_item(row) for row in rows.order_by("-pk")]
@@ -140,7 +147,7 @@ def _item(row: Any) -> EvidenceItem:
         locked_at=row.plan.locked_at,
         verdict=row.verdict,
         claim=row.claim,
-        reporter=row.recorded_by.display_name,
+        reporter=_reporter(row),
         independence=row.independence,
         run_started_at=row.run_started_at,
         recorded_at=row.recorded_at,
@@ -162,6 +169,14 @@ def _item(row: Any) -> EvidenceItem:
         ],
         evidence=row,
     )  # fmt: skip
+
+
+def _reporter(row: Any) -> str:
+    """Who reported it; of what the server worked out, also from whose figures."""
+    name = str(row.recorded_by.display_name)
+    if not row.handed_in:
+        return name
+    return _("%(server)s, from figures of %(names)s") % {"server": name, "names": ", ".join(row.handed_in)}
 
 
 def _measured(value: Mapping[str, Any], bound: Mapping[str, Any] | None) -> Measured:

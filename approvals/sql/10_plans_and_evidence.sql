@@ -106,3 +106,40 @@ DROP TRIGGER IF EXISTS r_answer ON public.approvals_evidenceanswer;
 CREATE TRIGGER r_answer BEFORE INSERT ON public.approvals_evidenceanswer
   FOR EACH ROW EXECUTE FUNCTION muniment.check_evidence_part();
 ALTER TABLE public.approvals_evidenceanswer ENABLE ALWAYS TRIGGER r_answer;
+
+-- Sources stand in the recorder's place when it is asked who is independent, so only the system names any: whoever could
+-- name others as the sources of their own report would be rid of it.
+CREATE OR REPLACE FUNCTION muniment.check_evidence_source() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  e public.approvals_evidence%ROWTYPE;
+  p public.lineage_dataprofile%ROWTYPE;
+BEGIN
+  SELECT * INTO e FROM public.approvals_evidence
+    WHERE id = NEW.evidence_id AND muniment.written_here(written_in, recorded_at);
+  IF NOT FOUND THEN
+    PERFORM muniment.refuse('MU003', 'evidence-recorded', 'This evidence is recorded: its sources came with it.',
+      'Report a new item of evidence.');
+  END IF;
+  IF (SELECT kind FROM public.governance_principal WHERE id = e.recorded_by_id) <> 'system' THEN
+    PERFORM muniment.refuse('MU006', 'not-worked-out', 'Who reports evidence vouches for it in their own name.',
+      'Leave the sources out: only evidence that the server works out names whose figures it rests on.');
+  END IF;
+  IF (SELECT kind FROM public.governance_principal WHERE id = NEW.principal_id) = 'system' THEN
+    PERFORM muniment.refuse('MU006', 'system-vouches', 'The system vouches for nothing that somebody handed in.',
+      'Name who handed the figures in; what the server measured itself needs no source.');
+  END IF;
+  IF NEW.profile_id IS NOT NULL THEN
+    SELECT * INTO p FROM public.lineage_dataprofile WHERE id = NEW.profile_id;
+    IF p.namespace_id <> e.namespace_id OR p.recorded_by_id <> NEW.principal_id THEN
+      PERFORM muniment.refuse('MU009', 'other-profile', 'The profile is of another namespace, or from somebody else.',
+        'Name who recorded the profile.');
+    END IF;
+  END IF;
+  RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS r_source ON public.approvals_evidencesource;
+CREATE TRIGGER r_source BEFORE INSERT ON public.approvals_evidencesource
+  FOR EACH ROW EXECUTE FUNCTION muniment.check_evidence_source();
+ALTER TABLE public.approvals_evidencesource ENABLE ALWAYS TRIGGER r_source;
