@@ -23,7 +23,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -88,9 +88,14 @@ def max_attempts() -> int:
 
 
 def due() -> QuerySet[OutboxMessage]:
-    """Messages whose moment has come and whose subject has no earlier one pending."""
-    earlier = OutboxMessage.objects.filter(PENDING, subject=OuterRef("subject"), id__lt=OuterRef("id"))
-    return OutboxMessage.objects.filter(PENDING, ~Exists(earlier), available_at__lte=Now()).order_by(
+    """Messages whose moment has come and whose subject has no earlier one pending.
+
+    Asked as "is it the first of its subject" and not as NOT EXISTS, which PostgreSQL makes a join of: a table that is
+    nearly always empty has statistics that say so, and after a burst the join read all pending rows for each of them
+    (PostgreSQL 15, 7,000 pending: 1,020 ms a message, so 47). A subquery with a limit is looked up in its index.
+    """
+    first = OutboxMessage.objects.filter(PENDING, subject=OuterRef("subject")).order_by("id").values("id")[:1]
+    return OutboxMessage.objects.filter(PENDING, id=Subquery(first), available_at__lte=Now()).order_by(
         "available_at", "id"
     )
 

@@ -10,7 +10,7 @@ from django.db.models import F
 from pytest_django import Settings
 
 from governance.outbox import Message, drain, enqueue, handlers, handles
-from governance.outbox.relay import LONGEST_WAIT, backoff
+from governance.outbox.relay import LONGEST_WAIT, backoff, due
 from governance.unit_of_work import recorded_action
 from tests.cast import Cast
 
@@ -162,6 +162,15 @@ def test_several_relays_at_once_deliver_each_once_and_in_order(own_database: str
         Message.objects.filter(delivered_at=None).update(available_at=F("created_at"))
     assert {subject: sorted(numbers) for subject, numbers in seen.items()} == seen
     assert sum(map(len, seen.values())) == 90
+
+
+def test_a_burst_that_no_statistics_know_of_is_looked_up_in_its_index(cast: Cast) -> None:
+    """Tables of messages are nearly empty most of the time, and say so: a join of all with all was planned for that."""
+    put(cast, *(f"subject {number}" for number in range(50)))
+    plan = due().explain()
+    assert "SubPlan" in plan
+    assert "Join" not in plan
+    assert "Index Cond: (subject = " in plan
 
 
 def test_waits_double_up_to_an_hour() -> None:
