@@ -12,7 +12,7 @@ from governance import errors
 from governance.accounts.models import Namespace, Principal
 from governance.accounts.permissions import require
 from governance.accounts.roles import Role
-from governance.unit_of_work import action
+from governance.unit_of_work import Receipt, action, receipts
 from lineage.actions.registering import Registered, get_or_register, may_register
 from lineage.models import (
     Dataset,
@@ -26,6 +26,7 @@ from lineage.openlineage.bodies import canonical
 from lineage.openlineage.claims import Claim, read
 from lineage.openlineage.hints import hint_after_commit
 from lineage.openlineage.redaction import redacted
+from lineage.openlineage.together import Together
 
 #: Who says whose an OpenLineage name is, and has events worked off again.
 ARRANGERS = (Role.DATA_STEWARD, Role.ADMINISTRATOR)
@@ -45,6 +46,14 @@ class Kept(NamedTuple):
 
     id: int
     new: bool
+
+
+class KeptWithReceipt(NamedTuple):
+    """The same with where it stands on record."""
+
+    id: int
+    new: bool
+    receipt: Receipt
 
 
 def recognised(event: Any) -> Received:
@@ -68,6 +77,28 @@ def keep_events(*, actor: Principal, reason: str, events: Sequence[Received]) ->
             if not left:
                 raise
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def keep_event(*, actor: Principal, event: Received) -> KeptWithReceipt:
+    """Keep one event. Those that an account sends at the same moment are one act (lineage/openlineage/together.py).
+
+    Raises:
+        errors.Forbidden: as keep_events. errors.Unavailable: the act of another event did not come to its end.
+    """
+    return _together(actor.pk, (actor, event))
+
+
+def _keep_together(parts: Sequence[tuple[Principal, Received]]) -> list[KeptWithReceipt]:
+    """Parts of one account; the newest knows best who that is."""
+    count = len(parts)
+    kept = keep_events(
+        actor=parts[-1][0], reason=f"{count} OpenLineage event(s) came in", events=[event for _actor, event in parts]
+    )
+    stand = {record.pk: told for record, told in receipts([OpenLineageEvent(pk=one.id) for one in kept]).items()}
+    return [KeptWithReceipt(one.id, one.new, stand[one.id]) for one in kept]
+
+
+_together: Together[tuple[Principal, Received], KeptWithReceipt] = Together(_keep_together)
 
 
 @action

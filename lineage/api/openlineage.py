@@ -20,8 +20,7 @@ from governance.api.principals import api_key_of
 from governance.api.scopes import require_scope
 from governance.api.serializers import ReceiptSerializer
 from governance.api.views import ApiView
-from lineage.actions.openlineage import Kept, Received, keep_events, recognised
-from lineage.models import OpenLineageEvent
+from lineage.actions.openlineage import Received, keep_event, keep_events, recognised
 from lineage.openlineage.bodies import BATCH_BYTES, BATCH_EVENTS, EVENT_BYTES, read_json, take_in
 
 _NAMED = {
@@ -139,10 +138,6 @@ class _Door(ApiView):
             raise errors.Invalid(sentence, errors={"(body)": [sentence]})
         return data["read"]
 
-    def keep(self, events: list[Received]) -> list[Kept]:
-        """Keep them as the caller. Raises Forbidden."""
-        return keep_events(actor=self.principal, reason=f"{len(events)} OpenLineage event(s) came in", events=events)
-
 
 class LineageView(_Door):
     """One event."""
@@ -157,10 +152,9 @@ class LineageView(_Door):
 
         The same event again is answered alike and kept once. `Content-Encoding: gzip` is read; 4 MiB at most, inflated.
         """
-        [kept] = self.keep([recognised(self.body())])
-        event = OpenLineageEvent(pk=kept.id)
-        answer = EventKeptSerializer({"id": kept.id, "repeated": not kept.new, "receipt": event})
-        return Response(answer.data, status=status.HTTP_201_CREATED)
+        kept = keep_event(actor=self.principal, event=recognised(self.body()))
+        answer = {"id": kept.id, "repeated": not kept.new, "receipt": kept.receipt}
+        return Response(answer, status=status.HTTP_201_CREATED)
 
 
 @extend_schema(exclude=True)
@@ -196,7 +190,7 @@ class LineageBatchView(_Door):
                 told = "; ".join(f"{field}: {sentences[0]}" for field, sentences in refusal.errors.items())
                 failed.append({"index": index, "reason": f"{refusal} {told}".strip(), "retriable": False})
         if good:
-            self.keep(good)
+            keep_events(actor=self.principal, reason=f"{len(good)} OpenLineage event(s) came in", events=good)
         state = "success" if not failed else "partial_success" if good else "failure"
         summary = {"received": len(events), "successful": len(good), "failed": len(failed)}
         answer = BatchKeptSerializer({"status": state, "summary": summary, "failed_events": failed})
