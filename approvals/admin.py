@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from approvals.models import (
+    DataCheck,
     Environment,
     Evidence,
     EvidenceAnswer,
@@ -118,6 +119,19 @@ class EvidenceAdmin(GovernedAdmin):
         part(EvidenceAnswer, "item", "answer", "comment"),
         part(EvidenceSource, "principal", "profile"),
     ]
+
+
+@admin.register(DataCheck)
+class DataCheckAdmin(GovernedAdmin):
+    """Profiles held against what is expected."""
+
+    list_display = ("dataset_version", "expectation_set", "baseline_reason", "quality", "drift", *STAMP)
+
+    def get_list_select_related(self, request: HttpRequest) -> Sequence[str]:
+        """Names are made of the dataset's, evidence's of its plan's."""
+        return (
+            "dataset_version__dataset", "expectation_set__dataset", "quality__plan", "drift__plan", "recorded_by",
+        )  # fmt: skip
 
 
 @admin.register(Release)

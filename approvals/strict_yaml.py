@@ -19,6 +19,7 @@ from governance.api.parsers import WHOLE_BODY, join_path, text_fault
 MAX_BYTES = 128 * 1024
 MAX_DEPTH = 12
 MAX_FAULTS = 20
+BOUNDS = ("threshold", "at_least", "at_most")
 
 Path = tuple[str | int, ...]
 
@@ -48,7 +49,7 @@ class Read:
 def read(text: str | bytes) -> Read:
     """Read one document: objects, lists, texts, whole numbers, true, false and null.
 
-    A plain decimal under the key `threshold` is read as text, digit for digit.
+    A plain decimal under a key that names a bound (BOUNDS) is read as text, digit for digit.
 
     Raises:
         errors.Invalid: `errors` by path, each sentence with line and column. errors.TooLarge: beyond MAX_BYTES.
@@ -184,7 +185,7 @@ class _Reader:
 
     def _plain(self, event: Any, key: Any) -> Any:
         text: str = event.value
-        if key == "threshold" and _DECIMAL.fullmatch(text):
+        if key in BOUNDS and _DECIMAL.fullmatch(text):
             return text
         if text in ("true", "false", "null"):
             return {"true": True, "false": False, "null": None}[text]

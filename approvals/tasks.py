@@ -9,6 +9,8 @@
 | serving.noticed | {"notice": id} | the model's owners, and who may confirm; written by the database |
 | serving.carried-out, serving.answered | {"notice": id} | the model's owners |
 | terms.withdrawn | {"terms": id} | the dataset's steward and owner, the owners of what is live downstream |
+| data_profile.recorded | {"profile": id} | nobody: it is held against what is expected; written by the database |
+| expectations.recorded | {"expectation_set": id} | nobody: the newest versions are held against it |
 | policy.margin | {"publication": id, "namespace": id} | the policy's owners: too few are left; from `margins` |
 | policy.lapsed | {"id": id} | the policy's owners, who wrote it, who published it |
 | reminder.due | {"what": source, "id": id, "stage": days, "due": when} | whom it concerns; from `reminders` |
@@ -27,7 +29,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from approvals import jobs as _jobs  # noqa: F401  registers its kinds of jobs
+from approvals.actions.expectations import RECORDED
 from approvals.audience import holders_of, live_downstream, may_sign, owners, policy_owners
+from approvals.checks import ask_of_profile, ask_of_versions
 from approvals.expiry import announce_expired, carry_out_overdue
 from approvals.margins import all_margins, announce_margins
 from approvals.models import (
@@ -49,7 +53,7 @@ from approvals.wording import register
 from governance.accounts.models import Principal, RoleGrant
 from governance.celery import app
 from governance.outbox import Message, handles, notify, reader_of
-from lineage.models import CollectionTerms
+from lineage.models import CollectionTerms, DataProfile, ExpectationSet
 
 EXPIRY_SECONDS = 60.0
 
@@ -85,6 +89,20 @@ def keep_up() -> None:
     open_reviews()
     report_overdue_reviews()
     report_late_found()
+
+
+@handles("data_profile.recorded")
+def check_what_arrived(message: Message) -> None:
+    """A job that holds it against what is expected of its dataset."""
+    profile = DataProfile.objects.select_related("dataset_version").get(pk=message.payload["profile"])
+    ask_of_profile(profile, reason="A profile was recorded")
+
+
+@handles(RECORDED)
+def check_what_is_there(message: Message) -> None:
+    """Jobs for the newest versions, unless other expectations were recorded meanwhile."""
+    asked = ExpectationSet.objects.get(pk=message.payload["expectation_set"])
+    ask_of_versions(asked, reason="Expectations were recorded")
 
 
 @handles("release.opened")

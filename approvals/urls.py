@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from approvals import policy_views, views, views_imports, views_oversight, views_portfolio, views_serving, views_time
+from approvals import (
+    policy_views,
+    views,
+    views_checks,
+    views_imports,
+    views_oversight,
+    views_portfolio,
+    views_serving,
+    views_time,
+)
 from approvals.pages.as_it_was import KINDS
 
 urlpatterns = [
@@ -34,6 +43,8 @@ urlpatterns = [
     path("serving-notices/<id>/clear", views_serving.notice_page, {"act": "clear"}, name="notice-clear"),
     path("sign-offs/<id>/lift", views.lift_veto_page, name="sign-off-lift"),
     path("sign-offs/<id>/withdraw", views.withdraw_vote, name="sign-off-withdraw"),
+    path("datasets/<id>/expectations", views_checks.expectations_page, name="dataset-expectations"),
+    path("dataset-versions/<id>/quality", views_checks.quality_page, name="dataset-version-quality"),
     path("portfolio", views_portfolio.portfolio_page, name="portfolio"),
     path("imports", views_imports.imports_page, name="imports"),
     path("imports/<id>", views_imports.import_page, name="import"),

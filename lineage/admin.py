@@ -9,6 +9,7 @@ from lineage.models import (
     DataProfile,
     Dataset,
     DatasetVersion,
+    ExpectationSet,
     Intake,
     IntakeDecision,
     InventoryImport,
@@ -352,3 +353,11 @@ class QualityResultAdmin(GovernedAdmin):
     list_display = ("assertion", "column", "success", "dataset_version", "run", "said_at", "recorded_by", "recorded_at")
     list_filter = ("success",)
     search_fields = ("assertion", "column", "dataset_version__dataset__name")
+
+
+@admin.register(ExpectationSet)
+class ExpectationSetAdmin(GovernedAdmin):
+    """What is expected of datasets."""
+
+    list_display = ("dataset", "number", "recorded_by", "recorded_at")
+    search_fields = ("dataset__name",)

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from approvals.api import documents
+from approvals.api.checks import DataCheckViewSet, ExpectationSetViewSet, VersionChecksView
 from approvals.api.environments import EnvironmentViewSet, ObserveChangeViewSet
 from approvals.api.evidence import EvidenceViewSet, PlanViewSet
 from approvals.api.findings import FindingViewSet
@@ -43,7 +44,10 @@ urlpatterns = [
         OnboardingWindowViewSet,
         AsFoundViewSet,
         InventoryImportViewSet,
+        ExpectationSetViewSet,
+        DataCheckViewSet,
     ),
+    path("dataset-versions/<id>/checks", VersionChecksView.as_view(), name="dataset-version-checks"),
     path("model-versions/<id>/cyclonedx", documents.CycloneDXView.as_view(), name="model-version-cyclonedx"),
     path("model-versions/<id>/model-card", documents.ModelCardView.as_view(), name="model-version-card"),
     path("lineage/impact", ImpactView.as_view(), name="lineage-impact"),

@@ -1,5 +1,6 @@
 """What the rows are. Source terms stand in the fields' help texts, in brackets."""
 
+from approvals.models.checks import BaselineReason, DataCheck, ExpectationPlan
 from approvals.models.environments import Environment, ObserveOnlyChange, ObserveOnlyConfirmation, Slot
 from approvals.models.evidence import Claim, Evidence, EvidenceAnswer, EvidenceSource, EvidenceValue, Verdict
 from approvals.models.findings import Finding, FindingEvent
@@ -39,14 +40,17 @@ __all__ = [
     "AsFound",
     "AsFoundEnd",
     "Aspect",
+    "BaselineReason",
     "Claim",
     "Comparator",
     "ConflictOfInterest",
+    "DataCheck",
     "Environment",
     "Evidence",
     "EvidenceAnswer",
     "EvidenceSource",
     "EvidenceValue",
+    "ExpectationPlan",
     "Finding",
     "FindingEvent",
     "GateDecision",

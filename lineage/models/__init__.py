@@ -5,6 +5,7 @@ from lineage.models.columns import ColumnLineage, Transformation
 from lineage.models.completions import FactOrigin, ModelVersionCompletion
 from lineage.models.corrections import LinkCorrection
 from lineage.models.datasets import Dataset, DatasetVersion
+from lineage.models.expectations import ExpectationSet
 from lineage.models.flags import (
     Assessment,
     CollectedAs,
@@ -41,6 +42,7 @@ __all__ = [
     "DataProfile",
     "Dataset",
     "DatasetVersion",
+    "ExpectationSet",
     "FactOrigin",
     "ImportDraft",
     "ImportFormat",

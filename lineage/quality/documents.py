@@ -27,6 +27,7 @@ SELDOM = 5
 """A text in fewer rows is not kept by itself: it may name a person."""
 MASK = "•"
 FINDS_AT_MOST = 50
+RULES_AT_MOST = 200
 EXAMPLES_AT_MOST = 5
 FORMATS = ("csv", "parquet", "jsonl")
 TYPES = ("integer", "number", "boolean", "string", "date", "timestamp", "other")
@@ -125,6 +126,18 @@ class ColumnProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleCount:
+    """A rule of the dataset's expectations (`lineage.quality.rules`), and how many rows it is false of."""
+
+    expression: str
+    """The rule's own text."""
+    checked: int = 0
+    failed: int = 0
+    error: str = ""
+    """Why it could not be evaluated: a column that is not there, texts compared with numbers."""
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """What was counted in a data file, or what a producer reported of one."""
 
@@ -140,6 +153,8 @@ class Profile:
     stopped_by: Limit = ""
     duplicate_rows: int | None = None
     """Rows that repeat one before them; None: not counted."""
+    rules: tuple[RuleCount, ...] = ()
+    """Rules between columns that were evaluated while the file was read."""
 
     def column(self, name: str) -> ColumnProfile | None:
         """The column of that name."""
@@ -168,6 +183,7 @@ def read_profile(document: Any, path: str = "") -> Profile:
         format=cast(Format, part.choice("format", FORMATS)), digest=_digest(part), complete=complete,
         stopped_by=cast(Limit, stopped_by), duplicate_rows=part.count("duplicate_rows", blank=True),
         columns=tuple(_column(one) for one in part.parts("columns", COLUMNS_AT_MOST)),
+        rules=tuple(_rule(one) for one in part.parts("rules", RULES_AT_MOST, blank=True)),
     )  # fmt: skip
     part.nothing_else()
     _hang_together(part, found)
@@ -240,6 +256,15 @@ def _lengths(part: Part) -> Lengths:
     part.nothing_else()
     if not found.min <= found.mean <= found.max:
         raise part.fault("mean", _("The mean lies between the least and the most."))
+    return found
+
+
+def _rule(part: Part) -> RuleCount:
+    checked, failed = part.count("checked", blank=True) or 0, part.count("failed", blank=True) or 0
+    found = RuleCount(part.text("expression", 1_000), checked, failed, part.text("error", 500, blank=True))
+    part.nothing_else()
+    if found.failed > found.checked:
+        raise part.fault("failed", _("No more rows fail than were checked."))
     return found
 
 

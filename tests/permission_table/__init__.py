@@ -7,6 +7,7 @@ listed in `ROOMS`.
 
 from tests.permission_table import (
     bringing_in,
+    checks,
     desk,
     doors,
     facts,
@@ -25,7 +26,7 @@ from tests.permission_table.row import AFTER_DAYS, WHY, Row
 
 ROOMS = (
     kernel, people, facts, lineage, tracking, judgements, bringing_in, vocabularies, work, desk, doors, moments, mlflow,
-    openlineage,
+    openlineage, checks,
 )  # fmt: skip
 GET: dict[str, Row] = {route: row for room in ROOMS for route, row in room.GET.items()}
 POST: dict[str, Row] = {route: row for room in ROOMS for route, row in room.POST.items()}

@@ -34,7 +34,7 @@ from lineage.models import (
 from tests.approvals.serving import scenes
 from tests.approvals.world import World, signature
 from tests.cast import PASSWORD
-from tests.permission_table import WHY, found, lineage, openlineage, tracking
+from tests.permission_table import WHY, checks, found, lineage, openlineage, tracking
 
 
 class Things:
@@ -201,6 +201,12 @@ class Things:
     def _data_profiles(self) -> Any:
         self._openlineage_events()
         return DataProfile.objects.first()
+
+    def _expectations(self) -> Any:
+        return checks.expectations(self.w)
+
+    def _data_checks(self) -> Any:
+        return checks.checked(self.w)
 
     def _quality_results(self) -> Any:
         self._openlineage_events()

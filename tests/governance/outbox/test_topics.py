@@ -27,9 +27,17 @@ def test_every_topic_has_a_handler() -> None:
 def test_every_topic_that_is_put_together_has_handlers_too() -> None:
     """Named here by the file that does it; a new one needs a line."""
     together = {file.name for file, topic in enqueued() if not isinstance(topic, ast.Constant)}
-    assert together == {"expiry.py", "margins.py", "model_registry.py", "reminders.py", "tracking.py"}
+    assert together == {
+        "expectations.py",
+        "expiry.py",
+        "margins.py",
+        "model_registry.py",
+        "reminders.py",
+        "tracking.py",
+    }
     for topic in (
         "grant.expired", "evidence.expired", "terms.expired", "finding.overdue", "policy.margin", "policy.lapsed",
         "reminder.due", "model_version.registered", "tracking_server.named",
+        "expectations.recorded", "data_profile.recorded",
     ):  # fmt: skip
         handler_for(topic)

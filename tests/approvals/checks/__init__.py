@@ -1,0 +1,1 @@
+"""Checks of data: expectations, what runs by itself, and what the gate makes of it."""
