@@ -7,11 +7,12 @@ the desk's rows of that table are worked out anew from its history.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import models
 
-from governance.history.builder import literal, quote
+from governance.history.builder import literal, quote, run
 from governance.history.models import GovernedModel, governed_models, history_model
 
 TEXT_KEPT = 4000  # characters of a column that can be found
@@ -29,20 +30,20 @@ def install(cursor: Any) -> None:
     Args:
         cursor: of the owner, in a transaction; the tables and `muniment.search_entry` are there.
     """
-    cursor.execute(namespace_sql())
-    for model in governed_models():
-        name = f"keep_{model._meta.db_table}"[:63]
-        before = _source(cursor, name)
-        cursor.execute(_function_sql(model, name))
+    names = {model: f"keep_{model._meta.db_table}"[:63] for model in governed_models()}
+    before = _sources(cursor, names.values())
+    statements = [namespace_sql()]
+    for model, name in names.items():
         on = f"public.{quote(history_model(model)._meta.db_table)}"
-        cursor.execute(f"DROP TRIGGER IF EXISTS zz_keep ON {on}")
-        cursor.execute(
-            f"CREATE TRIGGER zz_keep AFTER INSERT ON {on} FOR EACH ROW EXECUTE FUNCTION muniment.{quote(name)}()"
-        )
-        cursor.execute(f"ALTER TABLE {on} ENABLE ALWAYS TRIGGER zz_keep")
-        if before != _source(cursor, name):
-            for statement in _fill_sql(model):
-                cursor.execute(statement)
+        statements += [
+            _function_sql(model, name),
+            f"DROP TRIGGER IF EXISTS zz_keep ON {on}",
+            f"CREATE TRIGGER zz_keep AFTER INSERT ON {on} FOR EACH ROW EXECUTE FUNCTION muniment.{quote(name)}()",
+            f"ALTER TABLE {on} ENABLE ALWAYS TRIGGER zz_keep",
+        ]
+    run(cursor, statements)
+    after = _sources(cursor, names.values())
+    run(cursor, (fill for model, name in names.items() if before.get(name) != after[name] for fill in _fill_sql(model)))
 
 
 def namespace_sql() -> str:
@@ -60,7 +61,7 @@ BEGIN
 {cases}
     ELSE RETURN NULL;
   END CASE;
-END $$;
+END $$
 """
 
 
@@ -142,7 +143,7 @@ BEGIN
       ON CONFLICT DO NOTHING;
   END IF;{entry}
   RETURN NULL;
-END $keep$;
+END $keep$
 """
 
 
@@ -176,7 +177,10 @@ ON CONFLICT (object_id, kind) DO UPDATE SET title = excluded.title, words = excl
     return statements
 
 
-def _source(cursor: Any, name: str) -> str | None:
-    cursor.execute("SELECT prosrc FROM pg_proc WHERE pronamespace = 'muniment'::regnamespace AND proname = %s", [name])
-    row = cursor.fetchone()
-    return str(row[0]) if row else None
+def _sources(cursor: Any, names: Iterable[str]) -> dict[str, str]:
+    """The bodies of the functions that are installed, by name."""
+    cursor.execute(
+        "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'muniment'::regnamespace AND proname = ANY(%s)",
+        [list(names)],
+    )
+    return {str(name): str(source) for name, source in cursor.fetchall()}

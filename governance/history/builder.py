@@ -6,6 +6,7 @@ another shape, it refuses to write (MU004) rather than lose something.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,7 +163,7 @@ BEGIN
       || ',"time":"' || to_char(v_when AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '","v":{LEAF_VERSION}}}',
     v_salt, v_body);
   RETURN NULL;
-END $recorder$;
+END $recorder$
 """
 
 
@@ -179,33 +180,39 @@ def trigger_sql(table: str, *, born_final: bool) -> list[str]:
         "a_never_truncated": ("BEFORE TRUNCATE", "STATEMENT", "refuse_removal"),
         "z_record": ("AFTER INSERT OR UPDATE", "ROW", recorder_name(table)),
     }
-    statements = [f"DROP TRIGGER IF EXISTS a_born_final ON {on}"]
+    statements: list[str] = []
     if born_final:
         wanted["a_born_final"] = ("BEFORE UPDATE", "ROW", "refuse_update")
-    for name, (event, level, function) in wanted.items():
-        statements += [
-            f"DROP TRIGGER IF EXISTS {name} ON {on}",
-            f"CREATE TRIGGER {name} {event} ON {on} FOR EACH {level} EXECUTE FUNCTION muniment.{quote(function)}()",
-            f"ALTER TABLE {on} ENABLE ALWAYS TRIGGER {name}",
-        ]
-    return statements
+    else:
+        statements.append(f"DROP TRIGGER IF EXISTS a_born_final ON {on}")
+    return statements + _triggers(on, wanted)
 
 
 def frozen_sql(table: str) -> list[str]:
     """The statements that make a table append-only for everyone, its owner included (history, ledger)."""
-    on = f"public.{quote(table)}"
+    wanted = {
+        "a_born_final": ("BEFORE UPDATE", "ROW", "refuse_update"),
+        "a_never_removed": ("BEFORE DELETE", "ROW", "refuse_removal"),
+        "a_never_truncated": ("BEFORE TRUNCATE", "STATEMENT", "refuse_removal"),
+    }
+    return _triggers(f"public.{quote(table)}", wanted)
+
+
+def _triggers(on: str, wanted: dict[str, tuple[str, str, str]]) -> list[str]:
+    """The statements that put a table's triggers in place, by name: event, level and function; all ENABLE ALWAYS."""
     statements: list[str] = []
-    for name, event, level, function in (
-        ("a_born_final", "BEFORE UPDATE", "ROW", "refuse_update"),
-        ("a_never_removed", "BEFORE DELETE", "ROW", "refuse_removal"),
-        ("a_never_truncated", "BEFORE TRUNCATE", "STATEMENT", "refuse_removal"),
-    ):
+    for name, (event, level, function) in wanted.items():
         statements += [
             f"DROP TRIGGER IF EXISTS {name} ON {on}",
-            f"CREATE TRIGGER {name} {event} ON {on} FOR EACH {level} EXECUTE FUNCTION muniment.{function}()",
-            f"ALTER TABLE {on} ENABLE ALWAYS TRIGGER {name}",
+            f"CREATE TRIGGER {name} {event} ON {on} FOR EACH {level} EXECUTE FUNCTION muniment.{quote(function)}()",
         ]
-    return statements
+    return [*statements, f"ALTER TABLE {on} {', '.join(f'ENABLE ALWAYS TRIGGER {name}' for name in wanted)}"]
+
+
+def run(cursor: Any, statements: Iterable[str]) -> None:
+    """Execute statements without parameters in one message: guards are thousands of short ones."""
+    if script := ";\n".join(statements):
+        cursor.execute(script)
 
 
 def govern(cursor: Any, table: str, history_table: str, *, born_final: bool, epoch: int) -> None:
@@ -214,9 +221,8 @@ def govern(cursor: Any, table: str, history_table: str, *, born_final: bool, epo
     Raises:
         GuardsLeftBehind: the history cannot hold what the table holds.
     """
-    cursor.execute(recorder_sql(cursor, table, history_table, epoch))
-    for statement in trigger_sql(table, born_final=born_final) + frozen_sql(history_table):
-        cursor.execute(statement)
+    recorder = recorder_sql(cursor, table, history_table, epoch)
+    run(cursor, [recorder, *trigger_sql(table, born_final=born_final), *frozen_sql(history_table)])
 
 
 def tables_of(model: type[GovernedModel]) -> tuple[str, str]:

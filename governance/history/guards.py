@@ -45,9 +45,10 @@ def sql_files() -> Iterator[Path]:
 def revoke_writes() -> None:
     """Take the right to write governed tables away from every login but the owner, until `install` gives it back."""
     with connection.cursor() as cursor:
-        for table in connection.introspection.table_names(cursor):
-            for login in _existing_logins(cursor):
-                cursor.execute(f"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON public.{quote(table)} FROM {quote(login)}")
+        tables, logins = connection.introspection.table_names(cursor), _existing_logins(cursor)
+        if tables and logins:
+            on, whom = ", ".join(f"public.{quote(table)}" for table in tables), ", ".join(map(quote, logins))
+            cursor.execute(f"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {on} FROM {whom}")
 
 
 def install() -> None:
@@ -72,8 +73,7 @@ def install() -> None:
                 cursor.execute(file.read_text())
         keeping.install(cursor)
         for table in table_classes.LEDGER_TABLES:
-            for statement in builder.frozen_sql(table):
-                cursor.execute(statement)
+            builder.run(cursor, builder.frozen_sql(table))
         _grant(cursor)
 
 
@@ -157,40 +157,42 @@ def _grant(cursor: Any) -> None:
     roles = {login: role for login, role in settings.DATABASE_LOGINS.items() if role in present}
     governed: dict[str, type[GovernedModel]] = {m._meta.db_table: m for m in governed_models()}
     histories = {history_model(m)._meta.db_table for m in governed.values()}
-    cursor.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-    cursor.execute("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA muniment FROM PUBLIC")
+    statements = [
+        "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+        "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA muniment FROM PUBLIC",
+    ]
     for role in roles.values():
         if role != settings.DATABASE_LOGINS["owner"]:
-            cursor.execute(f"GRANT USAGE ON SCHEMA public, muniment TO {quote(role)}")
-            cursor.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {quote(role)}")
+            statements.append(f"GRANT USAGE ON SCHEMA public, muniment TO {quote(role)}")
+            statements.append(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {quote(role)}")
     for table in connection.introspection.table_names(cursor):
         on = f"public.{quote(table)}"
         if table in governed:
-            _grant_governed(cursor, governed[table], roles)
+            statements += _grant_governed(governed[table], roles)
         elif table in table_classes.LEDGER_TABLES:
             for login, privileges in table_classes.LEDGER_TABLES[table].items():
                 if login in roles:
-                    cursor.execute(f"GRANT {', '.join(privileges)} ON {on} TO {quote(roles[login])}")
+                    statements.append(f"GRANT {', '.join(privileges)} ON {on} TO {quote(roles[login])}")
             continue
         elif "app" in roles:
             privileges = ("SELECT",) if table in histories else table_classes.WORKING.get(table, ("SELECT",))
-            cursor.execute(f"GRANT {', '.join(privileges)} ON {on} TO {quote(roles['app'])}")
+            statements.append(f"GRANT {', '.join(privileges)} ON {on} TO {quote(roles['app'])}")
         if "auditor" in roles and table not in table_classes.HIDDEN_FROM_AUDITOR:
-            cursor.execute(f"GRANT SELECT ON {on} TO {quote(roles['auditor'])}")
+            statements.append(f"GRANT SELECT ON {on} TO {quote(roles['auditor'])}")
+    builder.run(cursor, statements)
     _grant_functions(cursor, roles)
 
 
-def _grant_governed(cursor: Any, model: type[GovernedModel], roles: dict[str, str]) -> None:
+def _grant_governed(model: type[GovernedModel], roles: dict[str, str]) -> list[str]:
     """SELECT; INSERT in every column but the id; UPDATE in the updatable columns, and in the id so that rows lock."""
     if "app" not in roles:
-        return
+        return []
     on, role = f"public.{quote(model._meta.db_table)}", quote(roles["app"])
     fields: list[models.Field[Any, Any]] = list(model._meta.concrete_fields)
     insert = ", ".join(quote(str(f.column)) for f in fields if not f.primary_key)
     update = ", ".join(quote(str(f.column)) for f in fields if f.name in model.updatable or f.primary_key)
-    cursor.execute(f"GRANT SELECT, UPDATE ({update}) ON {on} TO {role}")
-    if not model.written_by_database:
-        cursor.execute(f"GRANT INSERT ({insert}) ON {on} TO {role}")
+    read = f"GRANT SELECT, UPDATE ({update}) ON {on} TO {role}"
+    return [read] if model.written_by_database else [read, f"GRANT INSERT ({insert}) ON {on} TO {role}"]
 
 
 def _grant_functions(cursor: Any, roles: dict[str, str]) -> None:
@@ -200,8 +202,6 @@ def _grant_functions(cursor: Any, roles: dict[str, str]) -> None:
         " AND NOT prosecdef AND prokind = 'f'"
     )
     functions = [row[0] for row in cursor.fetchall()]
-    for role in roles.values():
-        if role == settings.DATABASE_LOGINS["owner"]:
-            continue
-        for function in functions:
-            cursor.execute(f"GRANT EXECUTE ON FUNCTION {function} TO {quote(role)}")
+    whom = [quote(role) for role in roles.values() if role != settings.DATABASE_LOGINS["owner"]]
+    if whom:
+        cursor.execute(f"GRANT EXECUTE ON FUNCTION {', '.join(functions)} TO {', '.join(whom)}")

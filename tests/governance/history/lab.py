@@ -94,7 +94,7 @@ def govern(cursor: object, model: type[GovernedModel]) -> None:
     from governance.history.guards import _grant_governed
 
     builder.govern(cursor, *builder.tables_of(model), born_final=model.born_final, epoch=0)
-    _grant_governed(cursor, model, {"app": "muniment_app"})
+    builder.run(cursor, _grant_governed(model, {"app": "muniment_app"}))
     history = history_model(model)._meta.db_table
     cursor.execute(f"GRANT SELECT ON {history} TO muniment_app")  # type: ignore[attr-defined]  # a Django cursor
 
