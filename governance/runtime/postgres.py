@@ -54,7 +54,8 @@ SETTINGS = {
     "log_parameter_max_length_on_error": "0",
     "log_parameter_max_length": "0",
 }
-THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
+THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300",
+              "max_wal_size": "512MB"}  # fmt: skip
 
 
 @dataclass

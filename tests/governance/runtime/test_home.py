@@ -1,12 +1,14 @@
 """The home: closed to others, and a sentence instead of a traceback when it is not usable."""
 
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from governance.runtime import account
 from governance.runtime.home import Home, RuntimeProblem, last_lines, write_private
 from governance.runtime.keys import django_secret, passwords
 
@@ -95,3 +97,45 @@ def test_a_log_past_its_size_steps_aside(new_home: NewHome) -> None:
     home.log_file("web").write_text("0123456789")
     assert home.log_file("web", keep=5).read_text() == ""
     assert (home.log / "web.log.1").read_text() == "0123456789"
+
+
+@pytest.fixture
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that stands for the machine's memory, with room enough."""
+    monkeypatch.setattr(account, "MEMORY", tmp_path)
+    monkeypatch.setattr(account, "ROOM_IN_MEMORY", 0)
+    return tmp_path
+
+
+def test_data_of_tests_lie_in_memory_and_no_other(new_home: NewHome, memory: Path) -> None:
+    tests, kept = new_home("tests"), new_home("kept")
+    for home, durable in ((tests, False), (kept, True)):
+        where = account.services_folder(home, account.service_account(), durable=durable)
+        assert stat.S_IMODE(where.stat().st_mode) == 0o700
+        assert where.is_relative_to(memory) is not durable
+        assert account.services_folder(home, account.service_account(), durable=durable) == where
+
+
+def test_data_of_tests_lie_on_the_disk_where_memory_has_no_room(
+    new_home: NewHome, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account, "ROOM_IN_MEMORY", 2**60)
+    where = account.services_folder(new_home(), account.service_account(), durable=False)
+    assert not where.is_relative_to(memory)
+
+
+def test_tests_begin_anew_when_memory_is_gone_and_records_never(new_home: NewHome, memory: Path) -> None:
+    home = new_home()
+    gone = account.services_folder(home, account.service_account(), durable=False)
+    gone.rmdir()
+    with pytest.raises(RuntimeProblem, match="which is gone"):
+        account.services_folder(home, account.service_account())
+    assert account.services_folder(home, account.service_account(), durable=False) != gone
+
+
+def test_the_data_of_a_vanished_home_are_removed_when_the_next_tests_start(new_home: NewHome, memory: Path) -> None:
+    vanished, standing = new_home("vanished"), new_home("standing")
+    left, kept = (account.services_folder(h, account.service_account(), durable=False) for h in (vanished, standing))
+    shutil.rmtree(vanished.path)
+    account.services_folder(new_home("next"), account.service_account(), durable=False)
+    assert not left.exists() and kept.exists()
