@@ -29,19 +29,19 @@ The rules such a function lives by:
 * It is called outside any transaction, again from the start after its worker died, and may be called a second time
   after it did everything. What it must not do twice it does in transactions that end with `run.keep` (go on from
   `run.checkpoint`) or, where all of it is one transaction, with `run.finish`: the row of the job is part of them.
-* `run.progress` may be called as often as one likes. It raises JobLost once another worker has taken over; so do `keep`
-  and `finish`, which rolls back the transaction they stand in. Let it through.
+* `run.progress` may be called as often as one likes. It raises JobLost once another worker has taken over or somebody
+  has cancelled the job; so do `keep` and `finish`, which rolls back the transaction they stand in. Let it through.
 * A refusal (`governance.errors.Refused`) ends the job as failed, with its sentence and its `errors` for who asked.
 * `raise Later(seconds, message)` puts the job back without counting a failure, for at most `PATIENCE`.
 * Any other exception is ours: tried again with back-off, at last failed; the reason is shown to administrators only.
 * `params` and `result` hold ids and plain values; whoever may see the job sees them.
 
-Who asked sees a job, and administrators and auditors of everything do. A file is given out only while `may_read` says
-that who downloads it may still read what it is about.
+Who asked sees a job, and administrators and auditors of everything do; who asked and administrators cancel it. A file
+is given out only while `may_read` says that who downloads it may still read what it is about.
 """
 
-from governance.jobs.actions import ask
+from governance.jobs.actions import ask, cancel
 from governance.jobs.kinds import job
 from governance.jobs.runner import JobLost, Later, Run
 
-__all__ = ["JobLost", "Later", "Run", "ask", "job"]
+__all__ = ["JobLost", "Later", "Run", "ask", "cancel", "job"]

@@ -1,4 +1,4 @@
-"""Asking for a job."""
+"""Asking for a job, and cancelling one."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from governance import errors
 from governance.accounts.models import Principal
+from governance.accounts.permissions import holds
+from governance.accounts.roles import Role
 from governance.jobs.kinds import find_kind
 from governance.jobs.models import Job
+from governance.jobs.runner import MESSAGE_LIMIT, announce
 from governance.outbox.messages import keep
 from governance.unit_of_work import REASON_LIMIT
 
@@ -59,3 +63,34 @@ def ask(kind: str, *, asked_by: Principal, reason: str, params: Mapping[str, Any
             if made is not None:
                 keep(ASKED, {"job": made.pk}, subject=f"job:{made.pk}", action_id=None, dedup_key=f"{ASKED}:{made.pk}")
                 return made, True
+
+
+def may_cancel(job: Job, principal: Principal) -> bool:
+    """Whether a principal may cancel a job: who asked, who answers for that account, administrators of everything."""
+    mine = principal.pk in (job.asked_by_id, job.asked_by.responsible_id)
+    return job.is_open and (mine or holds(principal, Role.ADMINISTRATOR, namespace=None))
+
+
+def cancel(*, actor: Principal, reason: str, job: Job) -> Job:
+    """Cancel a job that waits or runs. What it committed stays; running work stops at its next step, which rolls back.
+
+    Raises:
+        errors.Forbidden: as `may_cancel`. errors.Conflict: it has ended. errors.Invalid: no reason, or one too long.
+    """
+    reason = reason.strip()
+    if not reason or len(reason) > REASON_LIMIT:
+        sentence = _("Give a reason of 1 to %(limit)d characters.") % {"limit": REASON_LIMIT}
+        raise errors.Invalid(sentence, errors={"reason": [sentence]})
+    if job.is_open and not may_cancel(job, actor):
+        raise errors.Forbidden(_("Who asked for a job cancels it, or an administrator of everything."))
+    said = _("Cancelled by %(name)s: %(reason)s") % {"name": actor.display_name, "reason": reason}
+    with transaction.atomic():
+        # Whoever works on it finds it so at the next sign of life, and may not end or go on with it any more.
+        ended = Job.objects.filter(pk=job.pk, ended_at=None).update(
+            state=Job.State.CANCELLED, ended_at=Now(), cancelled_by=actor, message=said[:MESSAGE_LIMIT]
+        )
+        if not ended:
+            raise errors.Conflict(_("This job has ended already. Look at what came of it."))
+        announce(job)
+    job.refresh_from_db()
+    return job

@@ -13,10 +13,12 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from governance.accounts.api.serializers import ReasonSerializer
 from governance.accounts.models import Principal
 from governance.api.fields import IdField
 from governance.api.serializers import FilterSerializer, StrictModelSerializer
 from governance.api.views import RecordViewSet
+from governance.jobs.actions import cancel
 from governance.jobs.models import Job
 from governance.jobs.queries import jobs_of, oversees
 from governance.jobs.views import file_answer
@@ -35,7 +37,7 @@ class JobSerializer(StrictModelSerializer):
         fields = (
             *("id", "kind", "key", "params", "reason", "asked_by", "asked_at", "state", "started_at", "heartbeat_at"),
             *("ended_at", "done", "total", "message", "result", "url", "file", "file_name", "file_bytes"),
-            *("file_sha256", "attempts", "fault"),
+            *("file_sha256", "attempts", "cancelled_by", "fault"),
         )
         read_only_fields = fields
 
@@ -86,6 +88,17 @@ class JobViewSet(RecordViewSet):
     def file(self, request: Request, id: str) -> HttpResponseBase:
         """Download the job's file; its SHA-256 stands in X-Content-SHA256."""
         return file_answer(self.find(id), self.principal)
+
+    @extend_schema(request=ReasonSerializer, responses=JobSerializer)
+    @action(detail=True, methods=["post"], url_path="cancel", url_name="cancel")
+    def cancel(self, request: Request, id: str) -> Response:
+        """Cancel a job that waits or runs: who asked for it, and administrators of everything.
+
+        Running work stops at its next step. What it committed stays; nothing is half written.
+        """
+        job = self.find(id)
+        cancel(actor=self.principal, reason=self.reason(self.read(ReasonSerializer)), job=job)
+        return Response(self.get_serializer(self.find(id)).data)
 
 
 def accepted(job: Job, context: Mapping[str, Any]) -> Response:

@@ -14,12 +14,13 @@ class Job(models.Model):
     """One long piece of work that a principal asked for. At most one of a kind, about one thing, is open per asker."""
 
     class State(models.TextChoices):
-        """From waiting to one of two ends."""
+        """From waiting to one of three ends."""
 
         QUEUED = "queued", _("Waiting")
         RUNNING = "running", _("Running")
         DONE = "done", _("Done")
         FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
 
     OPEN: ClassVar[tuple[str, ...]] = ("queued", "running")
 
@@ -40,6 +41,14 @@ class Job(models.Model):
     started_at = models.DateTimeField(_("started"), null=True)
     heartbeat_at = models.DateTimeField(_("last sign of life"), null=True)
     ended_at = models.DateTimeField(_("ended"), null=True)
+    cancelled_by = models.ForeignKey(
+        "governance.Principal",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("cancelled by"),
+        help_text=_("Null: nobody cancelled it."),
+    )
     done = models.PositiveBigIntegerField(_("done"), default=0, help_text=_("Steps done, of `total`."))
     total = models.PositiveBigIntegerField(_("total"), null=True, help_text=_("Steps in all; null: not known yet."))
     message = models.CharField(_("message"), max_length=500, default="", help_text=_("What it is doing, or did."))
@@ -70,8 +79,11 @@ class Job(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(ended_at=None, state__in=("queued", "running"))
-                | Q(ended_at__isnull=False, state__in=("done", "failed")),
+                | Q(ended_at__isnull=False, state__in=("done", "failed", "cancelled")),
                 name="job_ended_as_its_state_says",
+            ),
+            models.CheckConstraint(
+                condition=Q(cancelled_by=None) | Q(state="cancelled"), name="job_cancelled_by_whoever_did"
             ),
             models.CheckConstraint(
                 condition=Q(url="") | (Q(url__startswith="/") & ~Q(url__startswith="//")), name="job_url_is_a_path"

@@ -23,7 +23,7 @@ def oversees(reader: Principal) -> bool:
 
 def jobs_of(reader: Principal) -> QuerySet[Job]:
     """The jobs a reader may see: their own, those of services they answer for, all with oversight of everything."""
-    found = Job.objects.select_related("asked_by")
+    found = Job.objects.select_related("asked_by", "cancelled_by")
     if oversees(reader):
         return found
     return found.filter(Q(asked_by=reader) | Q(asked_by__responsible=reader))

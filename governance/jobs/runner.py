@@ -49,7 +49,7 @@ Text = str | Promise
 
 
 class JobLost(Exception):
-    """Another worker has taken the job over, or it has ended: stop, and leave nothing uncommitted behind."""
+    """Another worker has taken the job over, or it was cancelled: stop, and leave nothing uncommitted behind."""
 
 
 class Later(Exception):
@@ -117,7 +117,7 @@ class Run:
                 state=Job.State.DONE, ended_at=Now(), message=str(message)[:MESSAGE_LIMIT], url=url,
                 result=dict(result or {}), done=max(done, total or 0), total=total, fault="",
             )  # fmt: skip
-            _announce(self.job)
+            announce(self.job)
         self.finished = True
 
     def _write(self, **values: Any) -> None:
@@ -190,7 +190,7 @@ def _try(job: Job) -> None:
             if not trying.finished:
                 trying.finish()
     except JobLost:
-        logger.warning("job %s: another worker has taken over", job.pk)
+        logger.warning("job %s: cancelled, or another worker has taken over", job.pk)
     except Later as wait:
         _put_back(job, wait)
     except Refused as refusal:
@@ -251,10 +251,11 @@ def _end(job: Job, sentence: str, fault: str, result: Mapping[str, Any] | None =
     Job.objects.filter(pk=job.pk, ended_at=None).update(
         state=Job.State.FAILED, ended_at=Now(), message=sentence[:MESSAGE_LIMIT], fault=fault, result=dict(result or {})
     )
-    _announce(job)
+    announce(job)
 
 
-def _announce(job: Job) -> None:
+def announce(job: Job) -> None:
+    """Have who asked told that a job has ended, in the running transaction."""
     keep(ENDED, {"job": job.pk}, subject=f"job:{job.pk}", action_id=None, dedup_key=f"{ENDED}:{job.pk}")
 
 

@@ -37,6 +37,12 @@ register_kind(
     link=_("Open the job"),
 )
 register_kind(
+    "job-cancelled",
+    title=_("Cancelled: %(title)s"),
+    body=_("%(message)s"),
+    link=_("Open the job"),
+)
+register_kind(
     "job-failed",
     title=_("Failed: %(title)s"),
     body=_("%(message)s"),
@@ -76,8 +82,8 @@ def start_it(message: Message) -> None:
 def tell_who_asked(message: Message) -> None:
     """A line in the inbox of the person who asked; no mail, they are waiting for it anyhow."""
     job = Job.objects.select_related("asked_by").get(pk=message.payload["job"])
-    if job.asked_by.kind != Principal.Kind.PERSON:
-        return
-    kind = "job-done" if job.state == Job.State.DONE else "job-failed"
+    if job.asked_by.kind != Principal.Kind.PERSON or job.cancelled_by_id == job.asked_by_id:
+        return  # nobody is told what they did themselves
+    kind = f"job-{job.state}"
     params = {"title": title_of(job.kind), "message": job.message or str(job)}
     notify([job.asked_by], kind, params, f"/jobs/{job.pk}", message, mail=False)

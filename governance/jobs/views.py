@@ -1,15 +1,17 @@
 """Pages of jobs: the list, one of them with its progress, and its file."""
 
+from django.contrib import messages as flashes
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.text import get_valid_filename
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from governance import errors
 from governance.accounts.models import Principal
-from governance.api.principals import principal_of
+from governance.api.principals import person_of, principal_of
+from governance.jobs.actions import cancel, may_cancel
 from governance.jobs.kinds import title_of
 from governance.jobs.models import Job
 from governance.jobs.queries import file_of, jobs_of, oversees, require_file
@@ -39,9 +41,26 @@ def jobs_page(request: HttpRequest) -> HttpResponse:
 @login_required
 def job_page(request: HttpRequest, id: str) -> HttpResponse:
     """One job. While it is open the page loads itself anew, unless it is told to stand still."""
+    return _job(request, _found(principal_of(request), id))
+
+
+@require_POST
+@login_required
+def job_cancel(request: HttpRequest, id: str) -> HttpResponse:
+    """Cancel a job."""
+    person = person_of(request)
+    job = _found(person, id)
+    try:
+        cancel(actor=person, reason=request.POST.get("reason", ""), job=job)
+    except errors.Refused as refusal:
+        return _job(request, _found(person, id), refusal=refusal, status=refusal.status)
+    flashes.success(request, _("The job is cancelled. What it had committed stays."))
+    return redirect("job", job.pk)
+
+
+def _job(request: HttpRequest, job: Job, *, refusal: errors.Refused | None = None, status: int = 200) -> HttpResponse:
     reader = principal_of(request)
-    job = _found(reader, id)
-    still = "still" in request.GET
+    still = "still" in request.GET or refusal is not None
     context = {
         "job": job,
         "title": title_of(job.kind),
@@ -51,8 +70,11 @@ def job_page(request: HttpRequest, id: str) -> HttpResponse:
         "faults": _faults(job),
         "figures": [(name, value) for name, value in job.result.items() if isinstance(value, int | str)],
         "shows_fault": bool(job.fault) and oversees(reader),
+        "may_cancel": may_cancel(job, reader),
+        "refusal": refusal,
+        "reason": request.POST.get("reason", ""),
     }
-    return render(request, "governance/job.html", context)
+    return render(request, "governance/job.html", context, status=status)
 
 
 @require_safe

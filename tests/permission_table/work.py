@@ -22,6 +22,8 @@ GET: dict[str, Row] = {
 }
 
 POST: dict[str, Row] = {
+    "jobs/<id>/cancel": Row(("auditor", "admin"), {"anonymous": 302, "outsider": 404, "viewer": 404}),
+    "api/v1/jobs/<id>/cancel": Row(("auditor", "admin"), {"anonymous": 401, "outsider": 404, "viewer": 404}),
     "inbox/<id>": Row(("auditor",), {"anonymous": 302, "outsider": 404, "admin": 404}),
     "inbox/read": Row(("auditor", "outsider"), TO_SIGN_IN),
     "outbox/replay": Row(
