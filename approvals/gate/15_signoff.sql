@@ -46,6 +46,8 @@ BEGIN
                  OR NOT muniment.grant_in_force(s.role_grant_id, c.at) THEN 'grant-ended'
                WHEN ARRAY[s.person, s.same] && c.involved THEN 'voter-contributed'
                WHEN s.recused THEN 'voter-recused'
+               -- What it was given on was written down otherwise then: nobody can tell whether that changed.
+               WHEN cardinality(a.changed) > 0 AND NOT s.bound ? 'use_epoch' THEN 'vote-of-older-form'
                WHEN cardinality(a.changed) > 0 THEN 'vote-stale' END) ORDER BY s.id), '[]')
     FROM given s JOIN seen e ON e.cited = s.evidence_seen
     CROSS JOIN LATERAL (

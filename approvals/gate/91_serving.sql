@@ -66,7 +66,8 @@ BEGIN
            jsonb_build_object('role', coalesce(d -> 'params' ->> 'role', ''), 'ignored', s.stale), d -> 'rests_on'
     FROM jsonb_array_elements(v_decision.requirements) d
     CROSS JOIN LATERAL (
-      SELECT coalesce(jsonb_agg(jsonb_build_object('sign_off', v -> 'id', 'name', v -> 'name', 'why', 'vote-stale',
+      SELECT coalesce(jsonb_agg(jsonb_build_object('sign_off', v -> 'id', 'name', v -> 'name',
+               'why', CASE v ->> 'why' WHEN 'vote-of-older-form' THEN 'vote-of-older-form' ELSE 'vote-stale' END,
                'aspects', v -> 'aspects') ORDER BY v -> 'id'), '[]') AS stale
       FROM jsonb_array_elements(c.votes) v
       WHERE d -> 'rests_on' @> jsonb_build_array(jsonb_build_object('kind', 'sign_off', 'id', v -> 'id'))

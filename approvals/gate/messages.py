@@ -315,6 +315,10 @@ VOTE_WORDINGS: dict[str, Text] = {
     "voter-contributed": _("%(name)s had a hand in it"),
     "voter-recused": _("%(name)s declared a conflict of interest"),
     "vote-stale": _("%(name)s signed before this changed: %(aspects)s"),
+    "vote-of-older-form": _(
+        "%(name)s signed under an earlier release of this product, which kept what a vote rests on in another form;"
+        " whether it changed cannot be told, so they sign again"
+    ),
     "vote-rejected": _("%(name)s rejected it"),
 }
 

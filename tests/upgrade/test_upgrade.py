@@ -89,10 +89,10 @@ def test_the_first_release_becomes_the_newest_with_everything_it_recorded(first_
     gate = {row.key: row for row in ask(live.release).requirements}
     facts = ("artifact", "provenance", "terms", "sensitive-data", "evidence-performance", "evidence-fairness")
     assert {gate[key].status for key in facts} == {Status.SATISFIED}
-    # What votes bind to is worked out with epochs since: votes of the first release are told as stale, never taken as
+    # What votes bind to is worked out with epochs since: votes of the first release are told as such, never taken as
     # given (docs/operations.md, "Upgrading"). What is live stays live: its decision was taken then.
     assert gate["validator"].status == Status.UNSATISFIED
-    assert {one["why"] for one in gate["validator"].params["ignored"]} == {"vote-stale"}
+    assert {one["why"] for one in gate["validator"].params["ignored"]} == {"vote-of-older-form"}
 
     reader = Client()
     reader.force_login(
