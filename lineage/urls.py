@@ -5,6 +5,7 @@ from django.urls import path
 from lineage import (
     views,
     views_answers,
+    views_corrections,
     views_intake,
     views_lineage,
     views_openlineage,
@@ -21,6 +22,7 @@ urlpatterns = [
     path("terms/<id>/withdraw", views_terms.withdraw_page, name="terms-withdraw"),
     path("vocabularies", views_vocabularies.vocabularies_page, name="vocabularies-page"),
     path("vocabularies/new", views_vocabularies.new_term_page, name="vocabulary-new"),
+    path("vocabularies/<id>/retire", views_vocabularies.retire_term_page, name="vocabulary-retire"),
     path("dataset-versions/<id>/answers", views_answers.answers_page, name="dataset-version-answers"),
     path("openlineage", views_openlineage.events_page, name="openlineage"),
     path("openlineage/replay", views_openlineage.replay_page, name="openlineage-replay"),
@@ -41,6 +43,7 @@ urlpatterns = [
             ("model-versions", "model_version"),
         )
     ),
+    path("runs/<id>/links", views_corrections.run_links_page, name="run-links"),
     path("model-versions/<id>", views.model_version_page, name="model-version"),
     path("model-versions/<id>/complete", views_tracking.complete_page, name="model-version-complete"),
     path("model-versions/<id>/read-tracking", views_tracking.read_tracking_page, name="model-version-read"),

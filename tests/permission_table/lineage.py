@@ -44,9 +44,15 @@ GET: dict[str, Row] = {
         f"{collection}/<id>/lineage": Row(PAGE_READERS, PAGE_HIDDEN)
         for collection in ("dataset-versions", "runs", "model-versions")
     },
+    "runs/<id>/links": Row(PAGE_READERS, PAGE_HIDDEN),
 }
 
 POST: dict[str, Row] = {
+    "runs/<id>/links": Row(
+        ("steward", "owner"),
+        {"anonymous": 302, "outsider": 404, "viewer": 403, "risk": 403},
+        lambda things: {"link": f"input-{things.input_link()}", "kind": "void", **WHY},
+    ),
     "api/v1/link-corrections": Row(
         ("steward", "owner"),
         {"anonymous": 401, "outsider": 404, "viewer": 403, "risk": 403, "pipeline": 403},

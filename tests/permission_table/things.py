@@ -113,8 +113,10 @@ class Things:
     _inbox = _notices
 
     def _jobs(self) -> Any:
-        """A job of the auditor's that has ended with a file."""
+        """A job of the auditor's that has ended with a file; where it is to be cancelled, one that waits."""
         job, _created = ask_for_pack(actor=self.w.cast.auditor, release=self._releases(), **WHY)
+        if self.route.endswith("cancel"):
+            return job
         JobFilePart.objects.create(job=job, number=0, content=b"pack")
         Job.objects.filter(pk=job.pk).update(
             state="done", ended_at=timezone.now(), file_name="pack.zip", file_type="application/zip", file_bytes=4
@@ -275,6 +277,8 @@ class Things:
         return add_vocabulary_term(
             actor=self.w.cast.policy, scheme="purpose", term="bank:Row", label="Row", definition="Of the table", **WHY
         ).record
+
+    _vocabularies = _vocabulary_terms
 
     def _tracking_servers(self) -> Any:
         return tracking.server(self.w)

@@ -26,6 +26,11 @@ POST: dict[str, Row] = {
         {"anonymous": 302, "viewer": 403, "steward": 403, "outsider": 403},
         lambda _things: {**WHY, "scheme": "purpose", "term": "bank:Page", "label": "Page", "definition": "By the page"},
     ),
+    "vocabularies/<id>/retire": Row(
+        ("policy2",),
+        {"anonymous": 302, "viewer": 403, "steward": 403, "outsider": 403},
+        lambda _things: {**WHY, "retired": "yes"},
+    ),
     "datasets/<id>/terms": Row(
         ("steward",),
         {"anonymous": 302, "outsider": 404, "viewer": 403, "risk": 403},
