@@ -34,7 +34,9 @@ BEGIN
   END CASE;
   RETURN QUERY
   WITH items AS MATERIALIZED (  -- else the verdict would be worked out at each mention of it
-    SELECT e.id, e.plan_id, e.subject_digest, e.claim, e.run_started_at, e.valid_until, p.locked_at, p.title,
+    SELECT e.id, e.plan_id, e.subject_digest, e.claim, e.run_started_at, e.valid_until, p.title,
+           -- written after the figures are known, in the transaction that locked the plan, a criterion is no plan
+           greatest(p.locked_at, (SELECT max(k.recorded_at) FROM public.approvals_plancriterion k WHERE k.plan_id = p.id)) AS locked_at,
            v.persons AS reporter, NOT v.persons && c.makers AS independent,
            b.name AS reporter_name, coalesce(v.names, b.display_name) AS reporter_shown,
            muniment.evidence_verdict(e.id) AS verdict,

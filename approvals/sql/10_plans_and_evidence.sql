@@ -17,6 +17,23 @@ DROP TRIGGER IF EXISTS r_plan ON public.approvals_plan;
 CREATE TRIGGER r_plan BEFORE INSERT ON public.approvals_plan FOR EACH ROW EXECUTE FUNCTION muniment.check_plan();
 ALTER TABLE public.approvals_plan ENABLE ALWAYS TRIGGER r_plan;
 
+-- A plan that is locked and not yet committed can still be thrown away for another one, once the figures are known: it is
+-- held for no longer than an act takes. Its criteria count from when the last of them was written (14_evidence.sql).
+CREATE OR REPLACE FUNCTION muniment.plan_not_held() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF clock_timestamp() > NEW.locked_at + interval '5 minutes' THEN
+    PERFORM muniment.refuse('MU008', 'plan-held-open', 'This plan was held open for more than five minutes.',
+      'Lock it in a transaction of its own, then measure.');
+  END IF;
+  RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS zz_held ON public.approvals_plan;
+CREATE CONSTRAINT TRIGGER zz_held AFTER INSERT ON public.approvals_plan DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW EXECUTE FUNCTION muniment.plan_not_held();
+ALTER TABLE public.approvals_plan ENABLE ALWAYS TRIGGER zz_held;
+
 CREATE OR REPLACE FUNCTION muniment.check_criterion() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from approvals.actions.promotions import promote
-from approvals.models import Evidence, EvidenceValue, PlanKind, Promotion
+from approvals.models import Evidence, EvidenceValue, Plan, PlanCriterion, PlanKind, Promotion
 from approvals.queries import with_verdict
 from governance import errors
 from governance.unit_of_work import recorded_action
@@ -116,6 +116,22 @@ def test_measured_before_the_plan_was_locked_does_not_count(w: World) -> None:
     asks(w)
     w.evidence(w.plan(), run_started_at=timezone.now() - datetime.timedelta(hours=1))
     assert w.ask()["it"].reason == "evidence-before-plan"
+
+
+def test_a_criterion_written_after_the_figures_were_known_is_no_plan(w: World) -> None:
+    """The plan is held open in its transaction, the run goes by, and only then is it said what counts as good."""
+    asks(w)
+    with recorded_action(actor=w.cast.validator, **WHY):
+        plan = Plan.objects.create(
+            namespace=w.cast.retail, model=w.model, kind=PlanKind.PERFORMANCE, title="Held", owner=w.cast.validator
+        )
+        began = timezone.now()
+        PlanCriterion.objects.create(plan=plan, metric="accuracy", comparator="ge", threshold="0.5")
+    assert plan.locked_at < began
+    w.evidence(plan, "0.51", run_started_at=began)
+    assert w.ask()["it"].reason == "evidence-before-plan"
+    w.evidence(plan, "0.51")
+    assert w.ask()["it"].reason == "evidence-met"
 
 
 def test_measured_in_the_future_is_refused(w: World) -> None:
