@@ -5,6 +5,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from approvals.gate.gate import from_rows
+from approvals.gate.reading import as_read_by
 from approvals.models import LiveSlot, Promotion, PromotionEnd, RefusedAttempt, Release
 from governance import errors
 from governance.accounts.models import Principal
@@ -30,7 +31,7 @@ def ask_for_promotion(*, actor: Principal, reason: str, release: Release) -> Pro
         verdict = from_rows(closed.requirements)
         raise errors.GateClosed(
             _("The gate is closed. Missing: %(keys)s.") % {"keys": ", ".join(r.key for r in verdict.missing)},
-            requirements=[r.as_dict() for r in verdict.requirements],
+            requirements=[r.as_dict() for r in as_read_by(verdict.requirements, actor)],
             params={"release": release.pk},
         ) from closed
     request_seal()  # what went live should be provable soon; the answer does not wait for it

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from approvals.actions._common import call
 from approvals.actions.promotions import record_refused_attempt
 from approvals.gate.gate import from_rows
+from approvals.gate.reading import as_read_by
 from approvals.models import LiveSlot, Promotion, Release, ServingNotice, ServingNoticeEnd
 from governance import errors
 from governance.accounts.models import Principal
@@ -67,7 +68,7 @@ def _bring_back(
         verdict = from_rows(closed.requirements)
         raise errors.GateClosed(
             _("It may not serve again. Not met: %(keys)s.") % {"keys": ", ".join(r.key for r in verdict.missing)},
-            requirements=[r.as_dict() for r in verdict.requirements],
+            requirements=[r.as_dict() for r in as_read_by(verdict.requirements, actor)],
             params={"release": release.pk},
         ) from closed
     request_seal()

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from approvals.api.live_at import artifact, signers
 from approvals.api.policies import environment_named
 from approvals.api.serializers_promotions import GateAnswerSerializer, GateQuery, LiveAnswerSerializer, LiveQuery
+from approvals.gate.reading import all_as_read_by, as_read_by
 from approvals.models import Promotion
 from approvals.onboarding import FoundLive, as_found
 from approvals.queries import is_live, live, may_be_promoted, release_of, versions_with_digest
@@ -44,7 +45,7 @@ class GateView(ApiView):
         environment, slot = environment_named(asked["environment"]), asked["slot"]
         release = release_of(version, environment, slot)
         verdict = may_be_promoted(version, environment, slot)
-        requirements = [r.as_dict() for r in verdict.requirements]
+        requirements = [r.as_dict() for r in as_read_by(verdict.requirements, self.principal)]
         if asked["enforce"] and not verdict.allowed:
             raise GateClosed(
                 _("The gate is closed. Missing: %(keys)s.") % {"keys": ", ".join(r.key for r in verdict.missing)},
@@ -110,6 +111,10 @@ class LiveView(ApiView):
             found = found.filter(model__name=asked["model"])
         promotions = list(found[:MOST])
         stand = {} if "at" in asked else how_they_stand([promotion.pk for promotion in promotions])
+        for one, gaps in zip(
+            stand.values(), all_as_read_by([s.gaps for s in stand.values()], self.principal), strict=True
+        ):
+            one.gaps = gaps
         rows = [self._row(promotion, stand.get(promotion.pk)) for promotion in promotions]
         answer = LiveAnswerSerializer({"at": asked.get("at") or timezone.now(), "results": rows}).data
         answer["results"] = sorted(

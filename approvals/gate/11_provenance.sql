@@ -29,13 +29,13 @@ BEGIN
   -- Bytes that were recalled are no source, under whatever name they lie upstream.
   IF EXISTS (SELECT 1 FROM public.lineage_recall) THEN
     SELECT v_gaps || coalesce(jsonb_agg(muniment.problem('source-recalled', jsonb_build_object(
-             'name', x.name, 'version', x.version, 'recall', r.id, 'why', left(r.reason, 200))) ORDER BY x.name, x.version), '[]')
+             'name', x.name, 'version', x.version, x.kind, x.id, 'recall', r.id, 'why', left(r.reason, 200))) ORDER BY x.name, x.version), '[]')
       INTO v_gaps
       FROM (
-        SELECT d.name, v.label AS version, v.digest_algorithm, v.digest_value
+        SELECT 'dataset_version' AS kind, v.id, d.name, v.label AS version, v.digest_algorithm, v.digest_value
           FROM public.lineage_datasetversion v JOIN public.lineage_dataset d ON d.id = v.dataset_id WHERE v.id = ANY (c.closure)
         UNION ALL
-        SELECT m.name, v.number::text, v.digest_algorithm, v.digest_value
+        SELECT 'model_version', v.id, m.name, v.number::text, v.digest_algorithm, v.digest_value
           FROM public.lineage_modelversion v JOIN public.lineage_model m ON m.id = v.model_id WHERE v.id = ANY (c.ancestors)) x
       JOIN public.lineage_recall r ON r.digest_value = x.digest_value AND r.digest_algorithm = x.digest_algorithm;
   END IF;

@@ -66,7 +66,7 @@ BEGIN
   RETURN (
     SELECT coalesce(jsonb_agg(muniment.problem('flag-travelled', jsonb_build_object(
              'dataset', d.name, 'version', v.label, 'dataset_version', v.id, 'column', t.col, 'category', t.category,
-             'flag', t.flag_id, 'from_dataset', o.name, 'from_version', x.label, 'from_column', f."column"))
+             'flag', t.flag_id, 'from_dataset', o.name, 'from_version', x.label, 'from_dataset_version', x.id, 'from_column', f."column"))
              ORDER BY v.id, t.col, t.category), '[]')
     FROM (SELECT DISTINCT ON (a.dataset_version_id, a.col, a.category) a.* FROM muniment.flags_travelled(p_closure) a
           WHERE NOT a.origin AND NOT a.answered ORDER BY a.dataset_version_id, a.col, a.category, a.flag_id) t

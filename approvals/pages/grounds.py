@@ -38,7 +38,8 @@ def ids_of(requirements: Iterable[RequirementStatus]) -> dict[str, list[int]]:
     ids: dict[str, set[int]] = defaultdict(set)
     for requirement in requirements:
         for one in requirement.rests_on:
-            ids[one["kind"]].add(one["id"])
+            if "id" in one:  # else it lies in a namespace that is not read
+                ids[one["kind"]].add(one["id"])
     return {"dataset_versions": list(ids["dataset_version"]), "terms": list(ids["terms"]), "flags": list(ids["flag"])}
 
 
@@ -53,7 +54,7 @@ def links(
     found: dict[tuple[str, int], Link] = {}
     for requirement in requirements:
         for one in requirement.rests_on:
-            if one["kind"] == "model_version":
+            if one["kind"] == "model_version" and "id" in one:
                 address = reverse("model-version", args=[one["id"]])
                 found[("model_version", one["id"])] = Link(_("the artifact"), address, one.get("digest") or "")
     for row in named:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from approvals.actions.statements import statements_on
 from approvals.gate.gate import RequirementStatus, Verdict, ask, from_rows
+from approvals.gate.reading import as_read_by
 from approvals.models import (
     Finding,
     GateDecision,
@@ -171,6 +172,7 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
     decision = own[0].decision if own else None
     # What was decided stays as it was decided: a promoted release shows the gate's answer of that moment.
     verdict = from_rows(decision.requirements) if decision else ask(release)
+    verdict = Verdict(as_read_by(verdict.requirements, reader))
     version_id = decision.policy_version_id if decision else release.policy_version  # type: ignore[attr-defined]  # annotated
     requirements = {
         q.key: q
@@ -184,7 +186,7 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
         .select_related("requirement", "recorded_by", "role_grant__on_behalf_of", "withdrawal", "lift__recorded_by")
         .order_by("pk")
     )
-    cited = {r["id"] for q in verdict.requirements for r in q.rests_on if r["kind"] == "evidence"}
+    cited = {r["id"] for q in verdict.requirements for r in q.rests_on if r["kind"] == "evidence" and "id" in r}
     items = evidence.read(Q(model_version=release.model_version_id) | Q(pk__in=cited))
     is_open = not hasattr(release, "closure")
     stands = standing(release, reader, verdict.requirements, version_id if is_open else None)
@@ -279,8 +281,9 @@ def _card(
     items: dict[int, EvidenceItem],
     votes: list[VoteShown],
 ) -> Card:
-    cited = [items[r["id"]] for r in status.rests_on if r["kind"] == "evidence" and r["id"] in items]
-    links = list(dict.fromkeys(rests[(r["kind"], r["id"])] for r in status.rests_on if (r["kind"], r["id"]) in rests))
+    cited = [items[r["id"]] for r in status.rests_on if r["kind"] == "evidence" and r.get("id") in items]
+    at = [(r["kind"], r.get("id")) for r in status.rests_on]  # what lies in namespaces not read has no id here
+    links = list(dict.fromkeys(rests[one] for one in at if one in rests))
     return Card(
         key=status.key,
         kind=requirement.get_kind_display() if requirement else status.kind,
