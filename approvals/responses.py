@@ -27,6 +27,9 @@ class Cause(models.TextChoices):
     EVIDENCE_FAILED = "evidence_failed", _("evidence failed")
     FINDING_RAISED = "finding_raised", _("blocking finding raised")
     REVIEW_OVERDUE = "review_overdue", _("review overdue")
+    DIGEST_CONTRADICTED = "digest_contradicted", _("other bytes found where the artifact lies")
+    LINEAGE_CORRECTED = "lineage_corrected", _("lineage corrected")
+    USE_CHANGED = "use_changed", _("put to another use")
 
 
 class Fallback(models.TextChoices):

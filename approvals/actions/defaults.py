@@ -102,6 +102,9 @@ RESPONSES: dict[RiskTier, dict[str, Any]] = {
         "evidence_failed": _response("last_good", 72, "risk_manager"),
         "finding_raised": _response("last_good", 24, "risk_manager"),
         "review_overdue": _response("stop", 168, "risk_manager"),
+        "digest_contradicted": _response("last_good", 24, "risk_manager"),
+        "lineage_corrected": _response("last_good", 72, "risk_manager"),
+        "use_changed": _response("stop", 72, "compliance_officer"),
     },
     RiskTier.MEDIUM: {
         "terms_withdrawn": _response("last_good", 24, "compliance_officer"),
@@ -111,10 +114,14 @@ RESPONSES: dict[RiskTier, dict[str, Any]] = {
         "evidence_failed": _response("last_good", 168, "risk_manager"),
         "finding_raised": _response("last_good", 72, "risk_manager"),
         "review_overdue": _response("stop", 336, "risk_manager"),
+        "digest_contradicted": _response("last_good", 72, "risk_manager"),
+        "lineage_corrected": _response("last_good", 168, "risk_manager"),
+        "use_changed": _response("stop", 168, "compliance_officer"),
     },
     RiskTier.LOW: {
         "terms_withdrawn": _response("last_good", 72, "compliance_officer"),
         "source_recalled": _response("last_good", 24, "risk_manager"),
+        "digest_contradicted": _response("last_good", 72, "risk_manager"),
     },
 }
 

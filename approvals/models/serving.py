@@ -25,7 +25,10 @@ class ServingNotice(BornFinalModel):
     )
     cause = models.CharField(_("cause"), max_length=20, choices=Cause)
     cause_id = models.BigIntegerField(
-        _("record that is the cause"), help_text=_("Withdrawal, terms, flag, recall, evidence or finding, by cause.")
+        _("record that is the cause"),
+        help_text=_(
+            "Withdrawal, terms, flag, recall, evidence, finding, review, reading, correction or model, by cause."
+        ),
     )
     chain = models.JSONField(
         _("chain"), help_text=_("Records from cause to promotion: a list of {kind, id, page, name, detail, namespace}.")

@@ -44,6 +44,7 @@ class Link:
             "terms_withdrawal": _("terms withdrawn"), "terms": _("new terms"), "flag": _("flag"), "recall": _("recall"),
             "finding": _("finding"), "evidence": _("evidence"), "dataset_version": _("dataset"), "run": _("run"),
             "model_version": _("model"), "promotion": _("serves in"), "review": _("review"),
+            "contradiction": _("other bytes found"), "link_correction": _("link corrected"), "use": _("another use"),
         }.get(self.kind, self.kind)  # fmt: skip
 
     @property
@@ -222,7 +223,9 @@ def _link(node: dict[str, Any], *, place: int = 0) -> Link:
     address, page = "", node.get("page")
     if page and node["kind"] in ("dataset_version", "terms", "terms_withdrawal", "flag"):
         address = reverse("dataset", args=[page])
-    elif page and node["kind"] == "model_version":
+    elif page and node["kind"] == "use":
+        address = reverse("model", args=[page])
+    elif page and node["kind"] in ("model_version", "contradiction"):
         address = reverse("model-version", args=[page])
     return Link(node["kind"], name, str(node["detail"]), address, hidden, MARGIN + column * (WIDTH + GAP),
                 MARGIN + row * (HEIGHT + 30))  # fmt: skip

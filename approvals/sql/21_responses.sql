@@ -2,7 +2,7 @@
 
 CREATE OR REPLACE FUNCTION muniment.causes() RETURNS text[] LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT ARRAY['terms_withdrawn', 'terms_narrowed', 'flag_raised', 'source_recalled', 'evidence_failed',
-               'finding_raised', 'review_overdue']
+               'finding_raised', 'review_overdue', 'digest_contradicted', 'lineage_corrected', 'use_changed']
 $$;
 
 -- The first cause whose response is wrong; NULL where none is.

@@ -96,6 +96,10 @@ BEGIN
     RETURN coalesce((SELECT e.kind FROM public.approvals_findingevent e
                      WHERE e.finding_id = n.cause_id AND e.kind IN ('closed', 'reopened') ORDER BY e.id DESC LIMIT 1),
                     'reopened') = 'reopened';
+  ELSIF n.cause = 'lineage_corrected' THEN
+    RETURN NOT muniment.link_corrected_since(n.cause_id);
+  ELSIF n.cause = 'use_changed' THEN
+    RETURN muniment.use_stands_against(n.release_id, v_at);
   END IF;
   c := muniment.gate_context_of(n.release_id, NULL, v_at);
   IF EXISTS (SELECT 1 FROM public.lineage_historicalmodel h
@@ -115,7 +119,7 @@ BEGIN
   END IF;
   RETURN (muniment.fact_answer(c, CASE n.cause
       WHEN 'terms_withdrawn' THEN 'terms' WHEN 'terms_narrowed' THEN 'terms' WHEN 'flag_raised' THEN 'sensitivity'
-      WHEN 'source_recalled' THEN 'provenance' WHEN 'evidence_failed' THEN 'evidence' END, v_params)).status
+      WHEN 'source_recalled' THEN 'provenance' WHEN 'digest_contradicted' THEN 'artifact' WHEN 'evidence_failed' THEN 'evidence' END, v_params)).status
     IS DISTINCT FROM 'SATISFIED';
 END $$;
 
