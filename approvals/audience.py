@@ -10,7 +10,7 @@ from approvals.models import Policy, Promotion, Release, Requirement, Requiremen
 from governance.accounts.models import Principal, RoleGrant
 from governance.accounts.permissions import in_force
 from governance.accounts.roles import Role
-from lineage.models import Dataset
+from lineage.models import Dataset, Model
 
 
 def may_sign(release: Release) -> QuerySet[Principal]:
@@ -67,7 +67,11 @@ def holders_of(role: str, namespace: int, *, besides: int) -> list[Principal]:
 
 def owners(promotion: Promotion) -> list[Principal]:
     """Who answers for the model that is live, and for what is decided with it."""
-    model = promotion.release.model_version.model
+    return owners_of(promotion.release.model_version.model)
+
+
+def owners_of(model: Model) -> list[Principal]:
+    """Who answers for a model, and for what is decided with it."""
     return [person for person in (model.owner, model.decision_owner) if person is not None]
 
 

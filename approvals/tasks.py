@@ -7,6 +7,7 @@
 | promotion.live | {"promotion": id} | the model's owners, and who signed |
 | promotion.ended | {"promotion": id} | the model's owners, unless superseded |
 | serving.noticed | {"notice": id} | the model's owners, and who may confirm; written by the database |
+| found.fact-changed | {"as_found": id, "cause": cause} | its owners and risk managers; written by the database |
 | serving.carried-out, serving.answered | {"notice": id} | the model's owners |
 | terms.withdrawn | {"terms": id} | the dataset's steward and owner, the owners of what is live downstream |
 | data_profile.recorded | {"profile": id} | nobody: it is held against what is expected; written by the database |
@@ -30,11 +31,12 @@ from django.utils.translation import gettext
 
 from approvals import jobs as _jobs  # noqa: F401  registers its kinds of jobs
 from approvals.actions.expectations import RECORDED
-from approvals.audience import holders_of, live_downstream, may_sign, owners, policy_owners
+from approvals.audience import holders_of, live_downstream, may_sign, owners, owners_of, policy_owners
 from approvals.checks import ask_of_profile, ask_of_versions
 from approvals.expiry import announce_expired, carry_out_overdue
 from approvals.margins import all_margins, announce_margins
 from approvals.models import (
+    AsFound,
     Evidence,
     Finding,
     Policy,
@@ -48,9 +50,11 @@ from approvals.models import (
     SignOff,
 )
 from approvals.reminders import announce_reminders
+from approvals.responses import Cause
 from approvals.upkeep import end_trials, open_reviews, report_late_found, report_overdue_reviews
 from approvals.wording import register
 from governance.accounts.models import Principal, RoleGrant
+from governance.accounts.roles import Role
 from governance.celery import app
 from governance.outbox import Message, handles, notify, reader_of
 from lineage.models import CollectionTerms, DataProfile, ExpectationSet
@@ -158,6 +162,21 @@ def tell_of_a_change(message: Message) -> None:
         people += holders_of(role, promotion.model.namespace_id, besides=promotion.release.model_version_id)
     kind = "serving-flagged" if notice.due_at is None else "serving-due" if role is not None else "serving-changed"
     notify(people, kind, _about_notice(notice), f"/promotions/{promotion.pk}", message)
+
+
+@handles("found.fact-changed")
+def tell_of_a_change_under_what_was_found(message: Message) -> None:
+    """The model's owners and risk managers: no policy answers for it yet, so people do."""
+    entry = AsFound.objects.select_related("model__owner", "model__decision_owner", "model_version", "environment").get(
+        pk=message.payload["as_found"]
+    )
+    model, version = entry.model, entry.model_version
+    people = [*owners_of(model), *holders_of(Role.RISK_MANAGER, model.namespace_id, besides=version.pk)]
+    params = {
+        "cause": str(Cause(message.payload["cause"]).label), "model": model.name, "version": version.number,
+        "environment": entry.environment.name,
+    }  # fmt: skip
+    notify(people, "found-changed", params, f"/as-found/{entry.pk}", message)
 
 
 @handles("serving.carried-out")

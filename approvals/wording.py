@@ -84,6 +84,12 @@ def register() -> None:
         link=_("Look at it"),
     )
     register_kind(
+        "found-changed",
+        title=_("%(cause)s under %(model)s %(version)s, found in %(environment)s"),
+        body=_("It serves as found, so no policy answers for it. Bring it through the gate, or end it."),
+        link=_("Look at it"),
+    )
+    register_kind(
         "serving-due",
         title=_("%(model)s %(version)s stops in %(environment)s at %(due)s unless someone confirms: %(cause)s"),
         body=_("A %(role)s without a hand in it can keep it serving until then. The way there: %(chain)s."),

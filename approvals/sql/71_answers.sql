@@ -18,6 +18,15 @@ BEGIN
     JOIN unnest(p_keys) AS k (key) ON k.key = r.model_version_id * 4 + 2);
 END $$;
 
+-- What serves as found passed no gate, and no policy answers for it: people are told.
+CREATE OR REPLACE FUNCTION muniment.tell_of_found(p_cause text, p_below bigint[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM muniment.tell('found.fact-changed', jsonb_build_object('as_found', f.id, 'cause', p_cause), format('as_found:%s', f.id))
+    FROM public.approvals_asfound f JOIN unnest(p_below) AS k (key) ON k.key = f.model_version_id * 4 + 2
+    WHERE NOT EXISTS (SELECT 1 FROM public.approvals_asfoundend x WHERE x.as_found_id = f.id);
+END $$;
+
 -- Answer a cause under the promotions given, each with its chain: the head (records that are the cause), the way down, the
 -- promotion. `p_starts`: keys the way begins at.
 CREATE OR REPLACE FUNCTION muniment.answer_under(p_cause text, p_cause_id bigint, p_head jsonb, p_below bigint[],
@@ -28,6 +37,7 @@ DECLARE
   v record;
   v_targets bigint[];
 BEGIN
+  PERFORM muniment.tell_of_found(p_cause, p_below);
   IF cardinality(p_promotions) = 0 THEN
     RETURN;
   END IF;
@@ -156,6 +166,7 @@ BEGIN
   v_below := muniment.below_keys(v_starts);
   v_live := muniment.live_among(v_below);
   IF cardinality(v_live) = 0 THEN
+    PERFORM muniment.tell_of_found('flag_raised', v_below);
     RETURN NULL;
   END IF;
   SELECT * INTO v_before FROM public.lineage_sensitivityflag WHERE id = NEW.supersedes_id;

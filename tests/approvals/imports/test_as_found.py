@@ -12,8 +12,11 @@ from approvals.actions.promotions import promote
 from approvals.models import AsFound, AsFoundEnd, Environment, Promotion
 from governance import errors
 from governance.accounts.models import Principal
+from governance.outbox import drain
+from governance.outbox.models import Notice
 from governance.unit_of_work import recorded_action
 from lineage.actions import recall
+from lineage.models import TermsWithdrawal
 from tests.approvals.imports.conftest import WHY, confirm, faults, live, open_window, sent
 from tests.approvals.world import World, refused, world
 from tests.cast import Cast
@@ -267,3 +270,15 @@ def test_an_entry_names_a_window_of_its_own_namespace(w: World, cast: Cast) -> N
     confirm_window(actor=cast.policy2, window=window, **WHY)
     refused(lambda: bring(w, window=window), errors.Invalid, "other-place")
     assert Environment.objects.exists()
+
+
+def test_a_fact_that_changes_under_it_ends_nothing_and_is_told_to_people(w: World) -> None:
+    open_window(w.cast)
+    entry = bring(w)
+    with recorded_action(actor=w.cast.steward, **WHY):
+        TermsWithdrawal.objects.create(terms=w.terms["source"], reason="Consent withdrawn")
+    drain()
+    told = Notice.objects.filter(kind="found-changed")
+    assert {one.recipient for one in told} == {w.cast.risk, w.cast.risk2}
+    assert told[0].url == f"/as-found/{entry.pk}" and told[0].params["cause"] == "terms withdrawn"
+    assert not AsFoundEnd.objects.exists()
