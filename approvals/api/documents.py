@@ -1,5 +1,7 @@
 """Model versions as files in published formats: CycloneDX with the sign-offs, and the model card."""
 
+from abc import abstractmethod
+
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -30,9 +32,9 @@ class VersionDocumentView(ApiView):
             told = self.told(version_facts(version, self.principal, moment or timezone.now()))
         return answered(request, told)
 
+    @abstractmethod
     def told(self, facts: VersionFacts) -> Document:
         """The file."""
-        raise NotImplementedError
 
 
 class CycloneDXView(VersionDocumentView):
