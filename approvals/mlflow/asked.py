@@ -10,12 +10,11 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from rest_framework.request import Request
 
 from governance.accounts.models import ApiKey, Namespace, Principal
-from governance.api.authentication import ApiKeyAuthentication
+from governance.api.authentication import Caller, find_caller, refuse_key_in_address, required, shown_in
 from governance.api.parsers import MAX_BYTES, read_json, text_fault
-from governance.api.principals import namespace_of, principal_of
+from governance.api.principals import ApiKeyIdentity, namespace_of, principal_of
 from governance.api.scopes import require_scope
 from governance.api.strictness import name_fault
 from governance.errors import Invalid, TooLarge, Unauthenticated
@@ -55,34 +54,41 @@ class Asked:
         require_scope(self.key, collection=collection, method="POST")
 
 
-def identify(request: HttpRequest) -> tuple[Principal, ApiKey]:
-    """The service account and its key; Basic and Bearer are read alike.
+def identify(request: HttpRequest) -> Caller:
+    """The service account, its key and where it is, its call counted; Basic and Bearer are read alike.
 
     Raises:
         Unauthenticated, rest_framework's AuthenticationFailed (401), Invalid: no key, no valid one, one in the address.
     """
-    wrapped = Request(request)
-    found = ApiKeyAuthentication().authenticate(wrapped)
-    if found is None:
+    refuse_key_in_address(request.GET)
+    shown = shown_in(request.META.get("HTTP_AUTHORIZATION", ""))
+    if shown is None:
         raise Unauthenticated(
             _(
                 "Send a service account's key: set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and"
                 " MLFLOW_TRACKING_PASSWORD."
             )
         )
-    request.user, key = found  # type: ignore[assignment]  # the logs read who asks from there
-    return principal_of(request), key
+    caller = find_caller(shown[1], request.headers.get(WORKSPACE))
+    key = required(caller and caller.key, shown[0])
+    request.user = ApiKeyIdentity(principal=key.principal, key=key)  # type: ignore[assignment]  # the logs read who asks from there
+    principal_of(request)
+    assert caller is not None
+    return caller
 
 
-def workspace_of(request: HttpRequest, principal: Principal) -> Namespace:
+def workspace_of(request: HttpRequest, caller: Caller) -> Namespace:
     """The namespace of the call: the workspace named, or the account's home.
+
+    A home is where an account writes by default, not a right to read: that comes with a role, here as anywhere.
 
     Raises:
         Missing: none of that name in which the account has a role; nor at home. Invalid: none named, and no home.
     """
-    named = request.headers.get(WORKSPACE)
-    home = principal.home_namespace
-    # A home is where an account writes by default, not a right to read: that comes with a role, here as anywhere.
+    if caller.namespace is not None:
+        return caller.namespace
+    principal = caller.key.principal
+    named, home = request.headers.get(WORKSPACE), principal.home_namespace
     return namespace_of(principal, home.name if named is None and home is not None else named, field=WORKSPACE)
 
 

@@ -11,6 +11,7 @@ from approvals.mlflow.asked import Asked, Field
 from approvals.mlflow.door import call
 from approvals.mlflow.filters import PROMPT_TAG
 from governance.errors import AlreadyDifferent, Invalid, Missing
+from governance.history.partial import known_as
 from lineage import actions
 from lineage.models import Model, ModelVersion
 from lineage.models.registry import ALIAS_PATTERN, RESERVED_ALIAS_PATTERN
@@ -30,23 +31,25 @@ _OWN_VERSION = re.compile(r"models:/([^/@]+)/([0-9]{1,9})")
 
 def model_named(asked: Asked, name: str) -> Model:
     """The model of that name in the workspace. Raises Missing."""
-    found = Model.objects.filter(namespace=asked.namespace, name=name).select_related("namespace").first()
-    if found is None:
+    pk = reading.model_id(asked.namespace, name)
+    if pk is None:
         raise Missing(_("There is no registered model named %(name)s.") % {"name": name})
-    return found
+    model = known_as(Model, id=pk, name=name, namespace_id=asked.namespace.pk)
+    model.namespace = asked.namespace
+    return model
 
 
 def version_of(asked: Asked, name: str, number: int) -> ModelVersion:
     """The version of that number. Raises Missing."""
-    found = (
-        ModelVersion.objects.filter(model__namespace=asked.namespace, model__name=name, number=number)
-        .select_related("model__namespace")
-        .first()
-    )
-    if found is None:
-        model_named(asked, name)
+    model_id, pk = reading.version_ids(asked.namespace, name, number)
+    if model_id is None:
+        raise Missing(_("There is no registered model named %(name)s.") % {"name": name})
+    if pk is None:
         raise Missing(_("%(name)s has no version %(number)d.") % {"name": name, "number": number})
-    return found
+    version = known_as(ModelVersion, id=pk, number=number, model_id=model_id)
+    version.model = known_as(Model, id=model_id, name=name, namespace_id=asked.namespace.pk)
+    version.model.namespace = asked.namespace
+    return version
 
 
 def acting(asked: Asked) -> dict[str, Any]:
@@ -196,6 +199,8 @@ def create_model_version(asked: Asked) -> str:
     told = {name: asked[name] for name in ("source", "run_id", "run_link", "tags", "description", "model_id")}
     copied = _OWN_VERSION.fullmatch(asked["source"])
     parent = version_of(asked, copied[1], int(copied[2])) if copied else None
+    if parent is not None:
+        parent = ModelVersion.objects.select_related("model__namespace").get(pk=parent.pk)
     version, _created = actions.register_from_mlflow(
         model=model, told=actions.Told(**told), copied_from=parent, **acting(asked)
     )

@@ -16,7 +16,6 @@ from django.views.decorators.csrf import csrf_exempt
 
 from approvals.mlflow.answers import answer, of_error, unknown_endpoint
 from approvals.mlflow.asked import Asked, Field, identify, values_of, workspace_of
-from governance.api import rates
 from governance.api.scopes import require_scope
 
 Handler = Callable[[Asked], str]
@@ -57,13 +56,12 @@ def call(
 def carried_out(request: HttpRequest, made: Call, reason: str) -> HttpResponse:
     """The answer to a call, whatever comes of it."""
     try:
-        principal, key = identify(request)
-        rate = rates.count(principal)
-        if rate is not None:
-            rate.require()
-        require_scope(key, collection=made.collection, method="GET" if made.reads else "POST")
+        caller = identify(request)
+        if caller.rate is not None:
+            caller.rate.require()
+        require_scope(caller.key, collection=made.collection, method="GET" if made.reads else "POST")
         values = values_of(request, made.fields)
-        asked = Asked(principal, workspace_of(request, principal), key, reason, values)
+        asked = Asked(caller.key.principal, workspace_of(request, caller), caller.key, reason, values)
         return answer(made.handler(asked))
     except Exception as error:
         return of_error(error, request)

@@ -22,7 +22,7 @@ from approvals.mlflow.filters import (
     write_token,
 )
 from governance.accounts.models import Namespace
-from lineage.models import Model, ModelVersion
+from lineage.models import Model
 
 
 class Page(NamedTuple):
@@ -90,68 +90,58 @@ def model_body(model: int) -> str:
 
 def version_body(version: int) -> str:
     """A `model_version`."""
-    return _bodies("muniment.registry_versions", [version])[version]
-
-
-# What clients ask before almost every write is one query: found by its name and put together in one go.
+    body = _one("SELECT muniment.registry_version_body(%s)", [version])
+    assert body is not None
+    return body
 
 
 def model_by_name(namespace: Namespace, name: str) -> str | None:
     """The body of the model of that name; None: there is none."""
-    return _one(
-        "SELECT r.body::text FROM muniment.registry_models(ARRAY(SELECT m.id FROM public.lineage_model m"
-        " WHERE m.namespace_id = %s AND m.name = %s)) r",
-        [namespace.pk, name],
-    )
+    return _one("SELECT muniment.registry_model_named(%s, %s)", [namespace.pk, name])
 
 
 def version_by_number(namespace: Namespace, name: str, number: int) -> str | None:
     """The body of a version; None: there is none."""
-    return _one(
-        "SELECT r.body::text FROM muniment.registry_versions(ARRAY(SELECT v.id FROM public.lineage_model m"
-        " JOIN public.lineage_modelversion v ON v.model_id = m.id"
-        " WHERE m.namespace_id = %s AND m.name = %s AND v.number = %s)) r",
-        [namespace.pk, name, number],
-    )
+    return _one("SELECT muniment.registry_version_named(%s, %s, %s)", [namespace.pk, name, number])
 
 
 def version_by_alias(namespace: Namespace, name: str, alias: str) -> str | None:
     """The body of the version an alias means; a claimed one means what is live. None: none."""
-    return _one(
-        "SELECT r.body::text FROM muniment.registry_versions(ARRAY(SELECT muniment.version_of_alias(m.id, %s)"
-        " FROM public.lineage_model m WHERE m.namespace_id = %s AND m.name = %s)) r",
-        [alias, namespace.pk, name],
-    )
+    return _one("SELECT muniment.registry_alias_named(%s, %s, %s)", [namespace.pk, name, alias])
+
+
+def model_id(namespace: Namespace, name: str) -> int | None:
+    """The model of that name; None: there is none."""
+    return version_ids(namespace, name, 0)[0]
+
+
+def version_ids(namespace: Namespace, name: str, number: int) -> tuple[int | None, int | None]:
+    """The model of that name and its version of that number; None for what is not there."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT muniment.registry_ids(%s, %s, %s)", [namespace.pk, name, number])
+        model, version = cursor.fetchone()[0]
+    return model, version
 
 
 def _one(sql: str, parameters: Sequence[Any]) -> str | None:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        row = cursor.fetchone()
-    return row[0] if row else None
+        found: str | None = cursor.fetchone()[0]
+    return found
 
 
 def latest(model: Model, stages: Sequence[str]) -> list[str]:
-    """The newest version of each stage asked for (lower case), among the newest hundred and what is live; of all: none.
+    """The newest version of each stage asked for (lower case), and what is live; of all: none.
 
     Args:
         stages: none, staging, production, archived; empty: all but archived.
     """
-    newest = ModelVersion.objects.filter(model=model).order_by("-number")[:100]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT muniment.latest_versions(%s)", [model.pk])
-        ids = set(cursor.fetchone()[0])
-        if "archived" in stages:
-            cursor.execute(
-                "SELECT v FROM unnest(%s::bigint[]) WITH ORDINALITY AS x (v, n) WHERE muniment.put_away(v)"
-                " AND muniment.registry_stage(muniment.live_environments(%s, v), v) = 'Archived' ORDER BY n LIMIT 1",
-                [list(newest.values_list("pk", flat=True)), model.pk],
-            )
-            ids |= {row[0] for row in cursor.fetchall()}
         cursor.execute(
-            "SELECT r.body::text FROM muniment.registry_versions(%s::bigint[]) r"
+            "SELECT r.body::text FROM muniment.registry_versions(muniment.latest_versions(%s)"
+            " || (CASE WHEN %s THEN muniment.latest_put_away(%s) END)) r"
             " WHERE cardinality(%s::text[]) = 0 OR lower(r.body ->> 'current_stage') = ANY (%s::text[]) ORDER BY r.id",
-            [sorted(ids), list(stages), list(stages)],
+            [model.pk, "archived" in stages, model.pk, list(stages), list(stages)],
         )
         return [row[0] for row in cursor.fetchall()]
 

@@ -2,28 +2,34 @@
 -- never set as a mere fact. What serves keeps its name.
 
 -- What is left of a name when letters that look alike are one letter, and signs between them none.
-CREATE OR REPLACE FUNCTION muniment.look_of(name text) RETURNS text LANGUAGE sql IMMUTABLE
+CREATE OR REPLACE FUNCTION muniment.look_of(name text) RETURNS text LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT replace(replace(translate(lower(name), '01i5-_. ', 'olls'), 'rn', 'm'), 'vv', 'w')
-$$;
+BEGIN
+  RETURN replace(replace(translate(lower(name), '01i5-_. ', 'olls'), 'rn', 'm'), 'vv', 'w');
+END $$;
 
 -- The environment that claims an alias, in whatever case; NULL: none does.
-CREATE OR REPLACE FUNCTION muniment.environment_of_alias(alias text) RETURNS bigint LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION muniment.environment_of_alias(alias text) RETURNS bigint LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT e.id FROM public.approvals_environment e WHERE lower(alias) = ANY (e.mlflow_aliases) ORDER BY e."order" LIMIT 1
-$$;
+BEGIN
+  RETURN (SELECT e.id FROM public.approvals_environment e WHERE lower(alias) = ANY (e.mlflow_aliases) ORDER BY e."order" LIMIT 1);
+END $$;
 
-CREATE OR REPLACE FUNCTION muniment.environment_of_stage(stage text) RETURNS bigint LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION muniment.environment_of_stage(stage text) RETURNS bigint LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT e.id FROM public.approvals_environment e WHERE lower(stage) = ANY (e.mlflow_stages) ORDER BY e."order" LIMIT 1
-$$;
+BEGIN
+  RETURN (SELECT e.id FROM public.approvals_environment e WHERE lower(stage) = ANY (e.mlflow_stages) ORDER BY e."order" LIMIT 1);
+END $$;
 
 -- The claimed alias that this one is or looks like; NULL: none.
-CREATE OR REPLACE FUNCTION muniment.claimed_look(alias text) RETURNS text LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION muniment.claimed_look(alias text) RETURNS text LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT c FROM public.approvals_environment e CROSS JOIN unnest(e.mlflow_aliases) c
-  WHERE muniment.look_of(c) = muniment.look_of(alias) ORDER BY c = lower(alias) DESC, c LIMIT 1
-$$;
+DECLARE
+  v_look text := muniment.look_of(alias);
+BEGIN
+  RETURN (SELECT c FROM public.approvals_environment e CROSS JOIN unnest(e.mlflow_aliases) c
+          WHERE muniment.look_of(c) = v_look ORDER BY c = lower(alias) DESC, c LIMIT 1);
+END $$;
 
 CREATE OR REPLACE FUNCTION muniment.check_alias_unclaimed() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$

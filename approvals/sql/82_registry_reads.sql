@@ -61,8 +61,11 @@ BEGIN
   RETURN coalesce(v_stage, CASE WHEN muniment.put_away(model_version) THEN 'Archived' ELSE 'None' END);
 END $$;
 
-CREATE OR REPLACE FUNCTION muniment.milliseconds(moment timestamptz) RETURNS bigint LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp AS $$ SELECT floor(extract(epoch FROM moment) * 1000)::bigint $$;
+CREATE OR REPLACE FUNCTION muniment.milliseconds(moment timestamptz) RETURNS bigint LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN floor(extract(epoch FROM moment) * 1000);
+END $$;
 
 -- When something was last said of a version, or of a model.
 CREATE OR REPLACE FUNCTION muniment.version_updated(model_version bigint) RETURNS timestamptz
@@ -117,8 +120,7 @@ BEGIN
     WHERE v.id = ANY (model_versions);
 END $$;
 
--- The versions that are live, and the newest that is neither live nor put away. Looked for among the newest hundred: a model
--- whose last hundred versions are all put away has none.
+-- The versions that are live, and the newest that is neither live nor put away.
 CREATE OR REPLACE FUNCTION muniment.latest_versions(model bigint) RETURNS bigint[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -127,10 +129,22 @@ DECLARE
       CROSS JOIN LATERAL (SELECT muniment.champion(latest_versions.model, e.id) AS version) c
       WHERE cardinality(e.mlflow_stages) > 0 AND c.version IS NOT NULL);
 BEGIN
+  -- The limit has PostgreSQL walk the index from the newest on, where nearly always the first or second is it.
   RETURN v_live || ARRAY(
-    SELECT n.id FROM (SELECT v.id, v.number FROM public.lineage_modelversion v WHERE v.model_id = latest_versions.model
-                      ORDER BY v.number DESC LIMIT 100) n
-    WHERE n.id <> ALL (v_live) AND NOT muniment.put_away(n.id) ORDER BY n.number DESC LIMIT 1);
+    SELECT v.id FROM public.lineage_modelversion v
+    WHERE v.model_id = latest_versions.model AND v.id <> ALL (v_live) AND NOT muniment.put_away(v.id)
+    ORDER BY v.number DESC LIMIT 1);
+END $$;
+
+-- The newest version that is put away and live nowhere; NULL: none.
+CREATE OR REPLACE FUNCTION muniment.latest_put_away(model bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT v.id FROM public.lineage_modelversion v
+    WHERE v.model_id = latest_put_away.model AND muniment.put_away(v.id)
+      AND muniment.registry_stage(muniment.live_environments(v.model_id, v.id), v.id) = 'Archived'
+    ORDER BY v.number DESC LIMIT 1);
 END $$;
 
 CREATE OR REPLACE FUNCTION muniment.registry_models(models bigint[]) RETURNS TABLE (id bigint, body jsonb)
@@ -153,4 +167,45 @@ BEGIN
       'latest_versions', coalesce((SELECT jsonb_agg(r.body ORDER BY r.id)
                                    FROM muniment.registry_versions(muniment.latest_versions(m.id)) r), '[]'::jsonb))
     FROM public.lineage_model m WHERE m.id = ANY (models);
+END $$;
+
+-- What clients ask before almost every write, found by its name and put together in one go. NULL: there is none.
+CREATE OR REPLACE FUNCTION muniment.registry_model_named(namespace bigint, name text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT r.body::text FROM muniment.registry_models(ARRAY(SELECT m.id FROM public.lineage_model m
+            WHERE m.namespace_id = namespace AND m.name = registry_model_named.name)) r);
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.registry_version_named(namespace bigint, name text, number integer) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT r.body::text FROM muniment.registry_versions(ARRAY(
+            SELECT v.id FROM public.lineage_model m JOIN public.lineage_modelversion v ON v.model_id = m.id
+            WHERE m.namespace_id = namespace AND m.name = registry_version_named.name
+              AND v.number = registry_version_named.number)) r);
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.registry_alias_named(namespace bigint, name text, alias text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT r.body::text FROM muniment.registry_versions(ARRAY(
+            SELECT muniment.version_of_alias(m.id, registry_alias_named.alias) FROM public.lineage_model m
+            WHERE m.namespace_id = namespace AND m.name = registry_alias_named.name)) r);
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.registry_version_body(model_version bigint) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT r.body::text FROM muniment.registry_versions(ARRAY[model_version]) r);
+END $$;
+
+-- The model of a name, and its version of a number: NULL for what is not there.
+CREATE OR REPLACE FUNCTION muniment.registry_ids(namespace bigint, name text, number integer) RETURNS bigint[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_model bigint := (SELECT m.id FROM public.lineage_model m WHERE m.namespace_id = namespace AND m.name = registry_ids.name);
+BEGIN
+  RETURN ARRAY[v_model, (SELECT v.id FROM public.lineage_modelversion v
+                         WHERE v.model_id = v_model AND v.number = registry_ids.number)];
 END $$;

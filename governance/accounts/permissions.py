@@ -6,6 +6,7 @@ same rule stands in SQL (`muniment.grant_in_force`), which the gate and the guar
 
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -30,36 +31,35 @@ def grants_in_force(actor: Principal) -> QuerySet[RoleGrant]:
     return RoleGrant.objects.filter(in_force(), principal=actor)
 
 
-def require(actor: Principal, *roles: Role, namespace: Namespace | None) -> RoleGrant:
-    """The grant under which the actor may act in `namespace` (None: an everywhere-grant is needed).
+def require(actor: Principal, *roles: Role, namespace: Namespace | None) -> None:
+    """Return if the actor may act in `namespace` under one of the roles (None: an everywhere-grant is needed).
+
+    Asked by every act, so in SQL whose plan lasts.
 
     Raises:
         errors.Forbidden: none of the roles is held there; the sentence names those that may.
     """
-    where = Q(namespace__isnull=True) | (Q(namespace=namespace) if namespace else Q())
-    if namespace is None:
-        where = Q(namespace__isnull=True)
-    grant = grants_in_force(actor).filter(where, role__in=[r.value for r in roles]).order_by("id").first()
-    if grant is None:
-        raise errors.Forbidden(
-            _("%(who)s may not do this%(where)s. It takes the role: %(roles)s.")
-            % {
-                "who": actor.display_name,
-                "where": _(" in namespace %(name)s") % {"name": namespace.name} if namespace else "",
-                "roles": ", ".join(str(r.label) for r in roles),
-            },
-            params={"roles": [r.value for r in roles]},
-        )
-    return grant
+    if holds(actor, *roles, namespace=namespace):
+        return
+    raise errors.Forbidden(
+        _("%(who)s may not do this%(where)s. It takes the role: %(roles)s.")
+        % {
+            "who": actor.display_name,
+            "where": _(" in namespace %(name)s") % {"name": namespace.name} if namespace else "",
+            "roles": ", ".join(str(r.label) for r in roles),
+        },
+        params={"roles": [r.value for r in roles]},
+    )
 
 
 def holds(actor: Principal, *roles: Role, namespace: Namespace | None) -> bool:
     """Whether `require` would be satisfied."""
-    try:
-        require(actor, *roles, namespace=namespace)
-    except errors.Forbidden:
-        return False
-    return True
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT muniment.holds_role(%s, %s::text[], %s, clock_timestamp())",
+            [actor.pk, [role.value for role in roles], namespace.pk if namespace else None],
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def holds_anywhere(actor: Principal, *roles: Role) -> bool:

@@ -8,11 +8,15 @@ the same words, in about the same time: a guesser learns nothing (attack A70).
 import base64
 import binascii
 import hmac
+import json
 import threading
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.core.signals import request_finished
+from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -22,9 +26,11 @@ from rest_framework.authentication import SessionAuthentication as DjangoSession
 from rest_framework.request import Request
 
 from governance.accounts.actions.principals import KEY_START, PREFIX_LENGTH, hash_key
-from governance.accounts.models import ApiKey, Principal
+from governance.accounts.models import ApiKey, Namespace, Principal
+from governance.api import rates
 from governance.api.principals import ApiKeyIdentity
 from governance.errors import Invalid
+from governance.history.partial import known_as
 
 LAST_USED_EVERY = timedelta(minutes=1)
 _SUSPECT_PARAMETERS = frozenset(
@@ -33,10 +39,20 @@ _SUSPECT_PARAMETERS = frozenset(
 _used = threading.local()
 
 
-def refuse_key_in_address(request: Request) -> None:
+class Caller(NamedTuple):
+    """Who showed a key, where they are, and where their account stands."""
+
+    key: ApiKey
+    namespace: Namespace | None
+    """The one named, or the account's home, if it has a role there; None: it has none, or there is none."""
+    rate: rates.Rate | None
+    """With this call counted; None: no limit is set."""
+
+
+def refuse_key_in_address(query: Mapping[str, Any]) -> None:
     """Raises Invalid (400) for a key in the address, even a valid one: addresses end up in logs and histories."""
-    for name in request.query_params:
-        value = str(request.query_params[name])
+    for name in query:
+        value = str(query[name])
         if name.lower() in _SUSPECT_PARAMETERS or value.startswith(KEY_START) or name.startswith(KEY_START):
             sentence = _(
                 "A key never belongs into an address: addresses are logged. Send it as Authorization: Bearer <key>."
@@ -55,27 +71,43 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[ApiKeyIdentity, ApiKey] | None:
         """The identity and its key; None when the request shows no key. Raises AuthenticationFailed (401)."""
-        refuse_key_in_address(request)
-        header = request.META.get("HTTP_AUTHORIZATION", "")
-        if not header:
+        refuse_key_in_address(request.query_params)
+        shown = shown_in(request.META.get("HTTP_AUTHORIZATION", ""))
+        if shown is None:
             return None
-        scheme, _blank, given = header.partition(" ")
-        name: str | None = None
-        if scheme.lower() == "basic":
-            name, given = _basic(given)
-        elif scheme.lower() != "bearer":
-            raise exceptions.AuthenticationFailed(_("Send the key as: Authorization: Bearer <key>."))
-        key = find_key(given.strip())
-        if key is None or not may_act(key.principal) or (name is not None and key.principal.name != name):
-            raise exceptions.AuthenticationFailed(
-                _("This key is not known, has expired, was revoked, or its account acts no longer. Ask for a new one.")
-            )
-        _note_use(key)
+        key = required(find_key(shown[1]), shown[0])
         return ApiKeyIdentity(principal=key.principal, key=key), key
 
     def authenticate_header(self, request: Request) -> str:
         """The challenge that comes with a 401."""
         return self.realm
+
+
+def shown_in(header: str) -> tuple[str | None, str] | None:
+    """The account's name (None: not said) and the key in an Authorization header; None: no header.
+
+    Raises:
+        AuthenticationFailed (401): another scheme, or one that cannot be read.
+    """
+    if not header:
+        return None
+    scheme, _blank, given = header.partition(" ")
+    if scheme.lower() == "basic":
+        name, given = _basic(given)
+        return name, given.strip()
+    if scheme.lower() != "bearer":
+        raise exceptions.AuthenticationFailed(_("Send the key as: Authorization: Bearer <key>."))
+    return None, given.strip()
+
+
+def required(key: ApiKey | None, name: str | None) -> ApiKey:
+    """The key, if its account (of that name, where one is said) may act. Raises AuthenticationFailed (401)."""
+    if key is None or not may_act(key.principal) or (name is not None and key.principal.name != name):
+        raise exceptions.AuthenticationFailed(
+            _("This key is not known, has expired, was revoked, or its account acts no longer. Ask for a new one.")
+        )
+    _note_use(key)
+    return key
 
 
 def _basic(encoded: str) -> tuple[str, str]:
@@ -90,20 +122,65 @@ def _basic(encoded: str) -> tuple[str, str]:
 
 def find_key(given: str) -> ApiKey | None:
     """The key in force that was shown, found by its public prefix and compared in constant time."""
-    now = timezone.now()
-    prefix = given[:PREFIX_LENGTH]
-    found = (
-        ApiKey.objects.select_related("principal__responsible", "principal__home_namespace")
-        .filter(prefix=prefix)
-        .first()
-        if "\x00" not in prefix
-        else None
-    )
-    # Compared even when nothing was found, so that an unknown prefix takes as long as a wrong key.
-    same = hmac.compare_digest(found.hash if found else "0" * 64, hash_key(given))
-    if found is None or not same or found.revoked_at is not None:
+    return _in_force(_row("SELECT k.* FROM muniment.key_of_prefix(%s) k", given), given)
+
+
+def find_caller(given: str, workspace: str | None) -> Caller | None:
+    """As `find_key`, with the namespace of that name (None: the account's home), and the call counted: in one question.
+
+    A wrong key counts nothing: the database compares too, and what it compares, a guesser cannot steer.
+    """
+    same = "CASE WHEN k.hash = %s THEN"
+    row = _row(
+        f"SELECT k.*, {same} muniment.readable_namespace(k.principal, coalesce(%s, k.home_name)) END,"
+        f" {same} CASE WHEN %s THEN muniment.count_call(k.principal, %s) END END FROM muniment.key_of_prefix(%s) k",
+        given, (hashed := hash_key(given)), workspace, hashed, settings.RATE_LIMIT > 0, rates.WINDOW,
+    )  # fmt: skip
+    key = _in_force(row, given)
+    if row is None or key is None:
         return None
-    return None if found.expires_at is not None and found.expires_at <= now else found
+    *_key, namespace, counted = row
+    named = workspace if workspace is not None else key.principal.home_namespace and key.principal.home_namespace.name
+    return Caller(
+        key,
+        known_as(Namespace, id=namespace, name=named) if namespace is not None else None,
+        rates.Rate(settings.RATE_LIMIT, *counted) if counted else None,
+    )
+
+
+def _row(sql: str, given: str, *before: Any) -> tuple[Any, ...] | None:
+    prefix = given[:PREFIX_LENGTH]
+    if "\x00" in prefix:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*before, prefix])
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    return row
+
+
+def _in_force(row: tuple[Any, ...] | None, given: str) -> ApiKey | None:
+    # Compared even when nothing was found, so that an unknown prefix takes as long as a wrong key.
+    same = hmac.compare_digest(row[2] if row else "0" * 64, hash_key(given))
+    if row is None or not same:
+        return None
+    key_id, prefix, hash, scopes, expires_at, revoked_at, last_used_at = row[:7]
+    if revoked_at is not None or (expires_at is not None and expires_at <= timezone.now()):
+        return None
+    principal_id, kind, name, display_name, is_active, responsible, responsible_active, home, home_name = row[7:16]
+    principal = known_as(
+        Principal, id=principal_id, kind=kind, name=name, display_name=display_name, is_active=is_active,
+        responsible_id=responsible, home_namespace_id=home,
+    )  # fmt: skip
+    principal.responsible = (
+        None if responsible is None else known_as(Principal, id=responsible, is_active=responsible_active)
+    )
+    principal.home_namespace = None if home is None else known_as(Namespace, id=home, name=home_name)
+    key = known_as(
+        ApiKey, id=key_id, principal_id=principal_id, prefix=prefix, hash=hash, scopes=json.loads(scopes),
+        expires_at=expires_at, revoked_at=revoked_at, last_used_at=last_used_at,
+    )  # fmt: skip
+    key.principal = principal
+    return key
 
 
 def may_act(principal: Principal) -> bool:

@@ -46,13 +46,5 @@ def count(principal: Principal) -> Rate | None:
     if not limit:
         return None
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO public.governance_ratecount AS c (principal_id, period, calls)"
-            " SELECT %(who)s, floor(s / %(every)s), 1 FROM (SELECT extract(epoch FROM clock_timestamp()) AS s) AS now"
-            " ON CONFLICT (principal_id) DO UPDATE SET period = greatest(c.period, excluded.period),"
-            " calls = CASE WHEN c.period >= excluded.period THEN least(c.calls, 2000000000) + 1 ELSE 1 END"
-            " RETURNING calls, ceil((period + 1) * %(every)s - extract(epoch FROM clock_timestamp()))",
-            {"who": principal.pk, "every": WINDOW},
-        )
-        calls, seconds = cursor.fetchone()
-    return Rate(limit, calls, max(int(seconds), 1))
+        cursor.execute("SELECT muniment.count_call(%s, %s)", [principal.pk, WINDOW])
+        return Rate(limit, *cursor.fetchone()[0])

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from governance import errors
 from governance.accounts.models import Principal
 from governance.accounts.permissions import require
 from governance.accounts.roles import Role
+from governance.history.partial import known_as
 from governance.unit_of_work import action
 from lineage.actions.registering import Registered, lock_roots
 from lineage.models import ModelVersion, ModelVersionArchival, ModelVersionDescription, ModelVersionTag
@@ -32,12 +34,16 @@ def tag_model_version(
     require(actor, *DESCRIBERS, namespace=model_version.model.namespace)
     if not tags or len(tags) > TAGS_AT_ONCE:
         raise errors.Invalid(errors={"tags": [_("Set 1 to %(limit)d tags at once.") % {"limit": TAGS_AT_ONCE}]})
-    lock_roots(("model_version", model_version.pk))
-    standing = tags_in_force(model_version)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT * FROM muniment.put_version_tags(%s, %s::text[], %s::text[])",
+            [model_version.pk, list(tags), list(tags.values())],
+        )
+        rows = cursor.fetchall()
+    columns = ("id", "recorded_at", "recorded_by_id", "key", "value", "removed")
     return [
-        ModelVersionTag.objects.create(model_version=model_version, key=key, value=value or "", removed=value is None)
-        for key, value in tags.items()
-        if (key in standing if value is None else standing.get(key) != value)
+        known_as(ModelVersionTag, model_version_id=model_version.pk, **dict(zip(columns, row, strict=True)))
+        for row in rows
     ]
 
 

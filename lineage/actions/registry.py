@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from governance import errors
 from governance.accounts.models import Namespace, Principal
 from governance.accounts.permissions import require
+from governance.history.partial import known_as
 from governance.unit_of_work import action, part
 from lineage.actions.annotations import DESCRIBERS, TAGS_AT_ONCE, describe_model_version, tag_model_version
 from lineage.actions.carriers import CARRIERS, complete_from_tags, digest_in_tags
@@ -39,15 +41,15 @@ def set_alias(*, actor: Principal, reason: str, model_version: ModelVersion, ali
     """
     model = model_version.model
     require(actor, *DESCRIBERS, namespace=model.namespace)
-    lock_roots(("model", model.pk))
-    found = ModelAlias.objects.filter(model=model, alias=alias).first()
-    if found is None:
-        return Registered(ModelAlias.objects.create(model=model, alias=alias, model_version=model_version), True)
-    if found.model_version_id == model_version.pk:
-        return Registered(found, False)
-    found.model_version = model_version
-    found.save(update_fields=["model_version"])
-    return Registered(found, True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM muniment.put_alias(%s, %s, %s)", [model.pk, alias, model_version.pk])
+        pk, recorded_at, recorded_by, changed = cursor.fetchone()
+    record = known_as(
+        ModelAlias, id=pk, recorded_at=recorded_at, recorded_by_id=recorded_by, model_id=model.pk, alias=alias,
+        model_version_id=model_version.pk,
+    )  # fmt: skip
+    record.model, record.model_version = model, model_version
+    return Registered(record, changed)
 
 
 @action
@@ -171,6 +173,12 @@ def register_from_mlflow(
         errors.Forbidden. errors.Invalid: a copy within one model. errors.Conflict: a copy said to be other bytes than
             its original, or the same bytes of another commit. Else as `register_model_version`, `complete_from_tags`.
     """
+    same: dict[str, Any] = {"actor": actor, "reason": reason}
+    bytes_told = digest_in_tags(told.tags) if copied_from is None else None
+    if copied_from is None and bytes_told is None:
+        may_register(actor, model.namespace)
+        if (new := _made(model, told)) is not None:
+            return Registered(_described(new, told, same), True)
     given: dict[str, Any] = {"artifact_uri": told.source}
     run = _run(actor, model, told.run_id) if told.run_id else None
     if copied_from is not None:
@@ -183,7 +191,7 @@ def register_from_mlflow(
         given = {"artifact_uri": copied_from.artifact_uri, "code_commit": copied_from.code_commit,
                  "digest": Digest(copied_from.digest_algorithm, copied_from.digest_value)
                  if copied_from.digest_value else None}  # fmt: skip
-    elif (bytes_told := digest_in_tags(told.tags)) is not None:
+    elif bytes_told is not None:
         lock_roots(("model", model.pk))
         if _stands_with_others(model, run, told.source, bytes_told):
             given["digest"] = bytes_told
@@ -191,7 +199,6 @@ def register_from_mlflow(
         actor=actor, reason=reason, model=model, source_run=run, parent_version=copied_from, **given
     )
     version = ModelVersion.objects.select_related("model__namespace", "source_run").get(pk=registered.record.pk)
-    same: dict[str, Any] = {"actor": actor, "reason": reason}
     if not registered.created:
         if ours := {key: value for key, value in told.tags.items() if key in CARRIERS and value}:
             part(tag_model_version)(model_version=version, tags=ours, **same)
@@ -201,12 +208,37 @@ def register_from_mlflow(
     MlflowRegistration.objects.create(
         model_version=version, source=told.source, run_id=told.run_id, run_link=told.run_link, model_id=told.model_id
     )
+    return Registered(_described(version, told, same), True)
+
+
+def _made(model: Model, told: Told) -> ModelVersion | None:
+    """The version made of its address and run, with both recorded, in one go; None: one of these stands already."""
+    asked = [model.pk, told.source, told.run_id, told.run_link, told.model_id, UNKNOWN_JOB]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM muniment.register_told(%s, %s, %s, %s, %s, %s)", asked)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    pk, number, recorded_at, recorded_by, run, served = row
+    version = known_as(
+        ModelVersion, id=pk, number=number, recorded_at=recorded_at, recorded_by_id=recorded_by, model_id=model.pk,
+        artifact_uri=told.source, source_run_id=run,
+    )  # fmt: skip
+    version.model = model
+    version.source_run = None if run is None else known_as(Run, id=run, run_key=told.run_id)
+    if served:
+        ask_where_it_came_from(version)
+    return version
+
+
+def _described(version: ModelVersion, told: Told, same: dict[str, Any]) -> ModelVersion:
+    """A new version with what else its client said of it."""
     if told.description:
         part(describe_model_version)(model_version=version, text=told.description, **same)
     if told.tags:
         part(tag_model_version)(model_version=version, tags=told.tags, **same)
         part(complete_from_tags)(model_version=version, tags=told.tags, **same)
-    return Registered(version, True)
+    return version
 
 
 def _stands_with_others(model: Model, run: Run | None, source: str, told: Digest) -> bool:

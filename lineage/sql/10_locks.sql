@@ -5,10 +5,11 @@
 -- row; behind the queue it waits for those ahead of it and nobody else (0.025 s).
 
 -- The stripe (0 to 63) of a root. Two roots on one stripe wait for each other needlessly and harmlessly.
-CREATE OR REPLACE FUNCTION muniment.stripe(kind text, id bigint) RETURNS integer LANGUAGE sql IMMUTABLE
+CREATE OR REPLACE FUNCTION muniment.stripe(kind text, id bigint) RETURNS integer LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT (hashtextextended(kind || ':' || id, 0) & 63)::integer
-$$;
+BEGIN
+  RETURN hashtextextended(kind || ':' || id, 0) & 63;
+END $$;
 
 -- Queue on stripes until the transaction ends: facts exclusively, promotions shared. 0x6D756E74 keeps the keys apart
 -- from other users of advisory locks.

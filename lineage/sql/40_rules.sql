@@ -1,18 +1,23 @@
 -- Rules of facts, and the locks under which they are decided. Each trigger first queues and locks the fact's root, then
 -- dates the row anew (the stamp's moment may lie before a long wait), then decides on what is committed by now.
 
--- Whether every element is a token such as dpv:Name, without NULL and without repetition.
-CREATE OR REPLACE FUNCTION muniment.all_match(elements text[], pattern text) RETURNS boolean LANGUAGE sql IMMUTABLE
+-- Whether every element is a token such as dpv:Name, without NULL and without repetition. These are asked for each row: in
+-- PL/pgSQL, which keeps its plans, and with the usual answer of what is empty.
+CREATE OR REPLACE FUNCTION muniment.all_match(elements text[], pattern text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(bool_and(coalesce(e ~ pattern, false)) AND count(DISTINCT e) = count(*), true) FROM unnest(elements) e
-$$;
+BEGIN
+  RETURN cardinality(elements) IS NOT DISTINCT FROM 0
+    OR (SELECT coalesce(bool_and(coalesce(e ~ pattern, false)) AND count(DISTINCT e) = count(*), true) FROM unnest(elements) e);
+END $$;
 
 -- Whether every number in the document is one that a double can hold. PostgreSQL's own jsonb takes 1e400.
-CREATE OR REPLACE FUNCTION muniment.all_finite(document jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE
+CREATE OR REPLACE FUNCTION muniment.all_finite(document jsonb) RETURNS boolean LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(bool_and(abs((n #>> '{}')::numeric) <= 1.7976931348623157e308), true)
-  FROM jsonb_path_query(document, '$.** ? (@.type() == "number")') n
-$$;
+BEGIN
+  RETURN document IN ('{}', '[]')
+    OR (SELECT coalesce(bool_and(abs((n #>> '{}')::numeric) <= 1.7976931348623157e308), true)
+        FROM jsonb_path_query(document, '$.** ? (@.type() == "number")') n);
+END $$;
 
 CREATE OR REPLACE FUNCTION muniment.token_pattern() RETURNS text LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$ SELECT '^[a-z][a-z0-9-]{0,31}:[A-Za-z][A-Za-z0-9_-]{0,127}$' $$;

@@ -60,8 +60,9 @@ BEGIN
 END $$;
 
 -- A table's columns and their types as one number: a recorder built for another shape refuses (MU004).
-CREATE OR REPLACE FUNCTION muniment.shape_of(relation regclass) RETURNS bigint LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION muniment.shape_of(relation regclass) RETURNS bigint LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(sum(attnum * (atttypid::bigint * 65537 + atttypmod + 2)), 0)::bigint
-  FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped
-$$;
+BEGIN
+  RETURN (SELECT coalesce(sum(attnum * (atttypid::bigint * 65537 + atttypmod + 2)), 0)::bigint
+          FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped);
+END $$;
