@@ -213,7 +213,7 @@ def register_from_mlflow(
 
 def _made(model: Model, told: Told) -> ModelVersion | None:
     """The version made of its address and run, with both recorded, in one go; None: one of these stands already."""
-    asked = [model.pk, told.source, told.run_id, told.run_link, told.model_id, UNKNOWN_JOB]
+    asked: list[str | int] = [model.pk, told.source, told.run_id, told.run_link, told.model_id, UNKNOWN_JOB]
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM muniment.register_told(%s, %s, %s, %s, %s, %s)", asked)
         row = cursor.fetchone()
