@@ -19,7 +19,7 @@ OF = "Withdrawal, terms, flag, recall, evidence, finding, review, reading, corre
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0008_as_found"),
+        ("approvals", "0009_evidence_sources"),
     ]
 
     operations = [
