@@ -212,7 +212,7 @@ def test_what_people_wrote_is_shown_as_text(w: World, signed_in: Browser) -> Non
     assert " style=" not in page
 
 
-@pytest.mark.parametrize(("who", "queries"), [("auditor", 12), ("risk", 13)])
+@pytest.mark.parametrize(("who", "queries"), [("auditor", 13), ("risk", 14)])
 def test_queries_do_not_grow_with_what_is_shown(
     who: str, queries: int, w: World, signed_in: Browser, django_assert_num_queries: Any
 ) -> None:
