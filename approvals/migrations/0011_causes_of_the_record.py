@@ -19,7 +19,7 @@ OF = "Withdrawal, terms, flag, recall, evidence, finding, review, reading, corre
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0009_evidence_sources"),
+        ("approvals", "0010_data_checks"),
     ]
 
     operations = [
