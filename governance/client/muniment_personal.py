@@ -29,9 +29,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
-try:
+if __package__:
     from governance.client import muniment_identifiers as rules
-except ImportError:  # copied or installed, both files lie side by side
+else:  # copied or installed: both files lie side by side, and nothing of the product is imported
     import muniment_identifiers as rules  # type: ignore[import-not-found, no-redef]
 
 MOST_VALUES = 1_000
@@ -292,9 +292,9 @@ def find(name: str, values: Iterable[object]) -> list[Find]:
 def named_by(name: str, *, coded: bool = False) -> set[str]:
     """The patterns that a column's name speaks of. `coded`: its values are two or three codes."""
     words = _words(name)
-    if _ABOUT & set(words):
-        return set()
     joined = f" {' '.join(words)} "
+    if _ABOUT & set(words) or any(one in joined for one in _ABOUT_WITHIN):
+        return set()
     found = {
         key for key, phrases in _PHRASES.items()
         if (not coded or PATTERNS[key].coded) and any(phrase in joined for phrase in phrases)
@@ -412,7 +412,11 @@ def _without_repetition(finds: list[Find]) -> list[Find]:
 
 
 def masked(pattern: str, value: str) -> str:
-    """A value so that its kind can be seen and its person cannot: at most 24 characters, two of them its own."""
+    """A value so that its kind can be seen and its person cannot.
+
+    Of an address its first character and the ending of its domain, of a date of birth the year, of anything else the
+    last two letters or digits, at most 24 characters in all. What `is_masked` asks.
+    """
     if pattern == "email":
         local, _at, domain = value.partition("@")
         return f"{local[:1]}{DOT * 3}@{DOT * 3}.{domain.rpartition('.')[2]}"
@@ -420,8 +424,20 @@ def masked(pattern: str, value: str) -> str:
         year = re.search(r"(?<!\d)\d{4}(?!\d)|^\d{4}", value)
         return f"{year.group() if year else DOT * 4}-{DOT * 2}-{DOT * 2}"
     kept = [n for n, one in enumerate(value) if one.isalnum()][-2:]
-    shown = "".join(DOT if one.isalnum() and n not in kept else one for n, one in enumerate(value))
-    return shown if len(shown) <= 24 else DOT + shown[-23:]
+    shown = "".join(one if n in kept or _OPEN.match(one) else DOT for n, one in enumerate(value))
+    return shown if DOT in shown and len(shown) <= 24 else DOT + shown[-23:]
+
+
+def is_masked(text: str) -> bool:
+    """Whether a text shows no more of a value than `masked` leaves. The server and its database refuse more."""
+    if _MASKED_EMAIL.fullmatch(text) or _MASKED_DATE.fullmatch(text):
+        return True
+    return DOT in text and len(text) <= 24 and len(_OPEN.sub("", text)) <= 2
+
+
+_OPEN = re.compile(r"[• ()+./:,;_-]")
+_MASKED_EMAIL = re.compile(r"[^•@\s]?•{3}@•{3}\.[^•@.\s\d]{2,24}")
+_MASKED_DATE = _re(r"(?:\d{4}|••••)-••-••")
 
 
 def _plain(value: object) -> str:
@@ -456,6 +472,7 @@ _PHRASES = _read(_NAMES)
 _ABOUT = frozenset(
     _words(
         "count counts n has is sent opt optin verified valid consent domain provider type status length len missing"
-        " model template rate score change changed changes attempts flag known available 여부"
+        " model template rate score change changed changes attempts flag known available"
     )
 )
+_ABOUT_WITHIN = ("여부", "건수", "횟수", "有無", "是否")

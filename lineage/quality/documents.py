@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 
 from django.utils.translation import gettext as _
 
+from governance.client.muniment_personal import is_masked
 from lineage.quality.reading import COUNT_AT_MOST, Part
 
 VERSION = 1
@@ -25,7 +26,6 @@ NAME_AT_MOST = 256
 VALUE_AT_MOST = 256
 SELDOM = 5
 """A text in fewer rows is not kept by itself: it may name a person."""
-MASK = "•"
 FINDS_AT_MOST = 50
 RULES_AT_MOST = 200
 EXAMPLES_AT_MOST = 5
@@ -272,7 +272,7 @@ def _find(part: Part) -> PersonalFind:
     examples = part.texts("examples", EXAMPLES_AT_MOST, 100)
     found = PersonalFind(part.text("pattern", 64), part.count("looked_at"), part.count("matched"), examples)
     part.nothing_else()
-    if not all(MASK in one for one in examples):
+    if not all(map(is_masked, examples)):
         raise part.fault("examples", _("Examples of personal data are masked with •. Leave them out, or mask them."))
     if found.matched > found.looked_at:
         raise part.fault("matched", _("No more values match than were looked at."))
