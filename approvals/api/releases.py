@@ -20,6 +20,7 @@ from approvals.actions.sign_offs import (
 from approvals.actions.statements import find_requirement, statement
 from approvals.api.fields import ReasonedActSerializer, recorded
 from approvals.api.policies import environment_named
+from approvals.api.serializers_comparison import ComparisonSerializer
 from approvals.api.serializers_promotions import (
     EndSerializer,
     PromotionEndSerializer,
@@ -46,6 +47,7 @@ from approvals.api.serializers_releases import (
     VetoLiftSerializer,
     WithdrawalSerializer,
 )
+from approvals.comparison import compare
 from approvals.jobs import ask_for_pack
 from approvals.models import (
     OVERSEEING_CONFLICTS,
@@ -123,6 +125,13 @@ class ReleaseViewSet(RecordViewSet):
         reason = self.reason(self.read(ReasonSerializer))
         job, _created = ask_for_pack(actor=self.principal, reason=reason, release=release)
         return accepted(job, self.get_serializer_context())
+
+    @extend_schema(responses=ComparisonSerializer)
+    @action(detail=True, methods=["get"])
+    def comparison(self, request: Request, id: str) -> Response:
+        """The candidate beside what serves in its place and beside its baseline; and what could not be compared."""
+        found = compare(self.find(id), self.principal)
+        return Response(ComparisonSerializer(found).data)
 
     @extend_schema(parameters=[StatementQuery], responses=StatementSerializer)
     @action(detail=True, methods=["get"])

@@ -9,6 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from approvals.actions.statements import statements_on
+from approvals.comparison.measured import Measurements, measured
+from approvals.comparison.sides import Sides, beside_live
 from approvals.gate.gate import RequirementStatus, Verdict, ask, from_rows
 from approvals.gate.reading import as_read_by
 from approvals.models import (
@@ -90,6 +92,8 @@ class ReleasePage:
     conditions: Sequence[Finding]
     people: list[tuple[int, str]]
     may_recuse: bool
+    sides: Sides | None  # the candidate beside what serves in its place, while the release is open
+    beside: Measurements | None
 
     @property
     def closure(self) -> ReleaseClosure | None:
@@ -187,8 +191,12 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
         .order_by("pk")
     )
     cited = {r["id"] for q in verdict.requirements for r in q.rests_on if r["kind"] == "evidence" and "id" in r}
-    items = evidence.read(Q(model_version=release.model_version_id) | Q(pk__in=cited))
     is_open = not hasattr(release, "closure")
+    replaces = next((p for p in promotions if p.release_id != release.pk), None) if is_open else None
+    sides = beside_live(release, replaces)
+    versions = [one.version.pk for one in sides.all] if sides else [release.model_version_id]
+    read = evidence.read(Q(model_version__in=versions) | Q(pk__in=cited))
+    items = [i for i in read if i.id in cited or i.subject == ("model_version", release.model_version_id)]
     stands = standing(release, reader, verdict.requirements, version_id if is_open else None)
     involved = stands.involved
     grants = list(
@@ -223,7 +231,7 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
         policy_version=policy_version,
         promotion=promotion,
         decision=decision,
-        replaces=next((p for p in promotions if p.release_id != release.pk), None) if is_open else None,
+        replaces=replaces,
         timeline=timeline(release, items, votes, stands.attempts, promotion),
         involved=involved,
         names=stands.names,
@@ -239,6 +247,8 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
             key=lambda one: one[1],
         ),
         may_recuse=is_open and _is_person(reader) and bool(mine) and CONFLICT not in involved.get(reader.pk, ()),
+        sides=sides,
+        beside=measured(sides, read) if sides else None,
     )
 
 

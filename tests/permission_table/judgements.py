@@ -30,6 +30,7 @@ GET: dict[str, Row] = {
             "observe-only-changes/<id>",
         )
     },
+    "api/v1/releases/<id>/comparison": Row(READERS, HIDDEN),
     "api/v1/releases/<id>/statement": Row(
         ("risk",),
         {"anonymous": 401, "outsider": 404, "pipeline": 403, "viewer": 403},

@@ -7,6 +7,7 @@ GET: dict[str, Row] = {
     "": Row((*PAGE_READERS, "outsider"), TO_SIGN_IN),
     "reviews": Row((*PAGE_READERS, "outsider"), TO_SIGN_IN),
     "releases/<id>": Row(PAGE_READERS, PAGE_HIDDEN),
+    "releases/<id>/comparison": Row(PAGE_READERS, PAGE_HIDDEN),
     "findings": Row((*PAGE_READERS, "outsider"), TO_SIGN_IN),
     "findings/<id>": Row(PAGE_READERS, PAGE_HIDDEN),
     "findings/new": Row(PAGE_READERS, PAGE_HIDDEN, query=lambda things: {"model": things.id("models")}),
