@@ -27,6 +27,7 @@ from lineage.models import (
     OpenLineageEvent,
     OpenLineageNamespace,
     OpenLineageReplay,
+    PersonalDataFind,
     QualityResult,
     Recall,
     ReportedFact,
@@ -154,6 +155,24 @@ class LinkCorrectionAdmin(GovernedAdmin):
     list_display = ("run", "run_input", "run_output", "column_lineage", "kind", "reason", "recorded_by", "recorded_at")
     list_filter = ("kind",)
     search_fields = ("run__run_key", "reason")
+
+
+@admin.register(PersonalDataFind)
+class PersonalDataFindAdmin(GovernedAdmin):
+    """What was found by looking, masked."""
+
+    list_display = (
+        "dataset_version",
+        "column",
+        "pattern",
+        "matched",
+        "looked_at",
+        "flag",
+        "recorded_by",
+        "recorded_at",
+    )
+    list_filter = ("pattern", "by_name")
+    search_fields = ("column", "pattern", "dataset_version__dataset__name")
 
 
 @admin.register(Model)

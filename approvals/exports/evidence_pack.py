@@ -42,6 +42,7 @@ from lineage.models import (
     ModelVersionCompletion,
     ModelVersionDescription,
     ModelVersionTag,
+    PersonalDataFind,
     Run,
     RunInput,
     RunOutput,
@@ -109,6 +110,7 @@ def records_of(release: Release) -> Iterator[tuple[type[GovernedModel], Ids]]:
     yield CollectionTerms, terms
     yield TermsWithdrawal, _ids(TermsWithdrawal.objects.filter(terms_id__in=terms))
     yield SensitivityFlag, _ids(SensitivityFlag.objects.filter(dataset_version_id__in=closure["dataset_version"]))
+    yield PersonalDataFind, _ids(PersonalDataFind.objects.filter(dataset_version_id__in=closure["dataset_version"]))
     yield Plan, plans
     yield PlanCriterion, _ids(PlanCriterion.objects.filter(plan_id__in=plans))
     yield Evidence, evidence

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy
 from governance.accounts.models import Principal, RoleGrant
 from governance.accounts.permissions import grants_in_force
 from governance.accounts.roles import STAFF
+from governance.client.muniment_personal import PATTERNS
 from governance.outbox.models import Notice
 
 register = template.Library()
@@ -91,6 +92,13 @@ def exact_moment(value: datetime) -> SafeString:
 def _moment(value: datetime, form: str) -> SafeString:
     utc = timezone.localtime(value, timezone.get_fixed_timezone(0))
     return format_html('<time datetime="{0}" title="{0}">{1} UTC</time>', utc.isoformat(), date_format(utc, form))
+
+
+@register.filter
+def pattern_title(pattern: str) -> str:
+    """What a pattern of personal data is called: "e-mail address"; its key where this release does not know it."""
+    known = PATTERNS.get(pattern)
+    return known.title if known else pattern
 
 
 @register.filter

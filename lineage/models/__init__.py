@@ -25,6 +25,7 @@ from lineage.models.openlineage import (
     OpenLineageNamespace,
     OpenLineageReplay,
 )
+from lineage.models.personal import PersonalDataFind
 from lineage.models.recalls import Recall
 from lineage.models.registry import MlflowRegistration, ModelAlias, ModelTag
 from lineage.models.reports import DataProfile, QualityResult, ReportedFact
@@ -67,6 +68,7 @@ __all__ = [
     "OpenLineageIntake",
     "OpenLineageNamespace",
     "OpenLineageReplay",
+    "PersonalDataFind",
     "Presence",
     "QualityResult",
     "Recall",

@@ -24,6 +24,7 @@ from governance.unit_of_work import action, part
 from lineage import actions
 from lineage.actions import Link
 from lineage.actions.columns import ColumnLink
+from lineage.actions.personal_data import record_finds
 from lineage.models import (
     Assessment,
     DataProfile,
@@ -47,6 +48,8 @@ from lineage.openlineage.bodies import canonical
 from lineage.openlineage.claims import ENDS, Claim, DatasetClaim, Note, read
 from lineage.openlineage.facets import FlagClaim, Said
 from lineage.openlineage.naming import ANY_VERSION, Act, Key, Names, Versions, any_version_of
+from lineage.quality.documents import read_columns
+from lineage.quality.finds import finds_in
 
 R = TypeVar("R", bound=Report)
 
@@ -409,7 +412,9 @@ class _Applying:
                 namespace=self.home, run=run, dataset_version=version, said_at=self.claim.at, event=self.event,
                 content_digest=digest, **said.profile,
             )  # fmt: skip
-            self._add(DataProfile, [row], "profile")
+            for profile in self._add(DataProfile, [row], "profile"):
+                for find in record_finds(profile, version, finds_in(read_columns(profile.columns))):
+                    self._made("find", find, f"{find.pattern} {find.column}".strip())
 
     def _report_results(self, said: Said, *, run: Run | None, version: DatasetVersion | None) -> None:
         rows = [

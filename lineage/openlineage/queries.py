@@ -46,6 +46,7 @@ KINDS = {
     "flag": _("Flag"),
     "fact": _("Reported fact"),
     "profile": _("Data profile"),
+    "find": _("Find of personal data"),
     "result": _("Reported test result"),
 }
 

@@ -4,12 +4,14 @@ A row is a column with one category, or a column nobody has answered on. Its fie
 it is about and upon which answer it is given, `present-3` the answer; a row without one is left as it stands.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lineage import queries
-from lineage.models import Assessment, DatasetVersion, Presence, SensitivityFlag, Treatment
+from lineage.models import Assessment, DatasetVersion, PersonalDataFind, Presence, SensitivityFlag, Treatment
+from lineage.pages.facts import FINDS_SHOWN
 
 ROWS_SHOWN = 1_000
 """Rows of one sitting. What is still open comes first, so that saving brings the next ones up."""
@@ -36,6 +38,7 @@ class Row:
     treatment: str = Treatment.NONE
     excluded: bool = False
     faults: list[str] = field(default_factory=list)
+    finds: list[PersonalDataFind] = field(default_factory=list)
 
     @property
     def at(self) -> str:
@@ -87,8 +90,13 @@ def rows_of(version: DatasetVersion) -> list[Row]:
     ]
     found += [Row(0, name, USUAL_CATEGORY, None) for name in columns if name not in answered]
     found.sort(key=lambda row: (ORDER.index(row.state), place.get(row.column, len(place)), row.category))
+    seen: dict[tuple[str, str], list[PersonalDataFind]] = defaultdict(list)
+    finds = PersonalDataFind.objects.filter(dataset_version=version)
+    for find in finds.order_by("column", "category", "pattern", "-pk").distinct("column", "category", "pattern"):
+        seen[find.column, find.category].append(find)
     for number, row in enumerate(found):
         row.number = number
+        row.finds = seen[row.column, row.category][:FINDS_SHOWN]
     return found
 
 

@@ -39,6 +39,7 @@ from lineage.models import (
     ModelVersionCompletion,
     ModelVersionDescription,
     ModelVersionTag,
+    PersonalDataFind,
     Presence,
     Run,
     RunRole,
@@ -49,6 +50,12 @@ from lineage.models import (
 
 #: Versions listed on the page of their dataset or model; older ones are counted.
 VERSIONS_SHOWN = 20
+#: Patterns shown with an answer, each as it was seen last; all finds are told by API.
+FINDS_SHOWN = 5
+FIND_SAYS = JSONObject(
+    pattern="pattern", matched="matched", looked_at="looked_at", by_name="by_name",
+    examples=Func(F("examples"), function="to_jsonb"),
+)  # fmt: skip
 
 
 # One array of ids, worked out first: "either … or …" over two tables reads every run there is.
@@ -150,6 +157,15 @@ def dataset(principal: Principal, pk: int) -> Dataset | None:
 
 def versions_of_dataset(dataset: Dataset) -> list[DatasetVersion]:
     """The newest versions of a dataset, newest first, each with the provenance it lacks and its flags in force."""
+    # By column and category, not by flag: what was seen stays beside the answer that a steward gave to it.
+    finds = ArraySubquery(
+        PersonalDataFind.objects.filter(
+            dataset_version=OuterRef("dataset_version"), column=OuterRef("column"), category=OuterRef("category")
+        )
+        .order_by("pattern", "-pk")
+        .distinct("pattern")
+        .values(one=FIND_SAYS)[:FINDS_SHOWN]
+    )
     flags = (
         SensitivityFlag.objects.filter(dataset_version=OuterRef("pk"))
         .order_by("column", "category", "-pk")
@@ -168,6 +184,7 @@ def versions_of_dataset(dataset: Dataset) -> list[DatasetVersion]:
                 subjects=Func(F("data_subjects"), function="to_jsonb"),
                 by="recorded_by__display_name",
                 at="recorded_at",
+                finds=Func(finds, function="to_jsonb"),
             )
         )
     )

@@ -2,9 +2,14 @@
 
 from typing import Any
 
+from django.utils import timezone
+
+from governance.unit_of_work import recorded_action
 from lineage import actions
-from lineage.models import ColumnLineage, LinkCorrection
-from tests.approvals.world import WHY, World
+from lineage.actions.personal_data import record_finds
+from lineage.models import ColumnLineage, DataProfile, LinkCorrection, PersonalDataFind
+from lineage.quality.finds import Found
+from tests.approvals.world import WHY, World, sha
 from tests.permission_table.row import HIDDEN, NOBODY, PAGE_HIDDEN, PAGE_READERS, READERS, Row
 
 _MAY_NOT = {"anonymous": 401, "outsider": 404, "viewer": 403, "risk": 403}
@@ -31,7 +36,23 @@ def correction(w: World) -> LinkCorrection:
     return actions.correct_link(actor=w.cast.steward, link=w.runs["raw"].inputs.get(), **WHY)
 
 
+def personal_data_find(w: World) -> PersonalDataFind:
+    """What was found by looking at `raw`."""
+    version = w.versions["raw"]
+    with recorded_action(actor=w.cast.pipeline, **WHY):
+        profile = DataProfile.objects.create(
+            namespace=version.dataset.namespace, dataset_version=version, said_at=timezone.now(),
+            content_digest=sha(f"profile of {version.pk}"),
+        )  # fmt: skip
+        (found,) = record_finds(
+            profile, version, [Found("mail", "email", "pd:EmailAddress", 9, 9, True, ("j•••@•••.com",))]
+        )
+    return found
+
+
 GET: dict[str, Row] = {
+    "api/v1/personal-data-finds": Row((*READERS, "outsider"), NOBODY),
+    "api/v1/personal-data-finds/<id>": Row(READERS, HIDDEN),
     "api/v1/link-corrections": Row((*READERS, "outsider"), NOBODY),
     "api/v1/link-corrections/<id>": Row(READERS, HIDDEN),
     "api/v1/column-lineage": Row((*READERS, "outsider"), NOBODY),

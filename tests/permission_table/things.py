@@ -179,6 +179,9 @@ class Things:
     def _link_corrections(self) -> Any:
         return lineage.correction(self.w)
 
+    def _personal_data_finds(self) -> Any:
+        return lineage.personal_data_find(self.w)
+
     def _column_lineage(self) -> Any:
         return lineage.column_lineage(self.w)
 
