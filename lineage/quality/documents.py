@@ -127,7 +127,7 @@ class ColumnProfile:
 
 @dataclass(frozen=True, slots=True)
 class RuleCount:
-    """A rule of the dataset's expectations (`lineage.quality.rules`), and how many rows it is false of."""
+    """A rule of the dataset's expectations (`muniment_rules`), and how many rows it is false of."""
 
     expression: str
     """The rule's own text."""

@@ -15,9 +15,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from governance import errors
+from governance.client.muniment_rules import Rule, parse_rule
 from lineage.quality.documents import TYPES
 from lineage.quality.reading import Part
-from lineage.quality.rules import Rule, parse_rule
 
 ITEMS_AT_MOST = 200
 COLUMN_AT_MOST = 200

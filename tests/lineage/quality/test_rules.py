@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineage.quality.rules import parse_rule
+from governance.client.muniment_rules import parse_rule
 
 ROWS = "(VALUES (1, 2, 'x', true), (3, 2, NULL, false), (NULL, 5, 'y', true)) AS t(a, b, \"odd \"\"name\", ok)"
 

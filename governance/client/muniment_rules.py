@@ -16,8 +16,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from django.utils.translation import gettext as _
-
 FUNCTIONS = ("abs", "length", "lower")
 DEPTH_AT_MOST = 50
 _TOKEN = re.compile(
@@ -38,10 +36,11 @@ class Rule:
     """With `?` for each parameter and `{n}` for the n-th column."""
     parameters: tuple[str | float | bool, ...] = field(default=())
 
-    def condition(self, names: Mapping[str, str] | None = None) -> str:
-        """The condition for DuckDB, columns quoted; `names`: what a column is called there, where otherwise."""
-        quoted = [quote_name((names or {}).get(name, name)) for name in self.columns]
-        return re.sub(r"\{(\d+)\}", lambda found: quoted[int(found.group(1))], self.sql)
+    def condition(self, expressions: Mapping[str, str] | None = None) -> str:
+        """The condition as DuckDB's SQL; `expressions`: the SQL of a column's value, where it is not just its name."""
+        known = expressions or {}
+        written = [known.get(name) or quote_name(name) for name in self.columns]
+        return re.sub(r"\{(\d+)\}", lambda found: written[int(found.group(1))], self.sql)
 
 
 def quote_name(name: str) -> str:
@@ -58,9 +57,9 @@ def parse_rule(text: str) -> Rule:
     reader = _Reader(text)
     sql = reader.either(0)
     if reader.kind:
-        raise reader.wrong(_("This was not expected here."))
+        raise reader.wrong("This was not expected here.")
     if not reader.columns:
-        raise ValueError(_("A rule names at least one column."))
+        raise ValueError("A rule names at least one column.")
     return Rule(text, tuple(reader.columns), sql, tuple(reader.parameters))
 
 
@@ -82,12 +81,12 @@ class _Reader:
             return
         found = _TOKEN.match(self.text, self.place)
         if found is None:
-            raise self.wrong(_("This cannot be read."))
+            raise self.wrong("This cannot be read.")
         self.kind, self.value, self.next = str(found.lastgroup), str(found.group(str(found.lastgroup))), found.end()
 
     def wrong(self, sentence: str) -> ValueError:
-        shown = self.text[self.place :].strip()[:30] or _("the end")
-        return ValueError(_("At “%(shown)s”: %(sentence)s") % {"shown": shown, "sentence": sentence})
+        shown = self.text[self.place :].strip()[:30] or "the end"
+        return ValueError(f"At “{shown}”: {sentence}")
 
     def word(self, *words: str) -> bool:
         """Whether the next token is one of these keywords; if so it is taken."""
@@ -105,7 +104,7 @@ class _Reader:
 
     def need(self, sign: str) -> None:
         if not self.sign(sign):
-            raise self.wrong(_("Expected %(sign)s.") % {"sign": sign})
+            raise self.wrong(f"Expected {sign}.")
 
     def either(self, depth: int) -> str:
         parts = [self.both(depth)]
@@ -121,7 +120,7 @@ class _Reader:
 
     def negated(self, depth: int) -> str:
         if depth > DEPTH_AT_MOST:
-            raise self.wrong(_("Too deep."))
+            raise self.wrong("Too deep.")
         if self.word("not"):
             return f"NOT ({self.negated(depth + 1)})"
         return self.compared(depth)
@@ -131,7 +130,7 @@ class _Reader:
         if self.word("is"):
             negated = self.word("not")
             if not self.word("null"):
-                raise self.wrong(_("Expected null."))
+                raise self.wrong("Expected null.")
             return f"({left}) IS {'NOT ' if negated else ''}NULL"
         if sign := self.sign(*_COMPARISONS):
             return f"({left}) {_COMPARISONS[sign]} ({self.sum(depth)})"
@@ -151,7 +150,7 @@ class _Reader:
 
     def one(self, depth: int) -> str:
         if depth > DEPTH_AT_MOST:
-            raise self.wrong(_("Too deep."))
+            raise self.wrong("Too deep.")
         if self.sign("("):
             found = self.either(depth + 1)
             self.need(")")
@@ -168,7 +167,7 @@ class _Reader:
         if kind in ("number", "text", "quoted") or (kind == "word" and self._names(value)):
             self.step()
             return self._leaf(kind, value)
-        raise self.wrong(_("Expected a column, a number or a 'text'."))
+        raise self.wrong("Expected a column, a number or a 'text'.")
 
     @staticmethod
     def _names(word: str) -> bool:
