@@ -30,35 +30,41 @@ ALARMS: dict[str, tuple[Callable[..., Bounded], Callable[[Bounded], bool]]] = {
 }
 
 
-def rates(draw: Draw, *, times: int, rows: int, edges: int, seed: int) -> dict[str, float]:
-    """The share of draws in which each figure alarms, against a baseline drawn anew each time."""
+def rates(draw: Draw, *, times: int, rows: int, given: bool, seed: int) -> dict[str, float]:
+    """The share of draws in which each figure alarms, against a baseline drawn anew each time.
+
+    given: measured with the baseline's edges; else each side has 200 of its own.
+    """
     r = np.random.default_rng(seed)
     alarmed = dict.fromkeys(ALARMS, 0)
     for _ in range(times):
-        baseline, column = numbers(NORMAL(r, rows), edges=edges), numbers(draw(r, rows), edges=edges)
+        baseline = numbers(NORMAL(r, rows))
+        column = numbers(draw(r, rows), against=baseline.edges if given else ())
         for name, (figure, alarms) in ALARMS.items():
             alarmed[name] += alarms(figure(baseline, column))
     return {name: count / times for name, count in alarmed.items()}
 
 
-def table(*, times: int, rows: int, edges: int) -> dict[str, dict[str, float]]:
-    found = {"nothing": rates(NORMAL, times=times, rows=rows, edges=edges, seed=1)}
-    found |= {
-        name: rates(draw, times=times, rows=rows, edges=edges, seed=2 + n)
-        for n, (name, draw) in enumerate(DRIFTED.items())
-    }
-    print(f"\n{rows} rows, {edges} edges, {times} times; share of alarms")
+def table(*, times: int, rows: int, given: bool) -> dict[str, dict[str, float]]:
+    found = {"nothing": rates(NORMAL, times=times, rows=rows, given=given, seed=1)}
+    for n, (name, draw) in enumerate(DRIFTED.items()):
+        found[name] = rates(draw, times=times, rows=rows, given=given, seed=2 + n)
+    print(f"\n{rows} rows, {'the baseline’s' if given else 'own'} edges, {times} times; share of alarms")
     for name, row in found.items():
         print(f"{name:>18}  " + "  ".join(f"{alarm} {share:5.1%}" for alarm, share in row.items()))
     return found
 
 
-def judge(found: dict[str, dict[str, float]], ks_slack: float, slack: float) -> None:
-    """Tests alarm at their level without drift, give or take chance and what edges leave open; all see what is large."""
+def judge(found: dict[str, dict[str, float]], slack: float | None) -> None:
+    """Tests alarm at their level without drift, give or take chance; all see what is large.
+
+    slack: None where the edges leave so much open that p-values, judged on their worse side, err towards an alarm.
+    """
     assert found["nothing"]["psi > 0.25"] == found["nothing"]["js > 0.2"] == 0
-    assert found["nothing"]["mean shift > 0.2"] == 0
-    assert found["nothing"]["ks_p < 0.01"] <= 0.01 + ks_slack
-    assert found["nothing"]["chi2_p < 0.01"] <= 0.01 + slack
+    assert found["nothing"]["mean shift > 0.2"] <= 0.001
+    if slack is not None:
+        assert found["nothing"]["ks_p < 0.01"] <= 0.01 + slack
+        assert found["nothing"]["chi2_p < 0.01"] <= 0.01 + slack
     for name in ("ks_p < 0.01", "chi2_p < 0.01", "mean shift > 0.2"):
         assert found["mean + 0.5 σ"][name] == 1.0
     assert found["σ × 1.5"]["chi2_p < 0.01"] == 1.0
@@ -67,14 +73,11 @@ def judge(found: dict[str, dict[str, float]], ks_slack: float, slack: float) -> 
 
 
 def test_alarm_rates_in_short() -> None:
-    judge(table(times=40, rows=1_000, edges=1_000), ks_slack=0.06, slack=0.06)
+    judge(table(times=40, rows=1_000, given=True), slack=0.06)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(
-    ("rows", "edges", "ks_slack"),
-    # Two gaps of 1/200 are half of what 10,000 rows must differ by: there the test asks for the baseline's edges.
-    [(1_000, 200, 0.05), (1_000, 1_000, 0.012), (10_000, 1_000, 0.02), (10_000, 200, 1.0)],
-)
-def test_alarm_rates(rows: int, edges: int, ks_slack: float) -> None:
-    judge(table(times=1_000, rows=rows, edges=edges), ks_slack=ks_slack, slack=0.02)
+@pytest.mark.parametrize("rows", [1_000, 10_000])
+@pytest.mark.parametrize(("given", "slack"), [(True, 0.012), (False, None)])
+def test_alarm_rates(rows: int, given: bool, slack: float | None) -> None:
+    judge(table(times=1_000, rows=rows, given=given), slack=slack)
