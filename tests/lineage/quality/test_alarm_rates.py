@@ -55,16 +55,16 @@ def table(*, times: int, rows: int, given: bool) -> dict[str, dict[str, float]]:
     return found
 
 
-def judge(found: dict[str, dict[str, float]], slack: float | None) -> None:
-    """Tests alarm at their level without drift, give or take chance; all see what is large.
+def judge(found: dict[str, dict[str, float]], *, ks_slack: float = 1.0, slack: float = 1.0) -> None:
+    """Tests alarm at their level without drift, give or take chance and what the edges leave open; all see what is large.
 
-    slack: None where the edges leave so much open that p-values, judged on their worse side, err towards an alarm.
+    With edges of its own each side leaves so much open that p-values, judged on their worse side, err towards an alarm:
+    these are printed, and not judged. With the baseline's, χ² is exact and one gap is left to Kolmogorov-Smirnov.
     """
     assert found["nothing"]["psi > 0.25"] == found["nothing"]["js > 0.2"] == 0
     assert found["nothing"]["mean shift > 0.2"] <= 0.001
-    if slack is not None:
-        assert found["nothing"]["ks_p < 0.01"] <= 0.01 + slack
-        assert found["nothing"]["chi2_p < 0.01"] <= 0.01 + slack
+    assert found["nothing"]["ks_p < 0.01"] <= 0.01 + ks_slack
+    assert found["nothing"]["chi2_p < 0.01"] <= 0.01 + slack
     for name in ("ks_p < 0.01", "chi2_p < 0.01", "mean shift > 0.2"):
         assert found["mean + 0.5 σ"][name] == 1.0
     assert found["σ × 1.5"]["chi2_p < 0.01"] == 1.0
@@ -73,11 +73,13 @@ def judge(found: dict[str, dict[str, float]], slack: float | None) -> None:
 
 
 def test_alarm_rates_in_short() -> None:
-    judge(table(times=40, rows=1_000, given=True), slack=0.06)
+    judge(table(times=40, rows=1_000, given=True), ks_slack=0.06, slack=0.06)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("rows", [1_000, 10_000])
-@pytest.mark.parametrize(("given", "slack"), [(True, 0.012), (False, None)])
-def test_alarm_rates(rows: int, given: bool, slack: float | None) -> None:
-    judge(table(times=1_000, rows=rows, given=given), slack=slack)
+@pytest.mark.parametrize(
+    ("rows", "given", "ks_slack", "slack"),
+    [(1_000, True, 0.012, 0.012), (10_000, True, 0.12, 0.012), (1_000, False, 1, 1), (10_000, False, 1, 1)],
+)
+def test_alarm_rates(rows: int, given: bool, ks_slack: float, slack: float) -> None:
+    judge(table(times=1_000, rows=rows, given=given), ks_slack=ks_slack, slack=slack)
