@@ -53,6 +53,11 @@ class Comparison:
         rows = len(data.added) + len(data.removed) + len(data.renewed) + len(data.terms) + len(data.flags)
         return rows + len(self.parameters) + bool(self.commit) + bool(self.features_added or self.features_removed)
 
+    @property
+    def drifted(self) -> int:
+        """How many of the newest checks of drift of its data failed."""
+        return sum(one.verdict == "bad" for one in self.measurements.drift)
+
 
 def compare(release: Release, reader: Principal) -> Comparison:
     """Compare a release with what serves in its place and with its baseline, as far as the reader may read.

@@ -293,4 +293,5 @@ def test_drift_evidence_of_its_data_is_shown(w: World, live: ModelVersion, signe
     release = candidate(w)
     found = compared(release, w)
     assert [one.plan for one in found.measurements.drift] == ["Drift of features"]
-    assert "0.31" in text_of(signed_in("risk").get(f"/releases/{release.pk}/comparison"))
+    page = text_of(signed_in("risk").get(f"/releases/{release.pk}/comparison"))
+    assert "0.31" in page and "1 check of drift failed" in page
