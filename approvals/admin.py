@@ -30,6 +30,10 @@ from approvals.models import (
     ServingNoticeEnd,
     SignOff,
     SignOffWithdrawal,
+    Trial,
+    TrialDeviation,
+    TrialDeviationAcceptance,
+    TrialGuardrail,
 )
 from governance.history.admin import GovernedAdmin, register_all
 
@@ -107,6 +111,26 @@ class PlanAdmin(GovernedAdmin):
     list_display = ("title", "kind", "model", "dataset", "owner", "locked_at", "recorded_by")
     search_fields = ("title",)
     inlines: ClassVar[Any] = [part(PlanCriterion, "metric", "comparator", "threshold", "slice", "dataset_role")]
+
+
+@admin.register(Trial)
+class TrialAdmin(GovernedAdmin):
+    """Trials with what they guard; counts, looks and deviations have lists of their own."""
+
+    list_display = ("plan", "environment", "metric", "champion_units", "challenger_units", "looks", *STAMP)
+    inlines: ClassVar[Any] = [part(TrialGuardrail, "metric", "metric_kind", "better", "margin")]
+
+
+@admin.register(TrialDeviation)
+class TrialDeviationAdmin(GovernedAdmin):
+    """Deviations from trials' plans, with their acceptance."""
+
+    list_display = ("trial", "kind", "text", "happened_at", *STAMP)
+    inlines: ClassVar[Any] = [part(TrialDeviationAcceptance, "reason", "recorded_at", "recorded_by")]
+
+    def get_list_select_related(self, request: HttpRequest) -> Sequence[str]:
+        """A trial's name is its plan's."""
+        return ("trial__plan", "recorded_by")
 
 
 @admin.register(Evidence)

@@ -6,6 +6,7 @@
 | release.decided | {"release": id} | who opened it (after its ReleaseClosure) |
 | promotion.live | {"promotion": id} | the model's owners, and who signed |
 | promotion.ended | {"promotion": id} | the model's owners, unless superseded |
+| trial.concluded | {"trial": id} | nobody: what it shows is recorded as evidence |
 | serving.noticed | {"notice": id} | the model's owners, and who may confirm; written by the database |
 | found.fact-changed | {"as_found": id, "cause": cause} | its owners and risk managers; written by the database |
 | serving.carried-out, serving.answered | {"notice": id} | the model's owners |
@@ -31,6 +32,7 @@ from django.utils.translation import gettext
 
 from approvals import jobs as _jobs  # noqa: F401  registers its kinds of jobs
 from approvals.actions.expectations import RECORDED
+from approvals.actions.trial_conclusions import record_conclusion
 from approvals.audience import holders_of, live_downstream, may_sign, owners, owners_of, policy_owners
 from approvals.checks import ask_of_profile, ask_of_versions
 from approvals.expiry import announce_expired, carry_out_overdue
@@ -48,11 +50,13 @@ from approvals.models import (
     ServingNotice,
     ServingNoticeEnd,
     SignOff,
+    Trial,
 )
 from approvals.reminders import announce_reminders
 from approvals.responses import Cause
 from approvals.upkeep import end_trials, open_reviews, report_late_found, report_overdue_reviews
 from approvals.wording import register
+from governance.accounts.actions.system import load_system_principal
 from governance.accounts.models import Principal, RoleGrant
 from governance.accounts.roles import Role
 from governance.celery import app
@@ -150,6 +154,13 @@ def tell_owners_of_an_end(message: Message) -> None:
         return
     params = _about(promotion.release) | {"reason": promotion.end.reason, "by": promotion.end.recorded_by.display_name}
     notify(owners(promotion), "version-ended", params, f"/releases/{promotion.release_id}", message)
+
+
+@handles("trial.concluded")
+def record_what_a_trial_shows(message: Message) -> None:
+    """As evidence of the system's; there already where the door that concluded it went on."""
+    trial = Trial.objects.select_related("plan__namespace").get(pk=message.payload["trial"])
+    record_conclusion(actor=load_system_principal(), reason=gettext("What a concluded trial shows"), trial=trial)
 
 
 @handles("serving.noticed")

@@ -12,6 +12,7 @@ from approvals import (
     views_portfolio,
     views_serving,
     views_time,
+    views_trials,
 )
 from approvals.pages.as_it_was import KINDS
 
@@ -47,6 +48,14 @@ urlpatterns = [
     path("sign-offs/<id>/withdraw", views.withdraw_vote, name="sign-off-withdraw"),
     path("datasets/<id>/expectations", views_checks.expectations_page, name="dataset-expectations"),
     path("dataset-versions/<id>/quality", views_checks.quality_page, name="dataset-version-quality"),
+    path("trials", views_trials.trials_page, name="trials"),
+    path("trials/new", views_trials.new_trial_page, name="trial-new"),
+    path("trials/<id>", views_trials.trial_page, name="trial"),
+    *(
+        path(f"trials/<id>/{act}", views_trials.act_page, {"act": act}, name=f"trial-{act}")
+        for act in views_trials.ACTS
+    ),
+    path("trial-deviations/<id>/accept", views_trials.accept_page, name="trial-deviation-accept"),
     path("portfolio", views_portfolio.portfolio_page, name="portfolio"),
     path("imports", views_imports.imports_page, name="imports"),
     path("imports/<id>", views_imports.import_page, name="import"),

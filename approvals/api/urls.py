@@ -25,6 +25,13 @@ from approvals.api.policies import PolicyViewSet
 from approvals.api.portfolio import PortfolioView
 from approvals.api.releases import ConflictViewSet, PromotionViewSet, ReleaseViewSet, SignOffViewSet
 from approvals.api.serving import ServingNoticeViewSet
+from approvals.api.trials import (
+    TrialConclusionViewSet,
+    TrialCountViewSet,
+    TrialDeviationViewSet,
+    TrialLookViewSet,
+    TrialViewSet,
+)
 from approvals.api.use import UseView
 from governance.api.routers import collection_urls
 
@@ -46,6 +53,11 @@ urlpatterns = [
         InventoryImportViewSet,
         ExpectationSetViewSet,
         DataCheckViewSet,
+        TrialViewSet,
+        TrialCountViewSet,
+        TrialLookViewSet,
+        TrialDeviationViewSet,
+        TrialConclusionViewSet,
     ),
     path("dataset-versions/<id>/checks", VersionChecksView.as_view(), name="dataset-version-checks"),
     path("model-versions/<id>/cyclonedx", documents.CycloneDXView.as_view(), name="model-version-cyclonedx"),

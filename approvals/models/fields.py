@@ -12,6 +12,7 @@ from governance.history.fields import NumberedField, RecordedAtField
 __all__ = [
     "BoundAspectsField",
     "ExactNumberField",
+    "GivenNumberField",
     "GivenTextField",
     "MomentSetField",
     "NumberedField",
@@ -36,6 +37,12 @@ class TransactionField(models.BigIntegerField):  # type: ignore[type-arg]  # Dja
 
 class GivenTextField(models.TextField):  # type: ignore[type-arg]  # Django's fields take no type arguments at run time
     """Text that a trigger sets from what is on record, whatever the caller sends."""
+
+    db_returning = True
+
+
+class GivenNumberField(models.BigIntegerField):  # type: ignore[type-arg]  # Django's fields take no type arguments at run time
+    """A whole number that a trigger sets from what is on record, whatever the caller sends."""
 
     db_returning = True
 

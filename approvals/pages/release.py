@@ -145,7 +145,7 @@ def find(reader: Principal, pk: int) -> Release | None:
         readable(Release, reader)
         .select_related(
             "model_version__model__namespace", "model_version__model__owner", "environment", "recorded_by",
-            "closure__recorded_by", "trial_plan", "review_of",
+            "closure__recorded_by", "trial_plan__trial", "review_of",
         )
         .annotate(
             policy_version=ActivePolicyVersion(

@@ -116,7 +116,8 @@ def find(reader: Principal, id: int) -> Promotion | None:
     found: Promotion | None = (
         readable(Promotion, reader)
         .select_related("release__model_version__model__namespace", "environment", "model__namespace", "recorded_by",
-                        "end__recorded_by", "repeats__release__model_version", "replaces__release__model_version")
+                        "end__recorded_by", "repeats__release__model_version", "replaces__release__model_version",
+                        "release__trial_plan__trial")
         .filter(pk=id).first()
     )  # fmt: skip
     return found

@@ -21,6 +21,14 @@ BEGIN
       'Name such a plan, or lock one.');
   ELSIF r.trial_ends_at <= clock_timestamp() OR r.trial_ends_at > clock_timestamp() + interval '366 days' THEN
     PERFORM muniment.refuse('MU009', 'trial-end', 'A trial ends in the future, at most a year ahead.', 'Give such a moment.');
+  ELSIF EXISTS (SELECT 1 FROM public.approvals_trial t
+                WHERE t.plan_id = r.trial_plan_id AND t.environment_id <> r.environment_id) THEN
+    PERFORM muniment.refuse('MU009', 'trial-elsewhere', 'This plan is for a trial in another environment.',
+      'Release the challenger there, or lock a plan for this one.');
+  ELSIF EXISTS (SELECT 1 FROM public.approvals_trial t CROSS JOIN LATERAL muniment.trial_span(t.id) s
+                WHERE t.plan_id = r.trial_plan_id AND s.challenger_id IS NOT NULL) THEN
+    PERFORM muniment.refuse('MU008', 'trial-used', 'The trial of this plan has begun already: a plan is for one trial.',
+      'Lock a new plan for another challenger.');
   END IF;
 END $$;
 
@@ -45,6 +53,12 @@ BEGIN
                     AND l.environment_id = NEW.environment_id AND l.slot = 'champion') THEN
     PERFORM muniment.refuse('MU008', 'no-champion', 'A challenger is tried against a champion, and none is live there.',
       'Promote a champion first, or run this version as shadow.');
+  ELSIF EXISTS (
+      SELECT 1 FROM public.approvals_release r JOIN public.approvals_trial t ON t.plan_id = r.trial_plan_id
+      CROSS JOIN LATERAL muniment.trial_span(t.id) s JOIN public.approvals_promotion p ON p.id = s.challenger_id
+      WHERE r.id = NEW.release_id AND p.release_id <> NEW.release_id) THEN
+    PERFORM muniment.refuse('MU008', 'trial-used', 'The trial of this plan has begun already: a plan is for one trial.',
+      'Lock a new plan for another challenger.');
   END IF;
   RETURN NEW;
 END $$;

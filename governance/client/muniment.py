@@ -28,6 +28,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -524,6 +525,27 @@ def digest(path: Path) -> int:
     return OPEN
 
 
+ASSIGNMENT = "muniment-ab/1"
+"""Name of the rule, which is part of what is hashed."""
+
+
+def assigned(key: str, champion: Fraction, unit: str) -> str:
+    """The arm of a trial that a unit meets; docs/trials.md has the rule and vectors. Raises Stop for no UTF-8."""
+    try:
+        hashed = hashlib.sha256(f"{ASSIGNMENT}\n{key}\n{unit}".encode()).digest()
+    except UnicodeEncodeError:
+        raise Stop(WRONG_USE, f"{plain(unit)}: a unit is text that has a UTF-8 form") from None
+    place = int.from_bytes(hashed[:8], "big")
+    return "champion" if place * champion.denominator < champion.numerator * 2**64 else "challenger"
+
+
+def assign(args: argparse.Namespace) -> int:
+    """The arm of each unit, from the command line or one a line from standard input; asks nobody."""
+    for unit in args.units or (line.rstrip("\n") for line in sys.stdin):
+        print(f"{plain(unit)}\t{assigned(args.key, 1 - args.challenger_share, unit)}")
+    return OPEN
+
+
 def use(registry: Registry, args: argparse.Namespace) -> int:
     """May this data be used for this purpose, in these places, and kept in those?"""
     given = {"dataset": args.dataset, "purpose": args.purpose, "namespace": args.namespace, "version": args.version}
@@ -577,6 +599,21 @@ def seconds(text: str) -> float:
     return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
+def share(text: str) -> Fraction:
+    """0.1 or 1/10, exactly. Raises ArgumentTypeError."""
+    if re.fullmatch(r"0?\.[0-9]{1,30}|[0-9]{1,9}/[1-9][0-9]{0,8}", text):
+        found = Fraction(text)
+        if 0 < found < 1:
+            return found
+    raise argparse.ArgumentTypeError(f"{text!r} is no share between 0 and 1 such as 0.1")
+
+
+def _trial_key(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{32}", text):
+        raise argparse.ArgumentTypeError("a trial's key has 32 hexadecimal digits; it stands on the trial's page")
+    return text
+
+
 def _age(text: str) -> float:
     if seconds(text) > MOST_CACHED:
         raise argparse.ArgumentTypeError("an answer may be a day old at most")
@@ -588,7 +625,9 @@ def parser() -> Parser:
     main = Parser(prog="muniment", description="Muniment for pipelines.", allow_abbrev=False, epilog=(
         "Reads MUNIMENT_URL and MUNIMENT_API_KEY. Exit status: 0 open or done, 1 closed or refused, 2 wrong use, "
         "3 the registry cannot be reached."))  # fmt: skip
-    commands = main.add_subparsers(dest="command", required=True, metavar="gate | wait | register | use | digest")
+    commands = main.add_subparsers(
+        dest="command", required=True, metavar="gate | wait | register | use | digest | assign"
+    )
 
     def command(name: str, act: Callable[[Registry, argparse.Namespace], int], says: str) -> Parser:
         made: Parser = commands.add_parser(name, help=says, description=says, allow_abbrev=False)
@@ -630,6 +669,13 @@ def parser() -> Parser:
     says = "The digest of a file or folder, as the registry keeps it; asks nobody."
     hashes: Parser = commands.add_parser("digest", help=says, description=says, allow_abbrev=False)
     hashes.add_argument("path", type=Path)
+    says = "The arm of a trial that each unit meets, by the published rule; asks nobody."
+    assigns: Parser = commands.add_parser("assign", help=says, description=says, allow_abbrev=False)
+    assigns.add_argument(
+        "units", nargs="*", metavar="UNIT", help="ids of units; left out: one a line from standard input"
+    )
+    assigns.add_argument("--key", type=_trial_key, required=True, help="the trial's, from its page or the API")
+    assigns.add_argument("--challenger-share", type=share, required=True, metavar="SHARE", help="such as 0.1")
     return main
 
 
@@ -641,8 +687,8 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter must not fail the pipeline
     try:
         args = parser().parse_args(arguments)
-        if args.command == "digest":
-            return digest(args.path)
+        if args.command in ("digest", "assign"):
+            return digest(args.path) if args.command == "digest" else assign(args)
         missing = [name for name in ("MUNIMENT_URL", "MUNIMENT_API_KEY") if not os.environ.get(name, "").strip()]
         if missing:
             raise Stop(WRONG_USE, f"Set {' and '.join(missing)}.")

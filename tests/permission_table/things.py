@@ -34,7 +34,7 @@ from lineage.models import (
 from tests.approvals.serving import scenes
 from tests.approvals.world import World, signature
 from tests.cast import PASSWORD
-from tests.permission_table import WHY, checks, found, lineage, openlineage, tracking
+from tests.permission_table import WHY, checks, found, lineage, openlineage, tracking, trials
 
 
 class Things:
@@ -288,6 +288,21 @@ class Things:
 
     def _recalls(self) -> Any:
         return recall(actor=self.w.cast.risk2, digest=f"sha256:{self.w.versions['raw'].digest_value}", **WHY)
+
+    def _trials(self) -> Any:
+        return trials.trial(self.w)
+
+    def _trial_counts(self) -> Any:
+        return self._trials().counts.first()
+
+    def _trial_looks(self) -> Any:
+        return trials.look(self.w)
+
+    def _trial_deviations(self) -> Any:
+        return trials.deviation(self.w)
+
+    def _trial_conclusions(self) -> Any:
+        return trials.conclusion(self.w)
 
     def _findings(self) -> Finding:
         cast = self.w.cast

@@ -85,6 +85,8 @@ ASKED: dict[str, Any] = {
         f"api/v1/exports/{what}": lambda s, side: [f"table={table}" for table in EXPORTED]
         for what in ("records", "history")
     },
+    "trials/new": lambda s, side: [f"model={side.model.pk}"],
+    "trials": lambda s, side: ["", f"model={side.model.pk}"],
     "findings/new": lambda s, side: [f"model={side.model.pk}", f"dataset={side.datasets['raw'].pk}"],
     "datasets": lambda s, side: ["", f"q={MARKS[side.cast.retail.name]}", f"before={side.datasets['raw'].pk}"],
     "models": lambda s, side: ["", f"q={MARKS[side.cast.retail.name]}", f"before={side.model.pk}"],

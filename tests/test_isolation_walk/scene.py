@@ -29,7 +29,7 @@ from tests import databases
 from tests.approvals.serving import scenes
 from tests.approvals.world import FACTS, WHY, World, build, signature, train
 from tests.cast import PASSWORD, Cast, email, load
-from tests.permission_table import found
+from tests.permission_table import found, trials
 
 #: By namespace: a word that stands in each of its texts, and what its ids look like.
 MARKS = {"retail": "quagga", "elsewhere": "okapi"}
@@ -165,6 +165,7 @@ class _Seed:
         close_finding(actor=cast.risk2, finding=raised, text="Mended", **WHY)
         clear_notice(actor=cast.risk2, notice=scenes.only_notice(live), **WHY)
         w.evidence(w.plan(title=f"{mark} plan"))
+        trials.concluded(w)
 
     def _second_policy(self) -> None:
         self.retail.policy(*FACTS, signature("risk", "risk_manager", count=2, veto=True))
