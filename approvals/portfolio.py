@@ -35,6 +35,8 @@ class Part:
     found_soon: int = 0
     findings: int = 0
     reviews: int = 0
+    breaches: int = 0
+    silences: int = 0
 
     @property
     def governed(self) -> int:
@@ -44,7 +46,7 @@ class Part:
     @property
     def at_risk(self) -> int:
         """How much needs somebody now."""
-        return self.notices + self.found_late + self.findings + self.reviews
+        return self.notices + self.found_late + self.findings + self.reviews + self.breaches + self.silences
 
 
 @dataclass(slots=True)
@@ -58,6 +60,7 @@ class Portfolio:
     found: list[AsFound]
     overdue: list[dict[str, Any]]
     reviews: list[dict[str, Any]]
+    watched: list[dict[str, Any]]
 
     @property
     def totals(self) -> dict[str, int]:
@@ -65,7 +68,7 @@ class Portfolio:
         return {
             name: sum(getattr(part, name) for part in self.parts)
             for name in ("models", "governed", "as_found", "proposed", "releases", "at_risk", "notices", "found_late",
-                         "found_soon", "findings", "reviews")
+                         "found_soon", "findings", "reviews", "breaches", "silences")
         }  # fmt: skip
 
 
@@ -94,6 +97,10 @@ def portfolio(reader: Principal, *, namespace: Namespace | None = None) -> Portf
         for one in late:
             part = parts[one["namespace"]]
             setattr(part, name, getattr(part, name) + 1)
+    watched = _watched(ids)
+    for one in watched:
+        part = parts[one["namespace"]]
+        setattr(part, one["what"], getattr(part, one["what"]) + 1)
     return Portfolio(
         parts=list(parts.values()),
         proposals=list(proposals.select_related("namespace", "recorded_by").order_by("id")[:SHOWN]),
@@ -107,6 +114,7 @@ def portfolio(reader: Principal, *, namespace: Namespace | None = None) -> Portf
         found=list(found.filter(govern_by__lte=now + SOON).order_by("govern_by", "id")[:SHOWN]),
         overdue=overdue[:SHOWN],
         reviews=reviews[:SHOWN],
+        watched=watched[:SHOWN],
     )  # fmt: skip
 
 
@@ -163,6 +171,24 @@ def _overdue_reviews(namespaces: Collection[int]) -> list[dict[str, Any]]:
         "   JOIN lineage_model x ON x.id = l.model_id WHERE x.namespace_id = ANY (%s)), clock_timestamp()) c"
         " JOIN approvals_promotion p ON p.id = c.promotion_id JOIN lineage_model m ON m.id = p.model_id"
         " WHERE c.review_overdue ORDER BY p.id",
+        [list(namespaces)],
+    )
+
+
+def _watched(namespaces: Collection[int]) -> list[dict[str, Any]]:
+    """What is live and breaks the limits of a monitoring plan, or sends no windows; the oldest first."""
+    return _rows(
+        "WITH live AS MATERIALIZED (SELECT l.promotion_id AS id FROM approvals_liveslot l"
+        "   JOIN lineage_model m ON m.id = l.model_id WHERE m.namespace_id = ANY (%s)),"
+        " found AS (SELECT f.promotion_id, f.plan_id, 'breaches' AS what, f.recorded_at AS since FROM live"
+        "   JOIN approvals_finding f ON f.promotion_id = live.id"
+        "   WHERE f.kind = 'monitoring_breach' AND muniment.finding_open(f.id)"
+        "   UNION ALL SELECT s.promotion_id, s.plan_id, 'silences', s.expected_by"
+        "   FROM muniment.monitoring_silence(ARRAY(SELECT id FROM live), clock_timestamp()) s)"
+        " SELECT x.promotion_id AS promotion, x.what, x.since, coalesce(l.title, '') AS plan,"
+        "   coalesce(nullif(m.title, ''), m.name) AS name, m.namespace_id AS namespace"
+        " FROM found x JOIN approvals_promotion p ON p.id = x.promotion_id JOIN lineage_model m ON m.id = p.model_id"
+        " LEFT JOIN approvals_plan l ON l.id = x.plan_id ORDER BY x.since, x.promotion_id, x.plan_id",
         [list(namespaces)],
     )
 

@@ -10,6 +10,8 @@
 | serving.noticed | {"notice": id} | the model's owners, and who may confirm; written by the database |
 | found.fact-changed | {"as_found": id, "cause": cause} | its owners and risk managers; written by the database |
 | serving.carried-out, serving.answered | {"notice": id} | the model's owners |
+| monitoring.breached | {"finding": id} | the owners of model and plan, risk managers or business owners |
+| monitoring.silent | {"promotion": id, "plan": id, "expected_by": when} | the model's owners, the plan's |
 | terms.withdrawn | {"terms": id} | the dataset's steward and owner, the owners of what is live downstream |
 | data_profile.recorded | {"profile": id} | nobody: it is held against what is expected; written by the database |
 | expectations.recorded | {"expectation_set": id} | nobody: the newest versions are held against it |
@@ -25,9 +27,11 @@ An action writes the message in its own transaction, after locking its root:
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext
 
 from approvals import jobs as _jobs  # noqa: F401  registers its kinds of jobs
@@ -41,6 +45,9 @@ from approvals.models import (
     AsFound,
     Evidence,
     Finding,
+    FindingEvent,
+    Plan,
+    PlanKind,
     Policy,
     PolicyLapse,
     Promotion,
@@ -52,6 +59,8 @@ from approvals.models import (
     SignOff,
     Trial,
 )
+from approvals.monitoring.reading import silent
+from approvals.monitoring.silence import announce_silence
 from approvals.reminders import announce_reminders
 from approvals.responses import Cause
 from approvals.upkeep import end_trials, open_reviews, report_late_found, report_overdue_reviews
@@ -83,10 +92,11 @@ register()
 
 @app.task(name="approvals.expire")
 def expire() -> None:
-    """Announce what ran out by time and policies short of people, and carry out what was to be done by now."""
+    """Announce what ran out, policies short of people and windows that never came; carry out what was to be done."""
     announce_expired()
     announce_reminders()
     announce_margins()
+    announce_silence()
     carry_out_overdue()
 
 
@@ -210,6 +220,35 @@ def tell_of_an_answer(message: Message) -> None:
         return
     params = {**_about_notice(notice), "by": end.recorded_by.display_name, "reason": end.reason}
     notify(owners(notice.promotion), f"serving-{end.kind}", params, f"/promotions/{notice.promotion_id}", message)
+
+
+@handles("monitoring.breached")
+def tell_of_a_breach(message: Message) -> None:
+    """The model's and the plan's owners, and who oversees that viewpoint: business owners, or risk managers."""
+    finding = Finding.objects.select_related("plan__owner").get(pk=message.payload["finding"])
+    plan = finding.plan
+    assert plan is not None  # the database's own finding names both
+    assert finding.promotion_id is not None
+    promotion = _promotions().select_related("model").get(pk=finding.promotion_id)
+    role = Role.BUSINESS_OWNER if plan.kind == PlanKind.MONITORING_BUSINESS else Role.RISK_MANAGER
+    overseers = holders_of(role, promotion.model.namespace_id, besides=promotion.release.model_version_id)
+    newest = finding.events.filter(kind=FindingEvent.Kind.RECURRED).order_by("-pk").first()
+    params = {**_about(promotion.release), "plan": plan.title, "text": (newest or finding).text[:400]}
+    people = [*owners(promotion), plan.owner, *overseers]
+    notify(people, "monitoring-breached", params, f"/promotions/{promotion.pk}/monitoring", message)
+
+
+@handles("monitoring.silent")
+def tell_of_silence(message: Message) -> None:
+    """The model's and the plan's owners, unless a window has come or the promotion has ended meanwhile."""
+    promotion = _promotions().select_related("model").get(pk=message.payload["promotion"])
+    plan = Plan.objects.select_related("owner").get(pk=message.payload["plan"])
+    if plan.pk not in [pk for pk, _by in silent([promotion.pk], timezone.now())[promotion.pk]]:
+        return
+    due = datetime.fromisoformat(message.payload["expected_by"]).strftime("%Y-%m-%d %H:%M UTC")
+    params = {**_about(promotion.release), "plan": plan.title, "due": due, "every": plan.expected_every_minutes}
+    people = [*owners(promotion), plan.owner]
+    notify(people, "monitoring-silent", params, f"/promotions/{promotion.pk}/monitoring", message)
 
 
 @handles("terms.withdrawn")

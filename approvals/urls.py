@@ -8,6 +8,7 @@ from approvals import (
     views_checks,
     views_comparison,
     views_imports,
+    views_monitoring,
     views_oversight,
     views_portfolio,
     views_serving,
@@ -37,6 +38,7 @@ urlpatterns = [
         path(f"{kind}/<id>/as-it-was", views_time.as_it_was_page, {"kind": kind}, name=f"{what.page}-as-it-was")
         for kind, what in KINDS.items()
     ),
+    path("promotions/<id>/monitoring", views_monitoring.monitoring_page, name="monitoring"),
     path("promotions/<id>", views_serving.serving_page, name="serving"),
     *(
         path(f"promotions/<id>/{act}", views_serving.act_page, {"act": act}, name=f"serving-{act}")

@@ -54,7 +54,7 @@ def finding_page(request: HttpRequest, id: str) -> HttpResponse:
     person = person_of(request)
     finding = _found(person, id)
     kind = request.POST.get("kind", "")
-    if kind not in FindingEvent.Kind.values:
+    if kind not in ACTS:
         raise Http404
     form = EventForm(request.POST, kind=kind)
     if not form.is_valid():

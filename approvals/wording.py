@@ -126,6 +126,23 @@ def register() -> None:
         link=_("Look at it"),
     )
     register_kind(
+        "monitoring-breached",
+        title=_("Breach: %(model)s %(version)s in %(environment)s, %(plan)s"),
+        body=_(
+            "%(text)s A finding is open; what the policy says of it is under way. Look at it, and answer the finding."
+        ),
+        link=_("Look at it"),
+    )
+    register_kind(
+        "monitoring-silent",
+        title=_("Silent: %(model)s %(version)s in %(environment)s, %(plan)s"),
+        body=_(
+            "A window should have ended by %(due)s and none has come; one is expected every %(every)s minutes. Whether"
+            " it does well nobody knows. Look at what reports it."
+        ),
+        link=_("Look at it"),
+    )
+    register_kind(
         "role-expired",
         title=_("A role has ended: %(role)s"),
         body=_("The role %(role)s of %(person)s in %(namespace)s has run out. An administrator can grant it anew."),

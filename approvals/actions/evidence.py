@@ -96,7 +96,7 @@ def record_worked_out(
 def _write(
     actor: Principal, plan: Plan, subject: Subject, digest: str, measured: Measured, sources: Sequence[Source] = ()
 ) -> tuple[Evidence, bool]:
-    values = _values(measured.values)
+    values = checked_values(measured.values)
     fixed: dict[str, Any] = {
         "plan": plan, **_place(subject), "subject_digest": digest, "run_started_at": measured.run_started_at,
         "window_start": measured.window_start, "window_end": measured.window_end, "valid_until": measured.valid_until,
@@ -145,7 +145,7 @@ def _check_digest(subject: Subject, given: str) -> None:
         )
 
 
-def _values(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def checked_values(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The measured values as they will be kept: exact, finite numbers.
 
     Raises:

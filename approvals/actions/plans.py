@@ -32,6 +32,7 @@ def lock_plan(
     criteria: Sequence[Mapping[str, Any]] = (),
     checklist: Sequence[str] = (),
     owner: Principal | None = None,
+    expected_every_minutes: int | None = None,
 ) -> tuple[Plan, bool]:
     """Record a plan, locked from that moment; the same plan locked before is found again.
 
@@ -39,6 +40,7 @@ def lock_plan(
         criteria: bounds {metric, comparator, threshold as decimal text, slice, dataset_role}.
         checklist: statements that a validator answers.
         owner: who answers for it; None: the actor, or the person behind it.
+        expected_every_minutes: of monitoring: how often a window is to end, 1 to 525,600; None: no such rule.
 
     Returns:
         the plan, and whether it is new.
@@ -52,11 +54,14 @@ def lock_plan(
         namespace=subject.namespace,
     )  # fmt: skip
     _check(criteria, checklist)
+    if expected_every_minutes is not None and not kind.startswith("monitoring_"):
+        raise errors.Invalid(errors={"expected_every_minutes": [_("Only plans of monitoring expect windows.")]})
     wanted = {_bound(one) for one in criteria}
     place = {"model": subject} if isinstance(subject, Model) else {"dataset": subject}
     owner = owner or person_behind(actor)
     fixed: dict[str, Any] = {
         **place, "kind": kind, "title": title, "description": description, "checklist": list(checklist), "owner": owner,
+        "expected_every_minutes": expected_every_minutes,
     }  # fmt: skip
     for found in Plan.objects.filter(**fixed).prefetch_related("criteria").order_by("-id"):
         if {_bound({name: getattr(one, name) for name in CRITERION}) for one in found.criteria.all()} == wanted:

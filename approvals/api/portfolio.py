@@ -39,12 +39,14 @@ class PartSerializer(serializers.Serializer[Any]):
     as_found = serializers.IntegerField(help_text=_("Serves, and never passed a gate."))
     proposed = serializers.IntegerField(help_text=_("Intakes nobody has decided on."))
     releases = serializers.IntegerField(help_text=_("Open."))
-    at_risk = serializers.IntegerField(help_text=_("notices, found_late, findings and reviews together."))
+    at_risk = serializers.IntegerField(help_text=_("The sum of what follows, found_soon left out."))
     notices = serializers.IntegerField(help_text=_("Standing under what is live."))
     found_late = serializers.IntegerField(help_text=_("As found, and past the date by which to be governed."))
     found_soon = serializers.IntegerField(help_text=_("As found, with that date within 30 days."))
     findings = serializers.IntegerField(help_text=_("Open and overdue."))
     reviews = serializers.IntegerField(help_text=_("Overdue, of what is live."))
+    breaches = serializers.IntegerField(help_text=_("Of the limits of monitoring plans, open, by what is live."))
+    silences = serializers.IntegerField(help_text=_("Monitoring plans of what is live whose windows do not come."))
 
 
 class PortfolioSerializer(serializers.Serializer[Any]):

@@ -45,7 +45,7 @@ class PlanSerializer(StrictModelSerializer):
         model = Plan
         fields = (
             *("id", "namespace", "model", "dataset", "kind", "title", "description", "criteria", "checklist", "owner"),
-            *("locked_at", "recorded_at", "recorded_by"),
+            *("expected_every_minutes", "locked_at", "recorded_at", "recorded_by"),
         )
         read_only_fields = fields
 
@@ -76,6 +76,12 @@ class PlanWriteSerializer(WriteSerializer):
     description = TextField(required=False, default="", allow_blank=True)
     criteria = CriterionWriteSerializer(many=True, required=False, default=list)
     checklist = serializers.ListField(child=TextField(max_length=500), required=False, default=list, max_length=100)
+    expected_every_minutes = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=525_600,
+        help_text=gettext_lazy("Of monitoring: once so long no window has ended, that is shown and told."),
+    )
     owner = IdField(required=False, help_text=gettext_lazy("Who answers for it; left out, you."))
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -29,8 +29,8 @@ class FindingSerializer(StrictModelSerializer):
     class Meta:
         model = Finding
         fields = (
-            *("id", "namespace", "kind", "model", "model_version", "dataset", "promotion", "text", "severity", "owner"),
-            *("due", "when_overdue", "blocks", "sign_off", "events", "recorded_at", "recorded_by"),
+            *("id", "namespace", "kind", "model", "model_version", "dataset", "promotion", "plan", "text", "severity"),
+            *("owner", "due", "when_overdue", "blocks", "sign_off", "events", "recorded_at", "recorded_by"),
         )
         read_only_fields = fields
 

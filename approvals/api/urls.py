@@ -20,6 +20,14 @@ from approvals.api.imports import (
 from approvals.api.inventory import InventoryExport
 from approvals.api.live_at import LiveAtView
 from approvals.api.manifests import ManifestView
+from approvals.api.monitoring import (
+    CurrencyViewSet,
+    MoneyViewSet,
+    MonitoringView,
+    PrometheusView,
+    PromotionMonitoringView,
+    WindowViewSet,
+)
 from approvals.api.onboarding import AsFoundViewSet, OnboardingWindowViewSet
 from approvals.api.policies import PolicyViewSet
 from approvals.api.portfolio import PortfolioView
@@ -58,6 +66,9 @@ urlpatterns = [
         TrialLookViewSet,
         TrialDeviationViewSet,
         TrialConclusionViewSet,
+        WindowViewSet,
+        CurrencyViewSet,
+        MoneyViewSet,
     ),
     path("dataset-versions/<id>/checks", VersionChecksView.as_view(), name="dataset-version-checks"),
     path("model-versions/<id>/cyclonedx", documents.CycloneDXView.as_view(), name="model-version-cyclonedx"),
@@ -65,6 +76,9 @@ urlpatterns = [
     path("lineage/impact", ImpactView.as_view(), name="lineage-impact"),
     path("exports/inventory", InventoryExport.as_view(), name="exports-inventory"),
     path("manifests", ManifestView.as_view(), name="manifests"),
+    path("monitoring", MonitoringView.as_view(), name="monitoring-api"),
+    path("monitoring/prometheus", PrometheusView.as_view(), name="monitoring-prometheus"),
+    path("promotions/<id>/monitoring", PromotionMonitoringView.as_view(), name="promotion-monitoring"),
     path("gate", GateView.as_view(), name="gate"),
     path("live-at", LiveAtView.as_view(), name="live-at"),
     path("live", LiveView.as_view(), name="live"),

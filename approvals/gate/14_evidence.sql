@@ -26,11 +26,23 @@ BEGIN
   CASE p_subject  -- each by its own index
     WHEN 'model' THEN v_items := ARRAY(SELECT e.id FROM public.approvals_evidence e WHERE e.model_version_id = p_id);
     WHEN 'data' THEN v_items := ARRAY(SELECT e.id FROM public.approvals_evidence e WHERE e.dataset_version_id = p_id);
-    WHEN 'promotion' THEN v_items := ARRAY(  -- of every time it served there: promoting again forgets no failure
-      SELECT e.id FROM public.approvals_promotion n
-      JOIN public.approvals_release r ON r.model_version_id = c.model_version_id
-      JOIN public.approvals_promotion x ON x.release_id = r.id AND x.environment_id = n.environment_id
-      JOIN public.approvals_evidence e ON e.promotion_id = x.id WHERE n.id = p_id);
+    -- Of every time it served there: promoting again forgets no failure. Monitoring reports a window after the other: the
+    -- newest fifty of a reporter and plan say all there is to say, since a failure stands until a newer one is good. Claims
+    -- without a measurement are counted apart: fifty of them push no failure out of sight.
+    WHEN 'promotion' THEN v_items := ARRAY(
+      SELECT o.id FROM (
+        SELECT e.id, row_number() OVER (PARTITION BY e.plan_id, e.recorded_by_id, CASE WHEN b.kind = 'system' THEN
+                   ARRAY(SELECT s.principal_id FROM public.approvals_evidencesource s WHERE s.evidence_id = e.id ORDER BY 1) END,
+                 EXISTS (SELECT 1 FROM public.approvals_evidencevalue v WHERE v.evidence_id = e.id)
+                 OR EXISTS (SELECT 1 FROM public.approvals_evidenceanswer a WHERE a.evidence_id = e.id)
+                 ORDER BY e.id DESC) AS newest
+        FROM public.approvals_promotion n
+        JOIN public.approvals_release r ON r.model_version_id = c.model_version_id
+        JOIN public.approvals_promotion x ON x.release_id = r.id AND x.environment_id = n.environment_id
+        JOIN public.approvals_evidence e ON e.promotion_id = x.id
+        JOIN public.governance_principal b ON b.id = e.recorded_by_id
+        WHERE n.id = p_id) o
+      WHERE o.newest <= 50);
   END CASE;
   RETURN QUERY
   WITH items AS MATERIALIZED (  -- else the verdict would be worked out at each mention of it

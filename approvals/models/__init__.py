@@ -4,6 +4,7 @@ from approvals.models.checks import BaselineReason, DataCheck, ExpectationPlan
 from approvals.models.environments import Environment, ObserveOnlyChange, ObserveOnlyConfirmation, Slot
 from approvals.models.evidence import Claim, Evidence, EvidenceAnswer, EvidenceSource, EvidenceValue, Verdict
 from approvals.models.findings import Finding, FindingEvent
+from approvals.models.monitoring import VIEWPOINTS, ModelCurrency, MoneyEntry, MonitoringWindow
 from approvals.models.onboarding import (
     AsFound,
     AsFoundEnd,
@@ -49,6 +50,7 @@ from approvals.models.trials import (
 
 __all__ = [
     "OVERSEEING_CONFLICTS",
+    "VIEWPOINTS",
     "Arm",
     "AsFound",
     "AsFoundEnd",
@@ -70,6 +72,9 @@ __all__ = [
     "GateDecision",
     "LiveSlot",
     "MetricKind",
+    "ModelCurrency",
+    "MoneyEntry",
+    "MonitoringWindow",
     "ObserveOnlyChange",
     "ObserveOnlyConfirmation",
     "OnboardingClosure",

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from approvals.models.plans import Plan
 from approvals.models.promotions import Promotion
 from governance.history.models import BornFinalModel
 
@@ -62,6 +63,16 @@ class Finding(BornFinalModel):
     promotion = models.ForeignKey(
         Promotion, on_delete=models.PROTECT, null=True, blank=True, related_name="findings", verbose_name=_("promotion")
     )
+    plan = models.ForeignKey(
+        Plan,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="findings",
+        verbose_name=_("plan"),
+        help_text=_("Of a monitoring breach: whose limits were crossed. Set by the database."),
+    )
     text = models.TextField(_("text"), help_text=_("What was found, 1 to 5,000 characters."))
     severity = models.CharField(_("severity"), max_length=8, choices=Severity)
     owner = models.ForeignKey(
@@ -106,6 +117,10 @@ class Finding(BornFinalModel):
                 name="finding_kind_known",
             ),
             models.CheckConstraint(
+                condition=Q(plan__isnull=True) | Q(kind="monitoring_breach", promotion__isnull=False),
+                name="finding_plan_of_breach",
+            ),
+            models.CheckConstraint(
                 condition=Q(severity__in=["low", "medium", "high", "critical"]), name="finding_severity_known"
             ),
             models.CheckConstraint(
@@ -131,6 +146,7 @@ class FindingEvent(BornFinalModel):
         ANSWERED = "answered", _("answered")
         CLOSED = "closed", _("closed")
         REOPENED = "reopened", _("reopened")
+        RECURRED = "recurred", _("recurred")
 
     namespace_path = "finding__namespace"
 
@@ -145,7 +161,7 @@ class FindingEvent(BornFinalModel):
         verbose_name_plural = _("events of findings")
         constraints = [
             models.CheckConstraint(
-                condition=Q(kind__in=["answered", "closed", "reopened"]), name="finding_event_kind_known"
+                condition=Q(kind__in=["answered", "closed", "reopened", "recurred"]), name="finding_event_kind_known"
             ),
             models.CheckConstraint(condition=Q(text__regex=r"[^[:space:]]"), name="finding_event_has_text"),
         ]

@@ -78,6 +78,14 @@ class Plan(BornFinalModel):
         verbose_name=_("owner"),
         help_text=_("Who answers for the plan."),
     )
+    expected_every_minutes = models.PositiveIntegerField(
+        _("a window expected every"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "Minutes; of monitoring: once so long no window has ended, that is shown and told. Blank: no rule."
+        ),
+    )
     locked_at = MomentSetField(
         _("locked at"), blank=True, editable=False, help_text=_("Moment of recording, by the database's clock (UTC).")
     )
@@ -93,6 +101,11 @@ class Plan(BornFinalModel):
             ),
             models.CheckConstraint(condition=Q(kind__in=PlanKind.values), name="plan_kind_known"),
             models.CheckConstraint(condition=Q(title__regex=r"[^[:space:]]"), name="plan_titled"),
+            models.CheckConstraint(
+                condition=Q(expected_every_minutes__isnull=True)
+                | Q(expected_every_minutes__range=(1, 525_600), kind__startswith="monitoring_"),
+                name="plan_expected_every_in_a_year",
+            ),
         ]
         indexes = [
             models.Index(fields=["recorded_at", "id"], name="plan_by_moment"),

@@ -21,6 +21,11 @@ BEGIN
     PERFORM muniment.refuse('MU008', 'no-review-overdue', 'No review is overdue there, or it is said already.',
       'Raise a finding of another kind.');
   END IF;
+  -- An open breach keeps the next from being told: only evidence opens one (muniment.record_breach).
+  IF NEW.plan_id IS NOT NULL AND pg_trigger_depth() < 2 THEN
+    PERFORM muniment.refuse('MU009', 'breach-of-plan', 'The breach of a plan is found by the database.',
+      'Report the evidence, or raise a finding that names no plan.');
+  END IF;
   IF NEW.kind = 'condition' OR NEW.sign_off_id IS NOT NULL THEN
     PERFORM muniment.require_condition_of(NEW);
   END IF;
@@ -82,6 +87,9 @@ BEGIN
   END IF;
   v_now := clock_timestamp();
   v_open := muniment.finding_open(f.id);
+  IF NEW.kind = 'recurred' AND pg_trigger_depth() < 2 THEN
+    PERFORM muniment.refuse('MU009', 'breach-of-plan', 'That a breach recurred is found by the database.', 'Answer the finding instead.');
+  END IF;
   IF NEW.kind IN ('closed', 'reopened') AND NOT (muniment.is_person(muniment.actor_id()) AND muniment.holds_role(
        muniment.actor_id(), muniment.overseers_of_finding(f, NEW.kind), f.namespace_id, v_now)) THEN
     PERFORM muniment.refuse('MU006', 'not-an-overseer',

@@ -385,6 +385,7 @@ DECLARE
   v_starts bigint[];
   v_below bigint[];
   v_affected bigint[];
+  v_monitored boolean;
 BEGIN
   IF TG_TABLE_NAME = 'approvals_evidencevalue'
      AND EXISTS (SELECT 1 FROM public.approvals_evidencevalue v WHERE v.evidence_id = NEW.evidence_id AND v.id > NEW.id)
@@ -395,6 +396,13 @@ BEGIN
   END IF;
   SELECT * INTO e FROM public.approvals_evidence x WHERE x.id = NEW.evidence_id;
   SELECT p.kind, p.title INTO v_kind, v_title FROM public.approvals_plan p WHERE p.id = e.plan_id;
+  v_monitored := e.promotion_id IS NOT NULL AND v_kind LIKE 'monitoring\_%';
+  IF v_monitored THEN
+    PERFORM muniment.record_breach(e);
+    IF muniment.breach_answered(e) THEN
+      RETURN NULL;
+    END IF;
+  END IF;
   IF e.dataset_version_id IS NOT NULL THEN
     v_starts := ARRAY[e.dataset_version_id * 4];
     v_below := muniment.below_keys(v_starts);
@@ -410,12 +418,13 @@ BEGIN
   v_affected := ARRAY(
     SELECT p.id FROM public.approvals_promotion p JOIN public.lineage_model m ON m.id = p.model_id
     JOIN public.approvals_release r ON r.id = p.release_id
-    WHERE p.id = ANY (v_affected) AND EXISTS (
+    -- what is monitored is asked of all that is live, whether or not a release is asked for it
+    WHERE p.id = ANY (v_affected) AND (v_monitored OR EXISTS (
       SELECT 1 FROM public.approvals_requirement q
       WHERE q.policy_version_id = muniment.active_policy_version(p.environment_id, m.risk_tier, m.namespace_id, p.slot)
         AND q.kind = 'evidence' AND q.params ->> 'plan_kind' = v_kind
         AND coalesce(q.params ->> 'subject', 'model') = CASE WHEN e.dataset_version_id IS NOT NULL THEN 'data'
-              WHEN e.promotion_id IS NOT NULL THEN 'promotion' ELSE 'model' END)
+              WHEN e.promotion_id IS NOT NULL THEN 'promotion' ELSE 'model' END))
       -- evidence on data is asked of what a model was trained on, not of all above it
       AND (e.dataset_version_id IS NULL OR e.dataset_version_id = ANY (muniment.training_of(r.model_version_id))));
   PERFORM muniment.answer_under('evidence_failed', e.id, jsonb_build_array(jsonb_build_object('kind', 'evidence', 'id', e.id,

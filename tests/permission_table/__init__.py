@@ -16,6 +16,7 @@ from tests.permission_table import (
     lineage,
     mlflow,
     moments,
+    monitoring,
     openlineage,
     people,
     tracking,
@@ -27,7 +28,7 @@ from tests.permission_table.row import AFTER_DAYS, WHY, Row
 
 ROOMS = (
     kernel, people, facts, lineage, tracking, judgements, bringing_in, vocabularies, work, desk, doors, moments, mlflow,
-    openlineage, checks, trials,
+    openlineage, checks, trials, monitoring,
 )  # fmt: skip
 GET: dict[str, Row] = {route: row for room in ROOMS for route, row in room.GET.items()}
 POST: dict[str, Row] = {route: row for room in ROOMS for route, row in room.POST.items()}

@@ -34,7 +34,7 @@ from lineage.models import (
 from tests.approvals.serving import scenes
 from tests.approvals.world import World, signature
 from tests.cast import PASSWORD
-from tests.permission_table import WHY, checks, found, lineage, openlineage, tracking, trials
+from tests.permission_table import WHY, checks, found, lineage, monitoring, openlineage, tracking, trials
 
 
 class Things:
@@ -129,6 +129,15 @@ class Things:
 
     def _conflicts_of_interest(self) -> Any:
         return declare_conflict(actor=self.w.cast.risk2, model=self.w.model, text="My sister sells it", **WHY)
+
+    def _monitoring_windows(self) -> Any:
+        return monitoring.window(self.w)
+
+    def _model_currencies(self) -> Any:
+        return monitoring.currency(self.w)
+
+    def _money_entries(self) -> Any:
+        return monitoring.money(self.w)
 
     def _onboarding_windows(self) -> Any:
         return found.onboarding_window(self.w)
@@ -245,7 +254,7 @@ class Things:
     def _releases(self) -> Release:
         """An open release that awaits a risk manager, or one whose gate is open where the row promotes."""
         if self._release is None:
-            promotes = "promot" in self.route
+            promotes = "promot" in self.route or "monitoring" in self.route
             asked = [] if promotes else [signature("risk", "risk_manager", count=2)]
             self.w.policy({"key": "artifact", "kind": "artifact"}, *asked)
             self._release = self.w.release()

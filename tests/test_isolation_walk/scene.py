@@ -13,11 +13,12 @@ from django.utils import timezone
 from psycopg import sql
 
 from approvals.actions.findings import close_finding, raise_finding
+from approvals.actions.money import set_currency
 from approvals.actions.policies import write_policy_version
 from approvals.actions.releases import close_release
 from approvals.actions.serving import clear_notice
 from approvals.actions.sign_offs import declare_conflict, withdraw_sign_off
-from approvals.models import Environment, Finding, PolicyVersion, RefusedAttempt, ReleaseClosure, Vote
+from approvals.models import Environment, Finding, PolicyVersion, Promotion, RefusedAttempt, ReleaseClosure, Vote
 from governance.accounts.actions.grants import approve_grant, grant_role
 from governance.accounts.actions.principals import create_person
 from governance.accounts.models import Principal
@@ -26,6 +27,7 @@ from governance.history.models import governed_models, history_model
 from governance.unit_of_work import recorded_action
 from lineage.models import Model, ModelVersion, RiskTier, RunInput, TermsWithdrawal
 from tests import databases
+from tests.approvals.monitoring import scene as monitoring
 from tests.approvals.serving import scenes
 from tests.approvals.world import FACTS, WHY, World, build, signature, train
 from tests.cast import PASSWORD, Cast, email, load
@@ -136,7 +138,7 @@ class _Seed:
     def _small(self) -> None:
         """What the other namespace has: facts, something live, a finding, a grant that waits."""
         w = self.elsewhere = build(self.others, MARKS["elsewhere"])
-        scenes.go_live(w)
+        self._watched(w, scenes.go_live(w))
         raise_finding(
             actor=self.cast.outsider, subject=w.model, kind=Finding.Kind.AUDIT, text="Found",
             severity=Finding.Severity.HIGH, blocks=True, **WHY,
@@ -144,6 +146,14 @@ class _Seed:
         self._brought_in(w)
         waiting = Principal.objects.get(name=email("reader"))
         grant_role(actor=self.cast.admin, principal=waiting, role=Role.VALIDATOR, namespace=self.cast.elsewhere, **WHY)
+
+    @staticmethod
+    def _watched(w: World, promotion: Promotion) -> None:
+        """A window of what is live, and what it earned."""
+        set_currency(actor=w.cast.owner, model=w.model, currency="EUR", **WHY)
+        plan = monitoring.watch(w, title=f"Watch {w.cast.retail}")
+        money = {"value": 12, "currency": "EUR"}
+        monitoring.report(w, monitoring.values(promotion, plan, kind=monitoring.Kind.BUSINESS, money=money))
 
     @staticmethod
     def _brought_in(w: World) -> None:
@@ -158,6 +168,7 @@ class _Seed:
         w = self.retail = build(cast, mark)
         scenes.go_live(w, scenes.on_own_data(w, f"{mark}other"))
         live = scenes.go_live(w)
+        self._watched(w, live)
         raised = raise_finding(
             actor=cast.auditor, subject=w.model, kind=Finding.Kind.AUDIT, text="Found", severity=Finding.Severity.HIGH,
             blocks=True, owner=cast.owner, **WHY,
