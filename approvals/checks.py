@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from approvals.actions.checks import Compared, record_check
-from approvals.models import BaselineReason, DataCheck
+from approvals.models import BaselineReason, DataCheck, Promotion, Slot
 from approvals.queries import EvidenceVerdict
 from governance.accounts.actions.system import load_system_principal
 from governance.accounts.models import Principal
@@ -162,14 +162,27 @@ def ask_of_profile(profile: DataProfile, *, reason: str) -> None:
         ask_for_check(asked_by=load_system_principal(), reason=reason, profile=profile, asked=asked)
 
 
-def ask_of_versions(asked: ExpectationSet, *, reason: str) -> None:
-    """A job for each of the newest versions that has a profile."""
-    with_profile = DataProfile.objects.filter(dataset_version__dataset=asked.dataset_id)
+def ask_of_versions(asked: ExpectationSet, *, reason: str, after: int = 0) -> None:
+    """A job for each of the newest versions that has a profile; `after`: only those registered after that one."""
+    with_profile = DataProfile.objects.filter(dataset_version__dataset=asked.dataset_id, dataset_version__gt=after)
     versions = with_profile.order_by("-dataset_version").values_list("dataset_version", flat=True).distinct()[:AT_ONCE]
     for version in versions:
         profile = best_profile(with_profile.filter(dataset_version=version))
         assert profile is not None
         ask_for_check(asked_by=load_system_principal(), reason=reason, profile=profile, asked=asked)
+
+
+def ask_against_what_is_live(promotion: Promotion, *, reason: str) -> None:
+    """Jobs for what was registered after the data of a version that went live: that is their baseline from now on."""
+    if promotion.slot != Slot.CHAMPION or not promotion.environment.live_traffic:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT unnest(muniment.training_of(%s))", [promotion.release.model_version_id])
+        trained = DatasetVersion.objects.filter(pk__in=[pk for (pk,) in cursor.fetchall()])
+    for version in trained:
+        asked = newest_expectations(version.dataset_id)
+        if asked is not None:
+            ask_of_versions(asked, reason=reason, after=version.pk)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

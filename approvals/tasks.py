@@ -4,7 +4,7 @@
 |---|---|---|
 | release.opened | {"release": id} | those whose signature is awaited |
 | release.decided | {"release": id} | who opened it (after its ReleaseClosure) |
-| promotion.live | {"promotion": id} | the model's owners, and who signed |
+| promotion.live | {"promotion": id} | the model's owners, and who signed; newer data is checked against its data |
 | promotion.ended | {"promotion": id} | the model's owners, unless superseded |
 | trial.concluded | {"trial": id} | nobody: what it shows is recorded as evidence |
 | serving.noticed | {"notice": id} | the model's owners, and who may confirm; written by the database |
@@ -38,7 +38,7 @@ from approvals import jobs as _jobs  # noqa: F401  registers its kinds of jobs
 from approvals.actions.expectations import RECORDED
 from approvals.actions.trial_conclusions import record_conclusion
 from approvals.audience import holders_of, live_downstream, may_sign, owners, owners_of, policy_owners
-from approvals.checks import ask_of_profile, ask_of_versions
+from approvals.checks import ask_against_what_is_live, ask_of_profile, ask_of_versions
 from approvals.expiry import announce_expired, carry_out_overdue
 from approvals.margins import all_margins, announce_margins
 from approvals.models import (
@@ -154,6 +154,7 @@ def tell_owners_and_signers(message: Message) -> None:
     opener = reader_of(release.recorded_by)
     people = [person for person in (*owners(promotion), *signers) if reader_of(person) != opener]
     notify(people, "version-live", _about(release), f"/releases/{release.pk}", message)
+    ask_against_what_is_live(promotion, reason="What trained the live model changed")
 
 
 @handles("promotion.ended")

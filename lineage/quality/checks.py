@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
 from django.utils.translation import gettext as _
 
@@ -23,6 +23,7 @@ from lineage.quality.statistics import Bounded, NotAnswered
 DAY = 86_400  # seconds
 STEP = Decimal("1e-12")
 """Figures are kept to twelve digits after the point, rounded towards the worse."""
+_WIDE = Context(prec=60)  # 29 digits before the point and 12 after
 FARTHEST = Decimal("1e29")
 """In place of infinity and of what the record cannot keep. No bound lies beyond it."""
 
@@ -95,7 +96,7 @@ def rounded(number: float, *, up: bool) -> Decimal:
     if math.isinf(number) or abs(number) >= 1e29:
         return FARTHEST if number > 0 else -FARTHEST
     kept = Decimal(number) if isinstance(number, int) else Decimal(repr(number))
-    return kept.quantize(STEP, rounding=ROUND_CEILING if up else ROUND_FLOOR)
+    return kept.quantize(STEP, rounding=ROUND_CEILING if up else ROUND_FLOOR, context=_WIDE)
 
 
 def measure(items: Sequence[Expectation], data: Data, baseline: Data | None) -> list[Figure]:
@@ -121,6 +122,8 @@ def _figure(item: Expectation, metric: str, data: Data, baseline: Data | None) -
         return ALONE[item.check](item, metric, data, column)
     except NotAnswered as unknown:
         return Figure(item, metric, None, str(unknown))
+    except (ArithmeticError, TypeError, ValueError):  # what somebody reported was never held together by anybody
+        return Figure(item, metric, None, _("The profile's figures of it cannot be right."))
     except _NotThere:
         return Figure(item, metric, None, _("There is no column “%s”.") % item.column, missing=True)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from approvals.actions.promotions import promote
 from approvals.checks import run_check
 from approvals.models import DataCheck
 from governance.accounts.actions.system import load_system_principal
@@ -13,7 +14,7 @@ from governance.outbox.handlers import handler_for
 from tests.approvals.checks.data import THERE, check, expect, income, profile, version
 from tests.approvals.raw import acting, refuses
 from tests.approvals.voting import insert
-from tests.approvals.world import World
+from tests.approvals.world import WHY, World
 
 ITEM = '[{"key": "a", "check": "volume", "at_least": "1"}]'
 
@@ -102,6 +103,22 @@ def test_what_arrives_is_checked_by_a_job_and_again_when_more_is_expected(w: Wor
     message = Message.objects.filter(topic="expectations.recorded").latest("pk")
     handler_for(message.topic)(message)
     assert Job.objects.filter(kind="data-check").count() == 4
+
+
+def test_newer_data_is_checked_again_when_another_champion_goes_live(w: World) -> None:
+    expect(w)
+    profile(w, w.versions["features"], [income(1)])
+    between, newer = (profile(w, version(w), [income(n)]) for n in (2, 3))
+    assert check(newer).baseline_reason == "previous"
+    w.policy({"key": "artifact", "kind": "artifact"})
+    promote(actor=w.cast.owner, release=w.release(), **WHY)
+    message = Message.objects.filter(topic="promotion.live").latest("pk")
+    handler_for(message.topic)(message)
+    jobs = {job.params["profile"]: job for job in Job.objects.filter(kind="data-check")}
+    assert set(jobs) == {between.pk, newer.pk}
+    worker: Any = Worker(jobs[newer.pk])
+    run_check(worker)
+    assert [one.baseline_reason for one in DataCheck.objects.order_by("pk")] == ["previous", "live"]
 
 
 @pytest.mark.parametrize("edge", [1e308, -1e308])
