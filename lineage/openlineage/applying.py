@@ -49,7 +49,7 @@ from lineage.openlineage.claims import ENDS, Claim, DatasetClaim, Note, read
 from lineage.openlineage.facets import FlagClaim, Said
 from lineage.openlineage.naming import ANY_VERSION, Act, Key, Names, Versions, any_version_of
 from lineage.quality.documents import read_columns
-from lineage.quality.finds import finds_in
+from lineage.quality.finds import finds_in, without_reported_values
 
 R = TypeVar("R", bound=Report)
 
@@ -408,9 +408,10 @@ class _Applying:
     def _report_profile(self, said: Said, run: Run | None, version: DatasetVersion) -> None:
         if said.profile:
             digest = self._digest("profile", run, version, said.profile)
+            kept = {**said.profile, "columns": without_reported_values(said.profile.get("columns", []))}
             row = DataProfile(
                 namespace=self.home, run=run, dataset_version=version, said_at=self.claim.at, event=self.event,
-                content_digest=digest, **said.profile,
+                content_digest=digest, **kept,
             )  # fmt: skip
             for profile in self._add(DataProfile, [row], "profile"):
                 for find in record_finds(profile, version, finds_in(read_columns(profile.columns))):

@@ -6,11 +6,21 @@ The server looks for itself: a pipeline that reports no find, or a smaller one, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from governance.client.muniment_personal import PATTERNS, category_of, find, is_masked, named_by
-from lineage.quality.documents import NAME_AT_MOST, ColumnProfile
+from lineage.quality.documents import (
+    FINDS_AT_MOST,
+    NAME_AT_MOST,
+    ColumnProfile,
+    Other,
+    PersonalFind,
+    Profile,
+    read_columns,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,7 @@ def finds_in(columns: Iterable[ColumnProfile]) -> list[Found]:
         coded = column.distinct is not None and column.distinct <= 3 < (column.count or 0)
         named = named_by(name, coded=coded or column.type == "boolean")
         seen: dict[str, Found] = {}
-        for one in find(name, (top.value for top in column.top)):
+        for one in find(name, _values(column)):
             if one.matched or one.pattern in named:
                 seen[one.pattern] = Found(
                     name, one.pattern, one.category, one.looked_at, one.matched, one.pattern in named, one.examples
@@ -49,6 +59,50 @@ def finds_in(columns: Iterable[ColumnProfile]) -> list[Found]:
             )  # fmt: skip
         found += [seen[key] for key in sorted(seen, key=_place)]
     return found
+
+
+def without_values(profile: Profile) -> Profile:
+    """The profile as it may be kept: of a column with a find no value, neither by itself nor as an end of a range.
+
+    What measures does so by itself (governance/client/muniment_profile); what is handed in may not have looked, or not
+    as far. Columns of dates keep their range: it is no number that names somebody.
+    """
+    by_column: dict[str, list[Found]] = defaultdict(list)
+    for one in finds_in(profile.columns):
+        by_column[one.column].append(one)
+    columns = tuple(_bare(one, by_column[one.name[:NAME_AT_MOST]]) for one in profile.columns)
+    return replace(profile, columns=columns)
+
+
+def without_reported_values(columns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The same of columns as OpenLineage reports them: its ranges and quantiles are values too."""
+    named = {one.column for one in finds_in(read_columns(columns))}
+    shown = {"sum", "min", "max", "quantiles"}
+    return [
+        {key: value for key, value in one.items() if one["name"][:NAME_AT_MOST] not in named or key not in shown}
+        for one in columns
+    ]
+
+
+def _bare(column: ColumnProfile, found: list[Found]) -> ColumnProfile:
+    if not found:
+        return column
+    personal = tuple(PersonalFind(one.pattern, one.looked_at, one.matched, one.examples) for one in found)
+    if column.type not in ("string", "integer"):
+        return replace(column, personal=personal[:FINDS_AT_MOST])
+    listed = bool(column.top) or column.other is not None
+    distinct = len(column.top) + (column.other.distinct if column.other else 0)
+    return replace(
+        column, personal=personal[:FINDS_AT_MOST], top=(), other=Other(column.count or 0, distinct) if listed else None,
+        min=None, max=None, sum=None, mean=None, stddev=None, edges=(), before=(), upto=(), quantiles=(),
+    )  # fmt: skip
+
+
+def _values(column: ColumnProfile) -> Iterator[object]:
+    """The values that a profile shows: frequent ones, and of whole numbers the edges."""
+    yield from (top.value for top in column.top)
+    if column.type == "integer":
+        yield from column.edges
 
 
 _ORDER = {key: place for place, key in enumerate(PATTERNS)}

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Any
 
 import psycopg
@@ -9,18 +11,20 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from governance.client.muniment_identifiers import luhn
 from governance.client.muniment_personal import PATTERNS, is_masked, masked
 from governance.history.models import history_model
 from governance.unit_of_work import recorded_action
 from lineage import actions, queries
 from lineage.actions.personal_data import MOST_COLUMNS, record_finds
 from lineage.models import DataProfile, DatasetVersion, PersonalDataFind, SensitivityFlag
-from lineage.quality.documents import ColumnProfile, PersonalFind, TopValue
-from lineage.quality.finds import Found, finds_in
+from lineage.quality.documents import ColumnProfile, Other, PersonalFind, Profile, TopValue
+from lineage.quality.finds import Found, finds_in, without_values
 from tests.approvals.world import WHY, World, flag, sha, world
 from tests.cast import Cast
 
 Api = Callable[[str], Any]
+_COUNT = count()
 EMAIL = {"pattern": "email", "looked_at": 900, "matched": 870, "examples": ["j•••@•••.com"]}
 
 
@@ -45,7 +49,7 @@ def profiled(w: World, *found: tuple[str, dict[str, Any] | None], name: str = "r
     with recorded_action(actor=by or w.cast.pipeline, **WHY):
         profile = DataProfile.objects.create(
             namespace=w.cast.retail, dataset_version=version, said_at=timezone.now(), columns=kept,
-            content_digest=sha(json.dumps([kept, DataProfile.objects.count()])),
+            content_digest=sha(json.dumps([kept, next(_COUNT)])),
         )  # fmt: skip
         read = [
             ColumnProfile(
@@ -89,6 +93,38 @@ def test_the_server_looks_at_names_and_kept_values_itself(w: World) -> None:
     assert [one.pattern for one in finds_in([ColumnProfile("주민등록번호", "integer", count=9)])] == ["kr_rrn"]
     assert finds_in([ColumnProfile("telephone", "string", count=1000, distinct=2)]) == []
     assert finds_in([ColumnProfile("email", "boolean", count=1000, distinct=2)]) == []
+
+
+def test_no_value_is_kept_of_a_column_with_a_find_whoever_measured_it() -> None:
+    """A pipeline that did not look hands in its customers' numbers as the ends of ranges."""
+    cards = tuple(sorted(int(one) for one in _cards(40)))
+    counts = tuple(range(40))
+    given = Profile(columns=(
+        ColumnProfile("k", "integer", count=40, distinct=40, min=cards[0], max=cards[-1], sum=1, mean=1.0, edges=cards,
+                      before=counts, upto=tuple(n + 1 for n in counts)),
+        ColumnProfile("note", "string", count=9, top=(TopValue("ask a.b@example.com", "ab", 5),), other=Other(4, 2)),
+        ColumnProfile("geburtsdatum", "date", count=9, min=0, max=1, edges=(0, 1), before=(0, 8), upto=(1, 9)),
+        ColumnProfile("amount", "integer", count=9, min=0, max=1, edges=(0, 1), before=(0, 8), upto=(1, 9)),
+    ))  # fmt: skip
+    kept = without_values(given)
+    assert [[find.pattern for find in one.personal] for one in kept.columns] == [
+        ["card"],
+        ["email"],
+        ["birth_date"],
+        [],
+    ]
+    number, note, day, amount = kept.columns
+    assert (number.edges, number.min, number.max, number.sum, number.distinct) == ((), None, None, None, 40)
+    assert (note.top, note.other) == ((), Other(9, 3))
+    assert day.edges == (0, 1) and amount == given.columns[3]
+    assert not any(str(one) in repr(kept) for one in cards) and "a.b@" not in repr(kept)
+    assert without_values(kept) == kept, "what is kept is read again as it is"
+
+
+def _cards(count: int) -> list[str]:
+    """Numbers that are nobody's: of the range 4000 00, with their check digit."""
+    stems = (f"400000{n:09d}" for n in range(count))
+    return [next(f"{stem}{last}" for last in range(10) if luhn(f"{stem}{last}")) for stem in stems]
 
 
 def test_an_example_that_is_not_masked_is_left_out() -> None:
@@ -315,3 +351,22 @@ def test_pages_show_the_find_beside_the_answer_and_keep_it_after_the_steward_has
             assert "Looks like: e-mail address, 870 of 900 values" in page, path
             assert "j•••@•••.com" in page
         review(w)
+
+
+# -- At the same time --------------------------------------------------------------------------------------------------
+
+
+def test_profiles_that_come_at_once_raise_one_flag(own_database: str, w: World) -> None:
+    """The second waits for the dataset's lock, and meets the flag that the first raised."""
+
+    def come(number: int) -> None:
+        try:
+            profiled(w, ("contact", {**EMAIL, "looked_at": 1000 + number}))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(come, number) for number in range(4)]:
+            done.result()
+    assert SensitivityFlag.objects.filter(column="contact").count() == 1
+    assert PersonalDataFind.objects.count() == 4
