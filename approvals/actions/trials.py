@@ -40,6 +40,7 @@ LOOKING = (*PLANNING, Role.COMPLIANCE_OFFICER, Role.AUDITOR)
 DEVIATING = (*PLANNING, Role.DATA_STEWARD, Role.COMPLIANCE_OFFICER, Role.AUDITOR)
 ACCEPTING = (Role.VALIDATOR, Role.RISK_MANAGER)
 MAX_COUNTS = 1000
+EFFECT_DIGITS = 8  # significant digits of the effect in evidence, which people read; the conclusion keeps more
 #: Fields of a design that the trial keeps under the same name.
 KEPT = tuple(one.name for one in fields(designs.Design) if one.name != "guardrails")
 GUARDED = tuple(one.name for one in fields(designs.Guardrail))
@@ -234,10 +235,8 @@ def evidence_values(result: results.Result, deviations: int) -> list[Mapping[str
     if result.p_value is not None:
         found.append({"metric": designs.P_VALUE, "value": results.figure(result.p_value)})
     if effect.estimate is not None and effect.low is not None and effect.high is not None:
-        found.append({
-            "metric": designs.EFFECT, "value": results.figure(effect.estimate), "ci_low": results.figure(effect.low),
-            "ci_high": results.figure(effect.high),
-        })  # fmt: skip
+        bounds = {"value": effect.estimate, "ci_low": effect.low, "ci_high": effect.high}
+        found.append({"metric": designs.EFFECT, **{k: results.figure(v, EFFECT_DIGITS) for k, v in bounds.items()}})
     found += [
         {"metric": designs.HARM, "slice": one.metric, "value": results.figure(one.harm)}
         for one in result.guardrails

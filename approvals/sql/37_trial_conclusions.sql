@@ -120,7 +120,7 @@ BEGIN
   IF (v ->> 'units/champion')::numeric IS DISTINCT FROM c.champion_units::numeric
      OR (v ->> 'units/challenger')::numeric IS DISTINCT FROM c.challenger_units::numeric
      OR (v ->> 'open_deviations')::numeric IS DISTINCT FROM muniment.open_deviations(t.id)::numeric
-     OR abs((v ->> 'effect')::numeric - d.estimate) > 1e-9 * greatest(abs(d.estimate), 1)
+     OR abs((v ->> 'effect')::numeric - d.estimate) > 1e-7 * greatest(abs(d.estimate), 1)
      OR (v ? 'effect' AND d.estimate IS NULL)
      OR (v ->> 'p_value')::double precision < v_least * 0.999 - 1e-6
      OR (v ->> 'sample_ratio_p')::double precision

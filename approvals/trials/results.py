@@ -181,9 +181,9 @@ def _outcome(trial: Trial, p_value: float | None, estimate: float, *, upper: boo
     return "better" if (estimate > 0) == upper else "worse"
 
 
-def figure(value: float) -> Decimal:
-    """A figure as it is kept: twelve significant digits, at most thirty after the point."""
-    return Decimal(f"{value:.{DIGITS}g}").quantize(PLACES, context=Context(prec=64)).normalize()
+def figure(value: float, digits: int = DIGITS) -> Decimal:
+    """A figure as it is kept: so many significant digits, at most thirty after the point."""
+    return Decimal(f"{value:.{digits}g}").quantize(PLACES, context=Context(prec=64)).normalize()
 
 
 def document(result: Result) -> dict[str, Any]:
