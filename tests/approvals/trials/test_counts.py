@@ -1,6 +1,7 @@
 """Counts of a trial: from its own time, once, and only what can have been counted. Attacked by the act and by raw SQL."""
 
 import datetime
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -198,3 +199,43 @@ def test_counts_stop_counting_when_both_arms_first_had_their_units(w: World) -> 
         for name in ("through", "champion_units")
     )
     assert (through, champion) == (span(trial).started_at + 3 * WINDOW, 120)
+
+
+def test_of_two_who_count_the_same_window_at_once_one_waits_and_is_refused(w: World, raw: Any) -> None:
+    trial = begun(w)
+    given = row(trial)
+    first, second = raw("app"), raw("app")
+    with ThreadPoolExecutor(1) as other:
+        with acting(first, w.cast.pipeline):
+            insert(first, "approvals_trialcount", **given)
+
+            def overlap() -> None:
+                with acting(second, w.cast.pipeline):
+                    insert(second, "approvals_trialcount", **given)
+
+            waiting = other.submit(overlap)
+            while not database("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                assert not waiting.done()
+        with refuses("MU008", "window-counted"):
+            waiting.result(timeout=30)
+    assert TrialCount.objects.count() == 1
+
+
+def test_a_count_that_waited_for_the_conclusion_is_refused(w: World, raw: Any) -> None:
+    trial = begun(w)
+    counted(w, trial, (10, 3), (10, 4))
+    given = row(trial, window_start=span(trial).started_at + WINDOW, window_end=span(trial).started_at + 2 * WINDOW)
+    first, second = raw("app"), raw("app")
+    with ThreadPoolExecutor(1) as other:
+        with acting(first, w.cast.validator):
+            insert(first, "approvals_trialconclusion", trial_id=trial.pk, result="{}")
+
+            def late() -> None:
+                with acting(second, w.cast.pipeline):
+                    insert(second, "approvals_trialcount", **given)
+
+            waiting = other.submit(late)
+            while not database("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                assert not waiting.done()
+        with refuses("MU008", "trial-concluded"):
+            waiting.result(timeout=30)
