@@ -91,6 +91,17 @@ def active_policy_version(release: Release) -> PolicyVersion | None:
     return PolicyVersion.objects.select_related("policy").filter(pk=row[0]).first() if row else None
 
 
+def policy_version_in(environment: Environment, model: Model, slot: str = Slot.CHAMPION) -> int | None:
+    """Id of the policy version that a release of a model would be judged by there now; None: no policy."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT muniment.active_policy_version(%s, risk_tier, namespace_id, %s) FROM lineage_model WHERE id = %s",
+            [environment.pk, slot, model.pk],
+        )
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
 def sign_offs_of(release: Release) -> QuerySet[SignOff]:
     """All votes on a release, withdrawn ones too, oldest first."""
     return (

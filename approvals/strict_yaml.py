@@ -19,7 +19,7 @@ from governance.api.parsers import WHOLE_BODY, join_path, text_fault
 MAX_BYTES = 128 * 1024
 MAX_DEPTH = 12
 MAX_FAULTS = 20
-BOUNDS = ("threshold", "at_least", "at_most")
+BOUNDS = ("threshold", "at_least", "at_most", "low", "high", "change_low", "change_high", "min", "max")
 
 Path = tuple[str | int, ...]
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from approvals.actions._common import call
-from approvals.models import Environment, Plan, Release, ReleaseClosure, Slot
+from approvals.models import ChangePlan, Environment, Plan, Release, ReleaseClosure, Slot
 from governance import errors
 from governance.accounts.models import Principal
 from governance.accounts.permissions import require
@@ -26,6 +26,7 @@ def open_release(
     purpose: str | None = None,
     trial_plan: Plan | None = None,
     trial_ends_at: datetime | None = None,
+    change_plan: ChangePlan | None = None,
 ) -> tuple[Release, bool]:
     """Ask for a promotion. Asking again finds the release that is open.
 
@@ -33,13 +34,14 @@ def open_release(
         purpose: what it is to be used for (dpv:Name); None: the model's intended purpose.
         trial_plan: of a challenger, what it is tried on: a plan of its model.
         trial_ends_at: of a challenger, when it serves no longer; at most a year ahead.
+        change_plan: a retraining envelope of this version and place, to be approved with the release.
 
     Returns:
         the release, and whether it is new.
 
     Raises:
         errors.Forbidden: the actor asks for no promotions there.
-        errors.AlreadyDifferent: one is open for another purpose or trial.
+        errors.AlreadyDifferent: one is open for another purpose or trial, or with another envelope.
         errors.Invalid: a challenger without plan or end, or another slot with one.
     """
     model = model_version.model
@@ -62,10 +64,15 @@ def open_release(
                 _("A release of this version is open there with another trial. Close it first."),
                 errors={"trial_plan": [_("The open release is %(id)d.") % {"id": found.pk}]},
             )
+        if change_plan is not None and found.change_plan_id != change_plan.pk:
+            raise errors.AlreadyDifferent(
+                _("A release of this version is open there without this envelope. Close it first."),
+                errors={"change_plan": [_("The open release is %(id)d.") % {"id": found.pk}]},
+            )
         return found, False
     release = Release.objects.create(
         model_version=model_version, environment=environment, slot=slot, purpose=wanted, trial_plan=trial_plan,
-        trial_ends_at=trial_ends_at,
+        trial_ends_at=trial_ends_at, change_plan=change_plan,
     )  # fmt: skip
     enqueue("release.opened", {"release": release.pk}, subject=f"release:{release.pk}")
     return release, True

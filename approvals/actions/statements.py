@@ -13,6 +13,8 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from approvals.actions._common import digest_of
+from approvals.gate import envelope as envelopes
+from approvals.gate.envelope import Judged
 from approvals.models import Evidence, Release, Requirement, RequirementKind, Vote
 from approvals.queries import active_policy_version, with_verdict
 from governance import errors
@@ -101,7 +103,7 @@ def statements_on(
     under = {one.pk: grant for one in requirements if (grant := _grant_for(held, release, one))}
     evidence = evidence[:MAX_EVIDENCE]
     seen = sorted(item.pk for item in evidence)
-    contents, data = _contents(release, {pk: grant.pk for pk, grant in under.items()}, seen)
+    contents, data, judged = _contents(release, {pk: grant.pk for pk, grant in under.items()}, seen)
     version = release.model_version
     found: dict[int, dict[Vote, Statement]] = {}
     for requirement in requirements:
@@ -116,6 +118,8 @@ def statements_on(
             f"Artifact: {digest_of(version) or 'no digest'}",
             f"Requirement: {requirement.key} ({requirement.title}), {requirement.policy_version.policy}, "
             f"version {requirement.policy_version.number}",
+            *(envelopes.described(release.change_plan) if release.change_plan else ()),
+            *(envelopes.stated(judged) if judged else ()),
             *[f"Data: {one}" for one in data],
             *[f"Evidence {e.pk}: {e.plan.kind}, {e.plan.title}: {e.verdict}" for e in reversed(evidence)],
             f"Content: {contents[requirement.pk]}",
@@ -138,8 +142,11 @@ def _grant_for(held: Iterable[RoleGrant], release: Release, requirement: Require
     return min(fits, key=lambda g: (g.on_behalf_of_id or 0, g.pk), default=None)
 
 
-def _contents(release: Release, under: dict[int, int], seen: list[int]) -> tuple[dict[int, str], list[str]]:
-    """The digest of all that each requirement's vote is about, by its id, and the training data line by line."""
+def _contents(
+    release: Release, under: dict[int, int], seen: list[int]
+) -> tuple[dict[int, str], list[str], Judged | None]:
+    """The digest of all that each requirement's vote is about, by its id; the training data line by line; and how the
+    retraining envelope in force judges the release."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT ARRAY("
@@ -149,9 +156,10 @@ def _contents(release: Release, under: dict[int, int], seen: list[int]) -> tuple
             " ARRAY(SELECT d.name || ', ' || v.label || ', ' || CASE WHEN v.digest_value = '' THEN ''"
             "     ELSE v.digest_algorithm || ':' || v.digest_value END"
             "   FROM public.lineage_datasetversion v JOIN public.lineage_dataset d ON d.id = v.dataset_id"
-            "   WHERE v.id = ANY (muniment.training_of(%(version)s)) ORDER BY v.id)",
+            "   WHERE v.id = ANY (muniment.training_of(%(version)s)) ORDER BY v.id),"
+            " muniment.envelope_of_release(%(release)s)",
             {"release": release.pk, "version": release.model_version_id, "seen": seen,
              "requirements": list(under), "grants": list(under.values())},
         )  # fmt: skip
-        contents, data = cursor.fetchone()
-    return dict(zip(under, contents, strict=True)), data
+        contents, data, judged = cursor.fetchone()
+    return dict(zip(under, contents, strict=True)), data, envelopes.judged_from(judged)

@@ -18,6 +18,7 @@ from approvals.actions.sign_offs import (
     withdraw_sign_off,
 )
 from approvals.actions.statements import find_requirement, statement
+from approvals.api.change_plans import EnvelopeSerializer, envelope_answer
 from approvals.api.fields import ReasonedActSerializer, recorded
 from approvals.api.policies import environment_named
 from approvals.api.serializers_comparison import ComparisonSerializer
@@ -48,9 +49,11 @@ from approvals.api.serializers_releases import (
     WithdrawalSerializer,
 )
 from approvals.comparison import compare
+from approvals.gate.envelope import envelope_of
 from approvals.jobs import ask_for_pack
 from approvals.models import (
     OVERSEEING_CONFLICTS,
+    ChangePlan,
     ConflictOfInterest,
     Finding,
     Plan,
@@ -101,6 +104,8 @@ class ReleaseViewSet(RecordViewSet):
         versions = readable(ModelVersion, self.principal).select_related("model__namespace")
         if (plan := data.pop("trial_plan", None)) is not None:
             data["trial_plan"] = resolve(readable(Plan, self.principal), plan, field="trial_plan")
+        if (envelope := data.pop("change_plan", None)) is not None:
+            data["change_plan"] = resolve(readable(ChangePlan, self.principal), envelope, field="change_plan")
         release, created = open_release(
             actor=self.principal, reason=reason,
             model_version=resolve(versions, data.pop("model_version"), field="model_version"),
@@ -132,6 +137,12 @@ class ReleaseViewSet(RecordViewSet):
         """The candidate beside what serves in its place and beside its baseline; and what could not be compared."""
         found = compare(self.find(id), self.principal)
         return Response(ComparisonSerializer(found).data)
+
+    @extend_schema(responses=EnvelopeSerializer)
+    @action(detail=True, methods=["get"])
+    def envelope(self, request: Request, id: str) -> Response:
+        """How the retraining envelope in force in its place judges it, edge by edge; `plan` null where none does."""
+        return Response(EnvelopeSerializer(envelope_answer(envelope_of(self.find(id)))).data)
 
     @extend_schema(parameters=[StatementQuery], responses=StatementSerializer)
     @action(detail=True, methods=["get"])

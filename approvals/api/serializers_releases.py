@@ -47,7 +47,7 @@ class ReleaseSerializer(StrictModelSerializer):
         model = Release
         fields = (
             *("id", "namespace", "model", "version", "model_version", "environment", "slot", "purpose"),
-            *("trial_plan", "trial_ends_at", "review_of", "closure", "recorded_at", "recorded_by"),
+            *("trial_plan", "trial_ends_at", "review_of", "change_plan", "closure", "recorded_at", "recorded_by"),
         )
         read_only_fields = fields
 
@@ -63,6 +63,9 @@ class ReleaseWriteSerializer(WriteSerializer):
     )
     trial_plan = IdField(required=False, help_text=_("Of a challenger: a plan of its model, of kind ab_test for one."))
     trial_ends_at = MomentField(required=False, help_text=_("Of a challenger: when it serves no longer."))
+    change_plan = IdField(
+        required=False, help_text=_("A retraining envelope of this version and place, approved with the release.")
+    )
 
 
 class ReleaseFilters(FilterSerializer):

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from approvals.api import documents
+from approvals.api.change_plans import ChangePlanViewSet
 from approvals.api.checks import DataCheckViewSet, ExpectationSetViewSet, VersionChecksView
 from approvals.api.environments import EnvironmentViewSet, ObserveChangeViewSet
 from approvals.api.evidence import EvidenceViewSet, PlanViewSet
@@ -51,6 +52,7 @@ urlpatterns = [
         ObserveChangeViewSet,
         PolicyViewSet,
         ReleaseViewSet,
+        ChangePlanViewSet,
         SignOffViewSet,
         ConflictViewSet,
         PromotionViewSet,

@@ -13,6 +13,9 @@ from django.db import connection
 
 from approvals.gate.gate import ask
 from approvals.models import (
+    ChangePlan,
+    ChangePlanRevocation,
+    ChangePlanUse,
     Evidence,
     EvidenceValue,
     GateDecision,
@@ -111,6 +114,10 @@ def records_of(release: Release) -> Iterator[tuple[type[GovernedModel], Ids]]:
     yield TermsWithdrawal, _ids(TermsWithdrawal.objects.filter(terms_id__in=terms))
     yield SensitivityFlag, _ids(SensitivityFlag.objects.filter(dataset_version_id__in=closure["dataset_version"]))
     yield PersonalDataFind, _ids(PersonalDataFind.objects.filter(dataset_version_id__in=closure["dataset_version"]))
+    changes = _change_plans(release)
+    yield ChangePlan, changes
+    yield ChangePlanUse, _ids(ChangePlanUse.objects.filter(change_plan_id__in=changes))
+    yield ChangePlanRevocation, _ids(ChangePlanRevocation.objects.filter(change_plan_id__in=changes))
     yield Plan, plans
     yield PlanCriterion, _ids(PlanCriterion.objects.filter(plan_id__in=plans))
     yield Evidence, evidence
@@ -124,6 +131,12 @@ def records_of(release: Release) -> Iterator[tuple[type[GovernedModel], Ids]]:
     notices = _ids(ServingNotice.objects.filter(promotion_id__in=promotions))
     yield ServingNotice, notices
     yield ServingNoticeEnd, _ids(ServingNoticeEnd.objects.filter(notice_id__in=notices))
+
+
+def _change_plans(release: Release) -> Ids:
+    """The retraining envelope that the release brought, and the one it went live on."""
+    used = ChangePlanUse.objects.filter(promotion__release=release).values_list("change_plan_id", flat=True)
+    return sorted({*used, *([release.change_plan_id] if release.change_plan_id else [])})
 
 
 def _house_terms(release: Release, terms: Ids, dataset_versions: Ids) -> Ids:

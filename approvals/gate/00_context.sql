@@ -28,7 +28,9 @@ CREATE TYPE muniment.gate_context AS (
   makers bigint[],         -- persons who made the version
   involved bigint[],       -- makers, and persons who reported evidence on it
   votes jsonb,             -- live votes: [{id, requirement, key, person, vote, name, why, aspects}]
-  filled jsonb             -- requirement id -> ids of the votes that fill it, one person in one requirement
+  filled jsonb,            -- requirement id -> ids of the votes that fill it, one person in one requirement
+  change_plan_id bigint,   -- the retraining envelope that the release itself brings
+  envelope jsonb           -- how the envelope in force in its place judges it; NULL: none does
 );
 
 -- A closure larger than this is not judged: ERROR, not a guess.
@@ -113,13 +115,22 @@ BEGIN
       SELECT s.principal_id FROM items i JOIN public.approvals_evidencesource s ON s.evidence_id = i.id));
 END $$;
 
--- Persons who may not judge a version: who made it, who reported evidence on it, and who declared a conflict of interest
--- on its model that has not ended.
+-- Persons who wrote a retraining envelope for a version: it is judged with the version's release.
+CREATE OR REPLACE FUNCTION muniment.planners_of(model_version bigint) RETURNS bigint[] LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN ARRAY(SELECT DISTINCT unnest(muniment.persons_behind(p.recorded_by_id)) FROM public.approvals_changeplan p
+               WHERE p.model_version_id = planners_of.model_version);
+END $$;
+
+-- Persons who may not judge a version: who made it, who reported evidence on it, who wrote its retraining envelope, and who
+-- declared a conflict of interest on its model that has not ended.
 CREATE OR REPLACE FUNCTION muniment.involved(model_version bigint) RETURNS TABLE (person_id bigint, why text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN QUERY SELECT c.person_id, c.why FROM muniment.contributors(model_version) c;
   RETURN QUERY SELECT r.id, 'reported evidence'::text FROM unnest(muniment.reporters_on(model_version)) AS r (id);
+  RETURN QUERY SELECT r.id, 'wrote its envelope'::text FROM unnest(muniment.planners_of(model_version)) AS r (id);
   RETURN QUERY SELECT DISTINCT k.recorded_by_id, 'conflict of interest'::text
     FROM public.lineage_modelversion v JOIN public.approvals_conflictofinterest k ON k.model_id = v.model_id
     WHERE v.id = model_version AND (k.until IS NULL OR k.until > clock_timestamp());
@@ -145,9 +156,9 @@ BEGIN
   SELECT r.id, r.environment_id, r.slot, r.purpose, m.id, m.name, m.namespace_id, m.risk_tier, m.use_epoch,
          m.deployment_geography, v.id,
          CASE WHEN v.digest_value = '' THEN '' ELSE v.digest_algorithm || ':' || v.digest_value END, v.code_commit,
-         u.source_commit
+         u.source_commit, r.change_plan_id
     INTO STRICT c.release_id, c.environment_id, c.slot, c.purpose, c.model_id, c.model_name, c.namespace_id, c.risk_tier,
-         c.use_epoch, c.geographies, c.model_version_id, c.digest, c.code_commit, c.source_commit
+         c.use_epoch, c.geographies, c.model_version_id, c.digest, c.code_commit, c.source_commit, c.change_plan_id
     FROM public.approvals_release r
     JOIN public.lineage_modelversion v ON v.id = r.model_version_id
     JOIN public.lineage_model m ON m.id = v.model_id
@@ -168,7 +179,7 @@ BEGIN
   SELECT coalesce(array_agg(DISTINCT dataset_id ORDER BY dataset_id), '{}') INTO c.datasets
     FROM public.lineage_datasetversion WHERE id = ANY (c.closure);
   SELECT coalesce(array_agg(DISTINCT x.person_id), '{}') INTO c.makers FROM muniment.contributors(c.model_version_id) x;
-  c.involved := c.makers || muniment.reporters_on(c.model_version_id);
+  c.involved := c.makers || muniment.reporters_on(c.model_version_id) || muniment.planners_of(c.model_version_id);
   c.votes := '[]';
   c.filled := '{}';
   RETURN c;

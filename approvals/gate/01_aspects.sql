@@ -99,12 +99,12 @@ CREATE OR REPLACE FUNCTION muniment.release_aspects(c muniment.gate_context) RET
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN jsonb_build_object(
-    'subject', muniment.digest_of(jsonb_build_array(c.model_version_id, c.digest, c.code_commit, c.source_commit)),
+    'subject', muniment.digest_of(jsonb_build_array(c.model_version_id, c.digest, c.code_commit, c.source_commit)
+                                   || muniment.change_plan_content(c.change_plan_id)),
     'data', muniment.digest_of(jsonb_build_array(c.closure, c.ancestors, c.training) || muniment.bases_of(c.model_version_id)
                                 || muniment.corrections_counted(c.model_version_id)),
     'privacy', muniment.digest_of(to_jsonb(muniment.privacy_epochs(c))),
-    'use', muniment.digest_of(jsonb_build_array(c.use_epoch, c.purpose, c.risk_tier, c.environment_id, c.slot,
-                                                c.geographies)));
+    'use', muniment.digest_of(muniment.use_content(c) || muniment.change_plan_content(c.change_plan_id)));
 END $$;
 
 CREATE OR REPLACE FUNCTION muniment.requirement_digest(requirement bigint) RETURNS text LANGUAGE plpgsql STABLE

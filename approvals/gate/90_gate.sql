@@ -22,6 +22,7 @@ BEGIN
     c := muniment.gate_context_of(gate.release_id, gate.policy_version_id, coalesce(gate.at, clock_timestamp()));
     c.votes := muniment.live_votes(c);
     c.filled := muniment.filled_requirements(c);
+    c.envelope := muniment.envelope_of(c);
   EXCEPTION WHEN OTHERS THEN
     IF left(SQLSTATE, 2) IN ('40', '53', '55', '57', '58', 'XX') THEN
       RAISE;  -- a deadlock or a full disk is no verdict
@@ -41,7 +42,7 @@ BEGIN
         WHEN 'terms' THEN muniment.gate_terms(c, q.params)
         WHEN 'sensitivity' THEN muniment.gate_sensitivity(c, q.params)
         WHEN 'evidence' THEN muniment.gate_evidence(c, q.params)
-        WHEN 'signoff' THEN muniment.gate_signoff(c, q.id, q.params)
+        WHEN 'signoff' THEN muniment.within_envelope(c, q.id, q.key, muniment.gate_signoff(c, q.id, q.params))
         WHEN 'findings' THEN muniment.gate_findings(c, q.params)
       END;
       IF a.status IS NULL OR a.reason IS NULL OR a.params IS NULL OR a.rests_on IS NULL THEN

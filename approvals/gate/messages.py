@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from approvals.gate.envelope import note
 from approvals.models import Aspect, Comparator, PlanKind
 from governance.accounts.roles import Role
 
@@ -285,6 +286,10 @@ WORDINGS: dict[str, Wording] = {
         _("Another person with the role %(role)s signs."),
         (),
     ),
+    "inside-envelope": Wording(
+        _("Not needed: the retrain lies inside the retraining envelope “%(title)s” (use %(use)s of %(uses)s)."),
+        _("A rejection by the role %(role)s still closes the gate."),
+    ),
     # keeping to serve, or being brought back
     "approval-met": Wording(_("The signatures it was approved on stand on what they were given for.")),
     "approval-stale": Wording(
@@ -330,6 +335,8 @@ def message(reason: str, params: Mapping[str, Any]) -> str:
     """
     sentences = [_sentence(reason, params)]
     sentences += [_sentence(str(other["reason"]), other["params"]) for other in params.get("also", ())]
+    if params.get("envelope"):
+        sentences.append(note(params["envelope"]))
     return "\n".join(sentences)
 
 

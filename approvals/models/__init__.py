@@ -1,5 +1,6 @@
 """What the rows are. Source terms stand in the fields' help texts, in brackets."""
 
+from approvals.models.change_plans import ChangePlan, ChangePlanRevocation, ChangePlanUse
 from approvals.models.checks import BaselineReason, DataCheck, ExpectationPlan
 from approvals.models.environments import Environment, ObserveOnlyChange, ObserveOnlyConfirmation, Slot
 from approvals.models.evidence import Claim, Evidence, EvidenceAnswer, EvidenceSource, EvidenceValue, Verdict
@@ -57,6 +58,9 @@ __all__ = [
     "Aspect",
     "BaselineReason",
     "Better",
+    "ChangePlan",
+    "ChangePlanRevocation",
+    "ChangePlanUse",
     "Claim",
     "Comparator",
     "ConflictOfInterest",

@@ -62,6 +62,15 @@ class Release(BornFinalModel):
         verbose_name=_("review of"),
         help_text=_("The live promotion whose periodic review this is."),
     )
+    change_plan = models.ForeignKey(
+        "approvals.ChangePlan",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="releases",
+        verbose_name=_("retraining envelope"),
+        help_text=_("What may change by retraining afterwards; approved with the release, and by nothing else."),
+    )
 
     class Meta:
         verbose_name = _("release")

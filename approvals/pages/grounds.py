@@ -57,6 +57,9 @@ def links(
             if one["kind"] == "model_version" and "id" in one:
                 address = reverse("model-version", args=[one["id"]])
                 found[("model_version", one["id"])] = Link(_("the artifact"), address, one.get("digest") or "")
+            elif one["kind"] == "change_plan":
+                address = reverse("change-plan", args=[one["id"]])
+                found[("change_plan", one["id"])] = Link(_("the retraining envelope"), address)
     for row in named:
         address = reverse("dataset", args=[row["dataset"]])
         if row["kind"] == "dataset_version":

@@ -24,6 +24,7 @@ from approvals.models import (
     SignOff,
 )
 from approvals.pages import evidence
+from approvals.pages.envelopes import EnvelopeShown, shown
 from approvals.pages.evidence import EvidenceItem
 from approvals.pages.grounds import Link
 from approvals.pages.judgements import findings
@@ -94,6 +95,7 @@ class ReleasePage:
     may_recuse: bool
     sides: Sides | None  # the candidate beside what serves in its place, while the release is open
     beside: Measurements | None
+    envelope: EnvelopeShown | None  # how the retraining envelope in force in its place judges it
 
     @property
     def closure(self) -> ReleaseClosure | None:
@@ -145,7 +147,7 @@ def find(reader: Principal, pk: int) -> Release | None:
         readable(Release, reader)
         .select_related(
             "model_version__model__namespace", "model_version__model__owner", "environment", "recorded_by",
-            "closure__recorded_by", "trial_plan__trial", "review_of",
+            "closure__recorded_by", "trial_plan__trial", "review_of", "change_plan",
         )
         .annotate(
             policy_version=ActivePolicyVersion(
@@ -246,6 +248,7 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
             {(g.principal_id, g.principal.display_name) for g in grants if _is_person(g.principal)},
             key=lambda one: one[1],
         ),
+        envelope=shown(stands.judged) if stands.judged else None,
         may_recuse=is_open and _is_person(reader) and bool(mine) and CONFLICT not in involved.get(reader.pk, ()),
         sides=sides,
         beside=measured(sides, read) if sides else None,

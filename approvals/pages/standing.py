@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 from django.utils.dateparse import parse_datetime
 
+from approvals.gate.envelope import Judged, judged_from
 from approvals.gate.gate import RequirementStatus
 from approvals.models import Release
 from approvals.pages.grounds import NAMED, Link, ids_of, links
@@ -30,7 +31,7 @@ class Standing:
 
     `involved`: codes of what they did by the person's id, `names` theirs; `margin`: None where no policy is in force or
     it asks for no signature; `suspended`: whether the reader's signing is, since a password was reset; `grounds`: what
-    the requirements rest on.
+    the requirements rest on; `judged`: how the retraining envelope of its place judges it, None where none does.
     """
 
     involved: dict[int, list[str]]
@@ -39,6 +40,7 @@ class Standing:
     margin: int | None
     suspended: bool
     grounds: dict[tuple[str, int], Link]
+    judged: Judged | None
 
 
 _STANDING = f"""
@@ -51,7 +53,8 @@ SELECT
      WHERE a.release_id = %(release)s),
   muniment.policy_margin(%(policy_version)s, %(namespace)s),
   muniment.signing_suspended(%(reader)s),
-  (SELECT jsonb_agg(to_jsonb(n)) FROM ({NAMED}) n)
+  (SELECT jsonb_agg(to_jsonb(n)) FROM ({NAMED}) n),
+  muniment.envelope_of_release(%(release)s)
 """
 
 
@@ -71,7 +74,7 @@ def standing(
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_STANDING, asked)
-        involved, attempts, margin, suspended, rows = cursor.fetchone()
+        involved, attempts, margin, suspended, rows, judged = cursor.fetchone()
     people = _read(involved)
     return Standing(
         involved={one["id"]: one["why"] for one in people},
@@ -80,6 +83,7 @@ def standing(
         margin=margin,
         suspended=suspended,
         grounds=links(requirements, _read(rows)),
+        judged=judged_from(judged),
     )
 
 

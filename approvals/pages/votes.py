@@ -19,6 +19,7 @@ CONFLICT = "conflict of interest"
 HANDS = {
     **facts.HANDS,
     "reported evidence": gettext_lazy("reported evidence on it"),
+    "wrote its envelope": gettext_lazy("wrote its retraining envelope"),
     CONFLICT: gettext_lazy("recused: declared a conflict of interest"),
 }
 

@@ -12,6 +12,7 @@ BEGIN
       'Go on with the open one.');
   END IF;
   PERFORM muniment.check_trial(NEW);
+  PERFORM muniment.check_change_plan_of(NEW);
   IF NEW.review_of_id IS NOT NULL AND NOT EXISTS (
        SELECT 1 FROM public.approvals_liveslot l JOIN public.approvals_promotion p ON p.id = l.promotion_id
        JOIN public.approvals_release r ON r.id = p.release_id

@@ -156,6 +156,9 @@ BEGIN
     PERFORM muniment.refuse('MU008', 'another-went-live', 'Another promotion went live there meanwhile.',
       'Look at what is live now, and promote again if it is still right.');
   END IF;
+  IF NEW.kind = 'release' THEN
+    PERFORM muniment.lock_change_plans(r.id, r.model_id, r.environment_id, r.slot);  -- lock: envelope
+  END IF;
   -- The id was drawn before the wait for the locks, and the greatest id is the newest (as for flags).
   IF EXISTS (SELECT 1 FROM public.approvals_promotion p WHERE p.model_id = r.model_id
              AND p.environment_id = r.environment_id AND p.slot = r.slot AND p.id > NEW.id) THEN
@@ -211,6 +214,9 @@ BEGIN
            muniment.active_policy_version(NEW.environment_id, m.risk_tier, m.namespace_id, NEW.slot),
            NOT v_open, v_rows, v_snapshot, v_at
     FROM public.lineage_model m WHERE m.id = NEW.model_id;
+  IF NEW.kind = 'release' AND v_open THEN
+    PERFORM muniment.count_change_plan(NEW.id, NEW.release_id, v_rows, v_at);
+  END IF;
   RETURN NULL;
 END $$;
 

@@ -1,13 +1,15 @@
-"""Records for the rows on intake and on bringing in what exists."""
+"""Records for the rows on intake, on bringing in what exists, and on retraining envelopes."""
 
 import datetime
 from typing import Any
 
 from django.utils import timezone
 
+from approvals import strict_yaml
+from approvals.actions.change_plans import Envelope, propose_change_plan
 from approvals.actions.imports import import_inventory, prepare_import
 from approvals.actions.onboarding import ask_for_window, confirm_window
-from approvals.models import AsFound, OnboardingWindow
+from approvals.models import AsFound, ChangePlan, OnboardingWindow
 from governance.unit_of_work import recorded_action
 from lineage import actions
 from lineage.models import (
@@ -85,3 +87,30 @@ def tier_override(w: World) -> TierOverride:
     return actions.override_tier(
         actor=w.cast.risk, reauthenticated_at=timezone.now(), **{**override(w), "model": w.model}
     )  # fmt: skip
+
+
+def envelope_body(w: World) -> dict[str, Any]:
+    """An envelope of the version as the API takes it."""
+    return {
+        "model_version": w.version.pk, "environment": "production", "title": "Monthly retraining",
+        "bands": [{"plan": w.plan(title="The envelope's plan").pk, "metric": "accuracy", "low": "0.9"}], "uses": 3,
+        "ends_at": (timezone.now() + datetime.timedelta(days=90)).isoformat(),
+    }  # fmt: skip
+
+
+def envelope_text(w: World) -> str:
+    """The same as YAML."""
+    body = {name: value for name, value in envelope_body(w).items() if name != "model_version"}
+    return strict_yaml.write(body)
+
+
+def change_plan(w: World) -> ChangePlan:
+    """One that is proposed."""
+    body = envelope_body(w)
+    envelope = Envelope(
+        title=body["title"], bands=body["bands"], uses=body["uses"],
+        ends_at=datetime.datetime.fromisoformat(body["ends_at"]),
+    )  # fmt: skip
+    return propose_change_plan(
+        actor=w.cast.owner, model_version=w.version, environment=w.production, envelope=envelope, **WHY
+    )[0]

@@ -9,16 +9,17 @@ GET: dict[str, Row] = {
         f"api/v1/{name}": Row((*READERS, "outsider"), NOBODY)
         for name in (
             *("plans", "evidence", "releases", "sign-offs", "promotions", "findings", "policies", "environments"),
-            *("conflicts-of-interest", "serving-notices", "recalls"),
+            *("conflicts-of-interest", "serving-notices", "recalls", "change-plans"),
         )
     },
     **{
         f"api/v1/{name}/<id>": Row(READERS, HIDDEN)
         for name in (
             *("plans", "evidence", "releases", "sign-offs", "promotions", "findings", "policies"),
-            *("conflicts-of-interest", "serving-notices"),
+            *("conflicts-of-interest", "serving-notices", "change-plans"),
         )
     },
+    "api/v1/releases/<id>/envelope": Row(READERS, HIDDEN),
     "api/v1/policies/<id>/yaml": Row(READERS, HIDDEN),
     "api/v1/recalls/<id>": Row((*READERS, "outsider"), NOBODY),
     **{
@@ -87,6 +88,14 @@ POST: dict[str, Row] = {
         ("pipeline", "owner"),
         {"anonymous": 401, "outsider": 404, "viewer": 403, "risk": 403},
         lambda things: {"model_version": things.id("model-versions"), "environment": "staging"},
+    ),
+    "api/v1/change-plans": Row(
+        ("pipeline", "owner"),
+        {"anonymous": 401, "outsider": 404, "viewer": 403, "risk": 403},
+        lambda things: things.envelope(),
+    ),
+    "api/v1/change-plans/<id>/revoke": Row(
+        ("risk", "compliance"), {"anonymous": 401, "outsider": 404, "viewer": 403, "owner": 403, "pipeline": 403}
     ),
     "api/v1/releases/<id>/close": Row(
         ("owner",),

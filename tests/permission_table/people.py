@@ -10,6 +10,10 @@ GET: dict[str, Row] = {
     "releases/<id>/comparison": Row(PAGE_READERS, PAGE_HIDDEN),
     "findings": Row((*PAGE_READERS, "outsider"), TO_SIGN_IN),
     "findings/<id>": Row(PAGE_READERS, PAGE_HIDDEN),
+    "change-plans/<id>": Row(PAGE_READERS, PAGE_HIDDEN),
+    "model-versions/<id>/release-with-envelope": Row(
+        ("owner",), {"anonymous": 302, "outsider": 404, "viewer": 403, "risk": 403}
+    ),
     "findings/new": Row(PAGE_READERS, PAGE_HIDDEN, query=lambda things: {"model": things.id("models")}),
     "environments/<id>": Row((*PAGE_READERS, "outsider"), TO_SIGN_IN),
     "datasets": Row((*PAGE_READERS, "outsider"), TO_SIGN_IN),
@@ -70,6 +74,14 @@ POST: dict[str, Row] = {
     ),
     "observe-only-changes/<id>/confirm": Row(
         ("policy2",), {"anonymous": 302, "outsider": 403, "policy": 403, "admin": 403, "risk": 403}
+    ),
+    "change-plans/<id>/revoke": Row(
+        ("risk", "compliance"), {"anonymous": 302, "outsider": 404, "viewer": 403, "owner": 403}
+    ),
+    "model-versions/<id>/release-with-envelope": Row(
+        ("owner",),
+        {"anonymous": 302, "outsider": 404, "viewer": 403, "risk": 403},
+        lambda things: {"text": things.envelope_in_yaml(), "reason": "Monthly retraining"},
     ),
     "releases/<id>/conflict": Row(
         ("risk",), {"anonymous": 302, "outsider": 404}, lambda _things: {"text": "My sister sells it"}

@@ -232,6 +232,17 @@ class Things:
     def _plans(self) -> Any:
         return self.w.plan(title="The table's plan")
 
+    def _change_plans(self) -> Any:
+        return found.change_plan(self.w)
+
+    def envelope(self) -> dict[str, Any]:
+        """What a pipeline proposes to let vary."""
+        return found.envelope_body(self.w)
+
+    def envelope_in_yaml(self) -> str:
+        """What a model owner writes on the page."""
+        return found.envelope_text(self.w)
+
     def _evidence(self) -> Any:
         return self.w.evidence(self._plans())
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from approvals.gate import messages, voids
+from approvals.gate import envelope, messages, voids
 from approvals.gate.messages import VOTE_WORDINGS, WORDINGS, message, roles_that_can
 from governance.accounts.roles import Role
 
@@ -15,7 +15,10 @@ SQL = [*sorted(GATE.glob("*.sql")), GATE.parents[1] / "lineage" / "sql" / "32_us
 LITERAL = re.compile(r"'([a-z]+(?:-[a-z]+)+)'")
 #: Hyphenated literals of the gate's SQL that are no reasons: codes of raised errors, a vocabulary's name, and why a vote
 #: does not count.
-NOT_REASONS = {"closure-too-large", "threshold-not-finite", "personal-data", *VOTE_WORDINGS, *voids.WORDINGS}
+NOT_REASONS = {
+    *("closure-too-large", "threshold-not-finite", "personal-data"),
+    *VOTE_WORDINGS, *voids.WORDINGS, *envelope.NOTE_WORDINGS, *envelope.EDGE_WORDINGS,
+}  # fmt: skip
 
 
 def codes() -> set[str]:
@@ -27,6 +30,7 @@ def codes() -> set[str]:
 def test_every_reason_in_the_sql_has_words() -> None:
     assert codes() - NOT_REASONS <= WORDINGS.keys()
     assert set(VOTE_WORDINGS) | set(voids.WORDINGS) <= codes()
+    assert set(envelope.NOTE_WORDINGS) | set(envelope.EDGE_WORDINGS) <= codes()
 
 
 def test_every_wording_is_of_a_reason_in_the_sql() -> None:
@@ -43,6 +47,19 @@ def test_a_sentence_is_made_even_of_nothing(reason: str) -> None:
 def test_an_unmet_reason_says_what_to_do() -> None:
     silent = {r for r, w in WORDINGS.items() if not r.endswith("-met") and not str(w.do)}
     assert silent == set()
+
+
+@pytest.mark.parametrize("reason", sorted(envelope.EDGE_WORDINGS))
+def test_a_crossed_edge_is_said_even_of_nothing(reason: str) -> None:
+    edge = envelope.Edge("band:1", False, reason, None, None, {"metric": "auc", "title": "Plan", "name": "C"})
+    assert edge.message
+    assert "%(" not in edge.message
+
+
+@pytest.mark.parametrize("why", sorted(envelope.NOTE_WORDINGS))
+def test_why_an_envelope_passes_over_nothing_follows_the_sentence(why: str) -> None:
+    params = {"role": "risk_manager", "envelope": {"title": "Monthly", "why": why, "crossed": ["terms", "band:1"]}}
+    assert "Monthly" in message("approvals-missing", params).splitlines()[-1]
 
 
 def test_an_unknown_reason_is_said_as_itself() -> None:

@@ -128,4 +128,4 @@ def _neutral(line: re.Match[str]) -> str:
         return code.replace("true);", "true) WHERE false;")
     if code.rstrip().endswith("FOR UPDATE;") or code.rstrip().endswith("FOR SHARE;"):
         return re.sub(r"FOR (UPDATE|SHARE);$", ";", code.rstrip())
-    return "" if code.strip().startswith("PERFORM muniment.lock_rows") else re.sub(r"FOR NO KEY UPDATE;$", ";", code)
+    return "" if code.strip().startswith("PERFORM muniment.lock_") else re.sub(r"FOR NO KEY UPDATE;$", ";", code)
