@@ -87,7 +87,7 @@ BEGIN
     'schemas', (SELECT coalesce(jsonb_object_agg(s.dataset_id, s.schemas), '{}') FROM (
        SELECT d.dataset_id, jsonb_agg(muniment.columns_of(d.id)) AS schemas FROM public.lineage_datasetversion d
        WHERE d.id = ANY (c.training) GROUP BY d.dataset_id) s),
-    'terms', muniment.terms_epochs(c.datasets, c.at),
+    'bands', muniment.base_values(c), 'terms', muniment.terms_epochs(c.datasets, c.at),
     'flags', muniment.flags_on(c.closure, false), 'flags_ever', muniment.flags_on(c.closure, true),
     'answered', (SELECT coalesce(jsonb_agg(DISTINCT d.dataset_id), '[]') FROM public.lineage_sensitivityflag f
                  JOIN public.lineage_datasetversion d ON d.id = f.dataset_version_id WHERE d.id = ANY (c.closure)));
@@ -146,14 +146,14 @@ RETURNS jsonb LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Whether one said value of a parameter is one that a plan allows. A number may come as text, as MLflow's clients send it.
-CREATE OR REPLACE FUNCTION muniment.parameter_allowed(value jsonb, spec jsonb) RETURNS boolean LANGUAGE plpgsql IMMUTABLE
+CREATE OR REPLACE FUNCTION muniment.parameter_allowed(said jsonb, spec jsonb) RETURNS boolean LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  v_text text := value #>> '{}';
+  v_text text := said #>> '{}';
   v_number numeric;
 BEGIN
   IF spec ? 'one_of' THEN
-    RETURN EXISTS (SELECT 1 FROM jsonb_array_elements(spec -> 'one_of') o WHERE o = value OR o #>> '{}' = v_text);
+    RETURN EXISTS (SELECT 1 FROM jsonb_array_elements(spec -> 'one_of') o WHERE o = said OR o #>> '{}' = v_text);
   END IF;
   IF v_text IS NULL OR v_text !~ '^-?[0-9]{1,60}(\.[0-9]{1,60})?([eE][-+]?[0-9]{1,2})?$' THEN
     RETURN false;

@@ -1,23 +1,43 @@
 -- The bands of a retraining envelope, and what the gate makes of all edges together.
 
 -- What a band may be, beside the base version's value: {base, low, high}, the narrower of its own bounds and of those that
--- follow from the change allowed. `base` is measured under the same plan, on record before the plan came into force.
-CREATE OR REPLACE FUNCTION muniment.band_bounds(p public.approvals_changeplan, band jsonb, since timestamptz) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  v_base numeric;
+-- follow from the change allowed.
+CREATE OR REPLACE FUNCTION muniment.band_bounds(band jsonb, base numeric) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  SELECT v.value INTO v_base FROM public.approvals_evidence e
-    JOIN public.approvals_plan n ON n.id = e.plan_id
-    JOIN public.approvals_evidencevalue v ON v.evidence_id = e.id
-    WHERE e.plan_id = (band ->> 'plan')::bigint AND e.recorded_at <= since AND e.run_started_at > n.locked_at
-      AND (e.model_version_id = p.model_version_id OR e.dataset_version_id = ANY (muniment.training_of(p.model_version_id)))
-      AND v.metric = band ->> 'metric' AND v.slice = coalesce(band ->> 'slice', '')
-      AND (coalesce(band ->> 'dataset_role', '') IN ('', v.dataset_role))
-    ORDER BY e.id DESC, v.id DESC LIMIT 1;
-  RETURN jsonb_build_object('base', trim_scale(v_base)::text,
-    'low', trim_scale(greatest((band ->> 'low')::numeric, v_base + (band ->> 'change_low')::numeric))::text,
-    'high', trim_scale(least((band ->> 'high')::numeric, v_base + (band ->> 'change_high')::numeric))::text);
+  RETURN jsonb_build_object('base', trim_scale(base)::text,
+    'low', trim_scale(greatest((band ->> 'low')::numeric, base + (band ->> 'change_low')::numeric))::text,
+    'high', trim_scale(least((band ->> 'high')::numeric, base + (band ->> 'change_high')::numeric))::text);
+END $$;
+
+-- What a band is measured on: a model version under a plan on the model, else each training version of the plan's dataset.
+CREATE OR REPLACE FUNCTION muniment.band_subjects(c muniment.gate_context, change_band jsonb)
+RETURNS TABLE (kind text, subject text, id bigint, digest text) LANGUAGE plpgsql STABLE ROWS 2
+SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    SELECT n.kind::text, 'model', c.model_version_id, c.digest FROM public.approvals_plan n
+      WHERE n.id = (change_band ->> 'plan')::bigint AND n.model_id IS NOT NULL
+    UNION ALL
+    SELECT n.kind::text, 'data', v.id, CASE WHEN v.digest_value = '' THEN '' ELSE v.digest_algorithm || ':' || v.digest_value END
+      FROM public.approvals_plan n JOIN public.lineage_datasetversion v ON v.dataset_id = n.dataset_id
+      WHERE n.id = (change_band ->> 'plan')::bigint AND v.id = ANY (c.training);
+END $$;
+
+-- The base version's value of each band of the plan that its release carries, from evidence that counts; null where none
+-- does. Kept in the basis: what is reported on the base version later moves no band.
+CREATE OR REPLACE FUNCTION muniment.base_values(c muniment.gate_context) RETURNS jsonb LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT coalesce(jsonb_agg(x.value ORDER BY b.n), '[]')
+    FROM public.approvals_changeplan p CROSS JOIN LATERAL jsonb_array_elements(p.bands) WITH ORDINALITY AS b (band, n)
+    LEFT JOIN LATERAL (
+      SELECT trim_scale(v.value)::text AS value FROM muniment.band_subjects(c, b.band) s
+      CROSS JOIN LATERAL muniment.band_values(c, b.band, '{}', s.kind, s.subject, s.id, s.digest) v
+      WHERE v.why IS NULL ORDER BY v.evidence DESC LIMIT 1) x ON true
+    WHERE p.id = c.change_plan_id);
 END $$;
 
 -- Every value of a band's metric ever measured on a subject under the band's plan: whether it lies inside, and whether its
@@ -44,47 +64,44 @@ BEGIN
     ORDER BY w.id DESC;
 END $$;
 
-CREATE OR REPLACE FUNCTION muniment.edge_of_band(c muniment.gate_context, p public.approvals_changeplan, band jsonb, n bigint,
-                                                 since timestamptz) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION muniment.edge_of_band(c muniment.gate_context, change_band jsonb, n bigint, base text)
+RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  b jsonb := muniment.band_bounds(p, band, since);
+  b jsonb := muniment.band_bounds(change_band, base::numeric);
   pl public.approvals_plan%ROWTYPE;
   v_params jsonb;
-  v_baseless boolean := b ->> 'base' IS NULL AND coalesce(band ->> 'change_low', band ->> 'change_high') IS NOT NULL;
+  v_baseless boolean := base IS NULL AND coalesce(change_band ->> 'change_low', change_band ->> 'change_high') IS NOT NULL;
   v_seen record;
   v_subjects integer := 0;  -- what has to be measured
   v_measured integer := 0;  -- what was, so that it counts
+  v_missing boolean := false;
   v_worst record;
   s record;
 BEGIN
   SELECT NULL::bigint AS evidence, NULL::numeric AS value, NULL::numeric AS ci_low, NULL::numeric AS ci_high,
          NULL::text AS why, NULL::boolean AS inside INTO v_worst;
-  SELECT x.* INTO STRICT pl FROM public.approvals_plan x WHERE x.id = (band ->> 'plan')::bigint;
-  v_params := jsonb_build_object('metric', band ->> 'metric', 'slice', coalesce(band ->> 'slice', ''), 'plan', pl.id,
-    'title', pl.title, 'kind', pl.kind, 'base', b -> 'base');
-  FOR s IN
-    SELECT 'model' AS subject, c.model_version_id AS id, c.digest AS digest WHERE pl.model_id IS NOT NULL
-    UNION ALL
-    SELECT 'data', v.id, CASE WHEN v.digest_value = '' THEN '' ELSE v.digest_algorithm || ':' || v.digest_value END
-      FROM public.lineage_datasetversion v WHERE v.dataset_id = pl.dataset_id AND v.id = ANY (c.training)
-  LOOP
+  SELECT x.* INTO STRICT pl FROM public.approvals_plan x WHERE x.id = (change_band ->> 'plan')::bigint;
+  v_params := jsonb_build_object('metric', change_band ->> 'metric', 'slice', coalesce(change_band ->> 'slice', ''),
+    'plan', pl.id, 'title', pl.title, 'kind', pl.kind, 'base', b -> 'base');
+  FOR s IN SELECT x.* FROM muniment.band_subjects(c, change_band) x LOOP
     v_subjects := v_subjects + 1;
     -- Outside goes before inside, what counts before what does not; the newest of those.
-    SELECT x.* INTO v_seen FROM muniment.band_values(c, band, b, pl.kind, s.subject, s.id, s.digest) x
+    SELECT x.* INTO v_seen FROM muniment.band_values(c, change_band, b, s.kind, s.subject, s.id, s.digest) x
       ORDER BY x.inside, (x.why IS NULL) DESC, x.evidence DESC LIMIT 1;
     IF v_seen.evidence IS NOT NULL AND (v_worst.evidence IS NULL OR v_worst.inside AND NOT v_seen.inside) THEN
       v_worst := v_seen;
     END IF;
+    v_missing := v_missing OR v_seen.evidence IS NULL;
     v_measured := v_measured + (v_seen.inside AND v_seen.why IS NULL)::integer;
   END LOOP;
   RETURN muniment.edge('band:' || n, v_subjects > 0 AND coalesce(v_measured, 0) = v_subjects
       AND NOT v_baseless, CASE
       WHEN v_baseless THEN 'band-without-base'
       WHEN v_worst.evidence IS NULL THEN 'band-not-measured'
-      WHEN NOT v_worst.inside AND (band ->> 'whole_interval')::boolean
+      WHEN NOT v_worst.inside AND (change_band ->> 'whole_interval')::boolean
            AND (v_worst.ci_low IS NULL OR v_worst.ci_high IS NULL) THEN 'band-without-interval'
       WHEN NOT v_worst.inside THEN 'band-outside'
+      WHEN v_missing THEN 'band-not-measured'
       ELSE 'band-not-counting' END,
     jsonb_build_object('low', b -> 'low', 'high', b -> 'high'),
     CASE WHEN v_worst.evidence IS NULL THEN 'null'::jsonb
@@ -103,7 +120,7 @@ BEGIN
   SELECT x.* INTO STRICT u FROM public.approvals_changeplanuse x WHERE x.change_plan_id = p.id AND x.number = 0;
   RETURN muniment.edges_of_making(c, p, u.basis) || muniment.edges_of_parameters(c, p, u.basis)
     || muniment.edges_of_data(c, p, u.basis) || muniment.edges_of_privacy(c, u.basis)
-    || (SELECT coalesce(jsonb_agg(muniment.edge_of_band(c, p, b.band, b.n, u.recorded_at) ORDER BY b.n), '[]')
+    || (SELECT coalesce(jsonb_agg(muniment.edge_of_band(c, b.band, b.n, u.basis -> 'bands' ->> (b.n - 1)::integer) ORDER BY b.n), '[]')
         FROM jsonb_array_elements(p.bands) WITH ORDINALITY AS b (band, n));
 END $$;
 

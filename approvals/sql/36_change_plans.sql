@@ -114,7 +114,7 @@ BEGIN
   IF NOT FOUND OR (p.model_version_id, p.environment_id, p.slot) <> (r.model_version_id, r.environment_id, r.slot) THEN
     PERFORM muniment.refuse('MU009', 'envelope-elsewhere', 'The envelope is of another version, environment or slot than the release.',
       'Propose one for this version and place.');
-  ELSIF muniment.change_plan_state(p.id, clock_timestamp()) ->> 'ended' <> 'plan-not-in-force' THEN
+  ELSIF muniment.change_plan_state(p.id, clock_timestamp()) ->> 'ended' IS DISTINCT FROM 'plan-not-in-force' THEN
     PERFORM muniment.refuse('MU008', 'envelope-used', 'This envelope was in force already, or is revoked.', 'Propose a new one.');
   ELSIF p.ends_at <= clock_timestamp() THEN
     PERFORM muniment.refuse('MU008', 'envelope-over', 'This envelope is over before it began.', 'Propose one with a later end.');

@@ -13,6 +13,7 @@ from audit import tell_audit
 from client import PROJECT, Service, last_words, manage, read_variables
 from facts import tell_facts
 from judgement import REVIEWERS, tell_evidence, tell_refusal, tell_supersession
+from retraining import tell_retraining
 from scene import Scene
 from science import load, train_regression, train_trees, warm_up
 from serving import tell_changes_while_serving
@@ -65,6 +66,7 @@ def tell_story(tell: Teller) -> None:
     tell_signatures(scene)
     tell_supersession(scene, train_trees(scene.data, scene.folder))
     tell_changes_while_serving(scene)
+    tell_retraining(scene)
     tell_audit(scene)
     closing(scene)
 

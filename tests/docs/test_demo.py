@@ -51,6 +51,8 @@ def test_the_story_goes_as_it_must(home: Home) -> None:
             demo.send_signal(signal.SIGTERM)
     assert demo.returncode == 0, said
     assert re.search(r"^All \d+ steps went as they must", said, re.MULTILINE), said
+    assert re.search(r"live since .* on one signature, use 1 of 2", said), said
+    assert "crossed: psi is" in said, said
     assert "\x1b[" not in said, "colours are for a person who watches"
     # The story's own lines are indented; what the supervisor says beside them may hold a path of any length.
     too_long = [line for line in said.splitlines() if line.startswith("  ") and len(line) > 100]

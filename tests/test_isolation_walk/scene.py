@@ -157,7 +157,8 @@ class _Seed:
 
     @staticmethod
     def _brought_in(w: World) -> None:
-        """What is proposed, what an inventory brought in, and what serves as found."""
+        """What is proposed, what an inventory brought in, what serves as found, and what retraining may change."""
+        found.change_plan(w)
         found.intake(w)
         found.inventory_import(w)
         found.entry_as_found(w)

@@ -42,18 +42,17 @@ def test_a_release_is_not_pointed_at_an_envelope_afterwards(s: Scene, app: Conne
         connection.execute("UPDATE approvals_release SET change_plan_id = %s WHERE id = %s", [plan.pk, release.pk])
 
 
-@pytest.mark.parametrize("what", ["another version", "another slot", "another environment"])
-def test_an_envelope_is_carried_in_its_own_version_and_place_alone(s: Scene, app: Connection, what: str) -> None:
-    plan = s.envelope()
-    version = s.retrain() if what == "another version" else s.base
-    slot = "shadow" if what == "another slot" else "champion"
-    name = "staging" if what == "another environment" else "production"
-    with refuses("MU009", "envelope-elsewhere"), acting(app, s.w.cast.owner) as connection:
-        connection.execute(
-            "INSERT INTO approvals_release (model_version_id, environment_id, slot, purpose, change_plan_id)"
-            " SELECT %s, e.id, %s, 'dpv:CreditChecking', %s FROM approvals_environment e WHERE e.name = %s",
-            [version.pk, slot, plan.pk, name],
-        )
+def test_an_envelope_is_carried_in_its_own_version_and_place_alone(s: Scene, app: Connection) -> None:
+    plan, other = s.envelope(), s.retrain()
+    for version, slot, name in (
+        (other, "champion", "production"), (s.base, "shadow", "production"), (s.base, "champion", "staging"),
+    ):  # fmt: skip
+        with refuses("MU009", "envelope-elsewhere"), acting(app, s.w.cast.owner) as connection:
+            connection.execute(
+                "INSERT INTO approvals_release (model_version_id, environment_id, slot, purpose, change_plan_id)"
+                " SELECT %s, e.id, %s, 'dpv:CreditChecking', %s FROM approvals_environment e WHERE e.name = %s",
+                [version.pk, slot, plan.pk, name],
+            )
 
 
 def test_an_envelope_that_was_in_force_is_carried_no_more(s: Scene, app: Connection) -> None:
@@ -122,14 +121,14 @@ FAULTY: dict[str, tuple[dict[str, Any], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", FAULTY)
-def test_what_cannot_be_compared_is_no_envelope(s: Scene, app: Connection, what: str) -> None:
-    given, code = dict(FAULTY[what][0]), FAULTY[what][1]
-    limit = given.pop("limit", "")
-    if "bands" in given:
-        given["bands"] = given["bands"].replace("PLAN", str(s.performance.pk)).replace("LIMIT", limit)
-    with refuses("MU009", code), acting(app, s.w.cast.owner) as connection:
-        insert(connection, s, **given)
+def test_what_cannot_be_compared_is_no_envelope(s: Scene, app: Connection) -> None:
+    for fault, code in FAULTY.values():
+        given = dict(fault)
+        limit = given.pop("limit", "")
+        if "bands" in given:
+            given["bands"] = given["bands"].replace("PLAN", str(s.performance.pk)).replace("LIMIT", limit)
+        with refuses("MU009", code), acting(app, s.w.cast.owner) as connection:
+            insert(connection, s, **given)
 
 
 def test_uses_are_bounded(s: Scene, app: Connection) -> None:

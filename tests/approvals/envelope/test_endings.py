@@ -1,23 +1,24 @@
 """What ends an envelope ends it for good, and what narrows it is not widened again: A, B, A does not revive."""
 
 import datetime
-from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from approvals.actions.change_plans import revoke_change_plan
+from approvals.actions.environments import confirm_observe_only, set_observe_only
 from approvals.actions.promotions import ask_for_promotion, end_promotion
 from approvals.actions.serving import reinstate, roll_back
 from approvals.gate.envelope import envelope_of, state_of
 from approvals.gate.gate import ask
-from approvals.models import ChangePlan, LiveSlot, Promotion, PromotionEnd
+from approvals.models import ChangePlan, LiveSlot, Promotion, PromotionEnd, Release
 from governance import errors
 from governance.unit_of_work import recorded_action
-from lineage.actions import recall
-from lineage.models import Model, ModelVersion
-from tests.approvals.envelope.scene import ASKED, PARAMETERS, RISK, STEWARD, VETO, Scene
+from lineage.actions import override_tier, recall
+from lineage.models import DatasetVersion, Model, ModelVersion, Run, RunInput, RunOutput
+from tests.approvals.envelope.scene import ASKED, PARAMETERS, RISK, SCHEMA, STEWARD, VETO, Scene
 from tests.approvals.world import WHY, dataset, flag, give_terms, refused, signature, train
+from tests.permission_table import found
 
 
 def live_retrain(s: Scene) -> Promotion:
@@ -74,9 +75,7 @@ def test_the_recall_of_the_base_version_ends_it(s: Scene) -> None:
     plan = s.envelope()
     s.approve(plan)
     live_retrain(s)
-    recall(
-        actor=s.w.cast.risk, digest_algorithm=s.base.digest_algorithm, digest_value=s.base.digest_value, **WHY
-    )  # fmt: skip
+    recall(actor=s.w.cast.risk, digest=f"sha256:{s.base.digest_value}", **WHY)
     assert ended(s, plan) == "plan-base-recalled"
 
 
@@ -144,29 +143,35 @@ def test_a_flag_raised_and_cleared_stays_crossed(s: Scene) -> None:
 def test_data_nobody_answered_for_is_outside(s: Scene) -> None:
     s.approve()
     with recorded_action(actor=s.w.cast.pipeline, **WHY):
-        data = s.newer()
-        bare = type(data).objects.create(dataset=s.data, label="bare", digest_algorithm="sha256",
-                                         digest_value="9" * 64, schema=data.schema)  # fmt: skip
+        bare = DatasetVersion.objects.create(
+            dataset=s.data, label="bare", digest_algorithm="sha256", digest_value="9" * 64, schema=SCHEMA
+        )
     s.measure(bare, "0.01")
     assert s.crossed(s.retrain(data=bare)) == [("flags", "flags-unanswered")]
 
 
-@pytest.mark.parametrize("change", [{"risk_tier": "medium"}, {"deployment_geography": ["DE", "FR"]}])
-def test_another_use_and_back_stays_crossed(s: Scene, change: dict[str, Any]) -> None:
+def test_another_use_and_back_stays_crossed(s: Scene) -> None:
     s.approve()
-    before = {name: getattr(s.w.model, name) for name in change}
-    for now in (change, before):
+    for places in (["DE", "FR"], ["DE"]):
         with recorded_action(actor=s.w.cast.owner, **WHY):
-            Model.objects.filter(pk=s.w.model.pk).update(**now)
+            Model.objects.filter(pk=s.w.model.pk).update(deployment_geography=places)
+    assert s.crossed(s.retrain()) == [("use", "use-other")]
+
+
+def test_another_tier_and_back_stays_crossed(s: Scene) -> None:
+    s.approve()
+    for tier in ("low", "high"):
+        override = {**found.override(s.w, tier=tier), "model": s.w.model}
+        override_tier(actor=s.w.cast.risk, reauthenticated_at=timezone.now(), **override)
     assert s.crossed(s.retrain()) == [("use", "use-other")]
 
 
 def test_a_release_for_another_purpose_is_outside(s: Scene) -> None:
     s.approve()
     release = s.w.release(s.retrain(), purpose="dpv:FraudPreventionAndDetection")
-    found = envelope_of(release)
-    assert found is not None
-    assert [one.key for one in found.crossed] == ["use"]
+    judged = envelope_of(release)
+    assert judged is not None
+    assert [one.key for one in judged.crossed] == ["use"]
 
 
 def test_a_signature_the_policy_asks_for_since_is_asked_for(s: Scene) -> None:
@@ -198,8 +203,6 @@ def test_facts_and_evidence_are_never_waived(s: Scene) -> None:
 
 
 def test_a_source_above_that_the_base_version_did_not_have_is_outside(s: Scene) -> None:
-    from lineage.models import Run, RunInput, RunOutput
-
     s.approve()
     other, version = dataset(s.w.cast, "bought")
     give_terms(s.w.cast, other)
@@ -230,8 +233,6 @@ def test_it_does_not_reach_another_slot_or_model(s: Scene) -> None:
 
 
 def test_a_periodic_review_is_no_retrain(s: Scene) -> None:
-    from approvals.models import Release
-
     s.approve()
     promotion = live_retrain(s)
     with recorded_action(actor=s.w.cast.owner, **WHY):
@@ -244,8 +245,6 @@ def test_a_periodic_review_is_no_retrain(s: Scene) -> None:
 
 
 def test_what_observe_only_lets_through_neither_begins_nor_uses_one(s: Scene) -> None:
-    from approvals.actions.environments import confirm_observe_only, set_observe_only
-
     change = set_observe_only(
         actor=s.w.cast.policy, environment=s.w.production, until=timezone.now() + datetime.timedelta(days=1), **WHY
     )
