@@ -126,7 +126,9 @@ def _text(value: Any, path: str) -> str:
 
 def _spec(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     given = {key: value for key, value in spec.items() if value is not None}
-    limits = {key: _text(given[key], f"parameters.{name}.{key}") for key in ("min", "max") if key in given}
+    limits: dict[str, Any] = {
+        key: _text(given[key], f"parameters.{name}.{key}") for key in ("min", "max") if key in given
+    }
     return {**given, **limits}
 
 

@@ -29,7 +29,7 @@ def sent(api: Any, path: str, given: Any) -> Any:
     return api.post(f"/api/v1/{path}", given, format="json")
 
 
-def test_it_is_proposed_carried_asked_for_and_revoked(s: Scene, api: Api) -> None:
+def test_it_is_proposed_carried_asked_for_and_revoked(s: Scene, api: Api, signed_in: Api) -> None:
     proposed = sent(api("pipeline"), "change-plans", body(s))
     assert proposed.status_code == 201, proposed.data
     assert proposed.data["parameters"]["C"] == {"min": "0.1", "max": "10"}
@@ -45,7 +45,7 @@ def test_it_is_proposed_carried_asked_for_and_revoked(s: Scene, api: Api) -> Non
     s.sign(opened, "risk", "steward", "compliance")
     s.go(opened)
     retrain = s.w.release(s.retrain(accuracy="0.91"))
-    found = api("viewer").get(f"/api/v1/releases/{retrain.pk}/envelope").json()
+    found = api("tester").get(f"/api/v1/releases/{retrain.pk}/envelope").json()
     assert (found["plan"], found["in_force"], found["inside"], found["use"], found["uses"]) == (plan, True, False, 1, 2)
     assert found["keeps"] == ["steward"]
     crossed = [edge for edge in found["edges"] if not edge["inside"]]
@@ -53,17 +53,19 @@ def test_it_is_proposed_carried_asked_for_and_revoked(s: Scene, api: Api) -> Non
     assert crossed[0]["allowed"] == {"low": "0.93", "high": None}
     assert crossed[0]["found"]["value"] == "0.91"
     assert crossed[0]["message"] == "accuracy is 0.91; allowed: ≥ 0.93."
-    shown = api("viewer").get(f"/api/v1/change-plans/{plan}").json()
+    shown = api("tester").get(f"/api/v1/change-plans/{plan}").json()
     assert (shown["state"]["in_force"], shown["promotions"][0]["number"]) == (True, 0)
     assert sent(api("pipeline"), f"change-plans/{plan}/revoke", {"reason": "No"}).status_code == 403
-    revoked = sent(api("risk"), f"change-plans/{plan}/revoke", {"reason": "Complaints"})
-    assert revoked.status_code == 201, revoked.data
-    found = api("viewer").get(f"/api/v1/releases/{retrain.pk}/envelope").json()
+    revoked = signed_in("risk").post(
+        f"/api/v1/change-plans/{plan}/revoke", {"reason": "Complaints"}, content_type="application/json"
+    )
+    assert revoked.status_code == 201, revoked.content
+    found = api("tester").get(f"/api/v1/releases/{retrain.pk}/envelope").json()
     assert (found["in_force"], found["ended"]) == (False, "plan-revoked")
 
 
 def test_without_one_the_answer_is_empty(s: Scene, api: Api) -> None:
-    found = api("viewer").get(f"/api/v1/releases/{s.w.release().pk}/envelope").json()
+    found = api("tester").get(f"/api/v1/releases/{s.w.release().pk}/envelope").json()
     assert found == {"plan": None, "title": None, "in_force": False, "ended": "", "use": None, "uses": None,
                      "keeps": [], "inside": False, "edges": []}  # fmt: skip
 

@@ -48,7 +48,7 @@ def test_the_page_of_an_envelope_says_what_it_allows_and_who_oversees_revokes_it
     plan = s.envelope()
     s.approve(plan)
     viewer = signed_in("viewer")
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(9):
         page = text_of(viewer.get(f"/change-plans/{plan.pk}"))
     assert "0 of 2 uses spent" in page
     assert "0.1 to 10" in page

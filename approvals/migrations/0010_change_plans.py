@@ -11,7 +11,7 @@ from governance.history.operations import Govern
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0008_as_found"),
+        ("approvals", "0009_evidence_sources"),
         ("governance", "0007_help_of_fields"),
         ("lineage", "0013_openlineage"),
     ]
