@@ -13,7 +13,7 @@ from approvals.actions.change_plans import Envelope, propose_change_plan, revoke
 from approvals.api.fields import ExactNumberSerializerField, ReasonedActSerializer, named, recorded
 from approvals.api.policies import environment_named
 from approvals.api.yaml_bodies import PolicyYamlParser, named_where_it_stands, source_of
-from approvals.gate.envelope import Judged, state_of, with_state
+from approvals.gate.envelope import Edge, Judged, state_of, with_state
 from approvals.models import ChangePlan, ChangePlanRevocation, ChangePlanUse, Slot
 from governance.accounts.models import Principal
 from governance.api.acts import act
@@ -33,13 +33,32 @@ class RevocationSerializer(StrictModelSerializer):
         read_only_fields = fields
 
 
+class EdgeSerializer(serializers.Serializer[Any]):
+    """One edge: what is allowed, what was found."""
+
+    key = serializers.CharField(help_text=_("use, code, data, terms, flags…, parameter:NAME, band:NUMBER."))
+    inside = serializers.BooleanField()
+    reason = serializers.CharField(allow_blank=True, help_text=_("A stable code; empty where it lies inside."))
+    allowed = serializers.JSONField()
+    found = serializers.JSONField()
+    params = serializers.DictField()
+    message = serializers.CharField(allow_blank=True, help_text=_("In the reader's language; empty where inside."))
+
+
 class UseSerializer(StrictModelSerializer):
-    """A promotion under an envelope. Number 0 brought it into force; its basis is what retrains are compared with."""
+    """A promotion under an envelope. Number 0 brought it into force; the others show their comparison of then."""
+
+    edges = serializers.SerializerMethodField()
 
     class Meta:
         model = ChangePlanUse
-        fields = ("id", "change_plan", "promotion", "number", "basis", "recorded_at", "recorded_by")
+        fields = ("id", "change_plan", "promotion", "number", "edges", "recorded_at", "recorded_by")
         read_only_fields = fields
+
+    @extend_schema_field(EdgeSerializer(many=True))
+    def get_edges(self, use: ChangePlanUse) -> list[dict[str, Any]]:
+        """The comparison as it was decided."""
+        return [Edge(**edge).as_dict() for edge in use.basis.get("edges", ())]
 
 
 class StateSerializer(serializers.Serializer[Any]):
@@ -136,18 +155,6 @@ class ChangePlanFilters(FilterSerializer):
     model_version = IdField(required=False)
     environment = serializers.CharField(required=False, source="environment__name")
     slot = serializers.ChoiceField(choices=Slot.choices, required=False)
-
-
-class EdgeSerializer(serializers.Serializer[Any]):
-    """One edge: what is allowed, what was found."""
-
-    key = serializers.CharField(help_text=_("use, code, data, terms, flags…, parameter:NAME, band:NUMBER."))
-    inside = serializers.BooleanField()
-    reason = serializers.CharField(allow_blank=True, help_text=_("A stable code; empty where it lies inside."))
-    allowed = serializers.JSONField()
-    found = serializers.JSONField()
-    params = serializers.DictField()
-    message = serializers.CharField(allow_blank=True, help_text=_("In the reader's language; empty where inside."))
 
 
 class EnvelopeSerializer(serializers.Serializer[Any]):

@@ -222,9 +222,9 @@ BEGIN
                                             WHERE o.id = ANY (v_old) AND o.dataset_id = d.dataset_id)))
          AND (p.new_data OR v_old <@ c.training)
     INTO v_same;
-  SELECT coalesce(jsonb_agg(d.name ORDER BY d.name), '[]') INTO v_names FROM public.lineage_dataset d
+  SELECT coalesce(jsonb_agg(muniment.name_within(c.namespace_id, d.namespace_id, d.name) ORDER BY d.id), '[]') INTO v_names FROM public.lineage_dataset d
     WHERE d.id = ANY (c.datasets) AND d.id <> ALL (v_sources);
-  SELECT coalesce(jsonb_agg(DISTINCT s.name), '[]') INTO v_schema FROM public.lineage_datasetversion v
+  SELECT coalesce(jsonb_agg(DISTINCT muniment.name_within(c.namespace_id, s.namespace_id, s.name)), '[]') INTO v_schema FROM public.lineage_datasetversion v
     JOIN public.lineage_dataset s ON s.id = v.dataset_id
     WHERE v.id = ANY (c.training) AND (muniment.columns_of(v.id) = '[]'
       -- Compared whole: of nested lists @> asks only whether one holds the other.
@@ -232,17 +232,24 @@ BEGIN
                      WHERE o = muniment.columns_of(v.id)));
   RETURN jsonb_build_array(
     muniment.edge('data', v_same, CASE WHEN p.new_data THEN 'data-other' ELSE 'data-not-the-same' END,
-                  muniment.version_names(v_old), muniment.version_names(c.training)),
+                  muniment.version_names(v_old, c.namespace_id), muniment.version_names(c.training, c.namespace_id)),
     muniment.edge('sources', v_names = '[]' AND c.ancestors <@ v_bases,
                   CASE WHEN v_names = '[]' THEN 'base-models-other' ELSE 'sources-new' END, '[]', v_names),
     muniment.edge('schema', v_schema = '[]' AND c.training <> '{}', 'schema-other', '[]', v_schema));
 END $$;
 
+-- A name as whoever reads the model may read it: what lies in another namespace keeps its place, not its name.
+CREATE OR REPLACE FUNCTION muniment.name_within(namespace bigint, dataset_namespace bigint, name text) RETURNS text LANGUAGE sql
+IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN namespace = dataset_namespace THEN name ELSE '(of another namespace)' END
+$$;
+
 -- Dataset versions by name and label, for people.
-CREATE OR REPLACE FUNCTION muniment.version_names(dataset_versions bigint[]) RETURNS jsonb LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION muniment.version_names(dataset_versions bigint[], namespace bigint) RETURNS jsonb LANGUAGE plpgsql
+STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN (SELECT coalesce(jsonb_agg(d.name || ' ' || v.label ORDER BY v.id), '[]') FROM public.lineage_datasetversion v
+  RETURN (SELECT coalesce(jsonb_agg(muniment.name_within(namespace, d.namespace_id, d.name || ' ' || v.label) ORDER BY v.id), '[]')
+          FROM public.lineage_datasetversion v
           JOIN public.lineage_dataset d ON d.id = v.dataset_id WHERE v.id = ANY (dataset_versions));
 END $$;
 
@@ -254,18 +261,20 @@ DECLARE
   v_unanswered jsonb;
   v_new jsonb;
 BEGIN
-  SELECT coalesce(jsonb_agg(d.name ORDER BY d.name), '[]') INTO v_narrowed FROM public.lineage_dataset d
+  SELECT coalesce(jsonb_agg(muniment.name_within(c.namespace_id, d.namespace_id, d.name) ORDER BY d.id), '[]') INTO v_narrowed FROM public.lineage_dataset d
     WHERE d.id = ANY (c.datasets) AND v_epochs -> d.id::text IS DISTINCT FROM basis -> 'terms' -> d.id::text;
-  SELECT coalesce(jsonb_agg(d.name || ' ' || v.label ORDER BY v.id), '[]') INTO v_unanswered
+  SELECT coalesce(jsonb_agg(muniment.name_within(c.namespace_id, d.namespace_id, d.name || ' ' || v.label) ORDER BY v.id), '[]')
+    INTO v_unanswered
     FROM public.lineage_datasetversion v JOIN public.lineage_dataset d ON d.id = v.dataset_id
     WHERE v.id = ANY (c.closure) AND basis -> 'answered' @> to_jsonb(v.dataset_id)
       AND NOT EXISTS (SELECT 1 FROM public.lineage_sensitivityflag f WHERE f.dataset_version_id = v.id);
-  SELECT coalesce(jsonb_agg(DISTINCT x.f ->> 2), '[]') INTO v_new FROM (
+  SELECT coalesce(jsonb_agg(DISTINCT muniment.name_within(c.namespace_id, d.namespace_id, x.f ->> 2)), '[]') INTO v_new FROM (
     SELECT f FROM jsonb_array_elements(muniment.flags_on(c.closure, false)) f
       WHERE NOT EXISTS (SELECT 1 FROM jsonb_array_elements(basis -> 'flags') o WHERE o = f)
     UNION ALL
     SELECT f FROM jsonb_array_elements(muniment.flags_on(c.closure, true)) f
-      WHERE NOT EXISTS (SELECT 1 FROM jsonb_array_elements(basis -> 'flags_ever') o WHERE o = f)) x;
+      WHERE NOT EXISTS (SELECT 1 FROM jsonb_array_elements(basis -> 'flags_ever') o WHERE o = f)) x
+    JOIN public.lineage_dataset d ON d.id = (x.f ->> 0)::bigint;
   RETURN jsonb_build_array(
     muniment.edge('terms', v_narrowed = '[]', 'terms-not-as-wide', '[]', v_narrowed),
     muniment.edge('flags', v_new = '[]' AND v_unanswered = '[]', CASE WHEN v_new = '[]' THEN 'flags-unanswered' ELSE 'flags-new' END,

@@ -7,6 +7,8 @@ from typing import Any
 from django.utils import timezone
 
 from approvals import strict_yaml
+from governance.unit_of_work import recorded_action
+from lineage.models import Dataset, DatasetVersion, RunInput
 from tests.approvals.envelope.scene import Scene
 
 Api = Callable[[str], Any]
@@ -111,3 +113,20 @@ def test_another_namespaces_version_plan_and_envelope_are_not_there(s: Scene, ap
     assert api("outsider_pipeline").get("/api/v1/change-plans").json()["results"] == []
     release = s.w.release(s.base, change_plan=plan)
     assert api("outsider_pipeline").get(f"/api/v1/releases/{release.pk}/envelope").status_code == 404
+
+
+def test_names_of_another_namespaces_data_are_not_told(s: Scene, api: Api) -> None:
+    s.approve()
+    w, cast = s.w, s.w.cast
+    with recorded_action(actor=cast.outsider_pipeline, reason="Elsewhere"):
+        hidden = Dataset.objects.create(namespace=cast.elsewhere, name="hidden-customers")
+        version = DatasetVersion.objects.create(
+            dataset=hidden, label="hidden-label", digest_algorithm="sha256", digest_value="7" * 64
+        )
+    retrain = s.retrain()
+    with recorded_action(actor=cast.pipeline, reason="A late link"):
+        RunInput.objects.create(run=retrain.source_run, dataset_version=version, role="training")
+    answer = api("tester").get(f"/api/v1/releases/{w.release(retrain).pk}/envelope")
+    assert "data" in {edge["key"] for edge in answer.json()["edges"] if not edge["inside"]}
+    assert "(of another namespace)" in answer.content.decode()
+    assert "hidden" not in answer.content.decode()
