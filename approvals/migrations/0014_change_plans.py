@@ -11,7 +11,7 @@ from governance.history.operations import Govern
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0011_causes_of_the_record"),
+        ("approvals", "0013_monitoring"),
         ("governance", "0007_help_of_fields"),
         ("lineage", "0013_openlineage"),
     ]
