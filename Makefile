@@ -72,7 +72,7 @@ $(READY): requirements.txt requirements-dev.txt
 			echo "This Python cannot make virtual environments: install its venv module (Debian: apt-get install python3-venv)."; exit 1; }; \
 	fi
 	@echo "Installing the pinned packages."
-	@env -u PIP_USER -u PIP_TARGET -u PYTHONPATH $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input \
+	@env -u PIP_USER -u PIP_TARGET -u PYTHONPATH $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input --no-compile \
 		--require-hashes -r requirements.txt -r requirements-dev.txt
 	@$(PYTHON) -c 'import pathlib, site; pathlib.Path(site.getsitepackages()[0], "muniment.pth").write_text("$(CURDIR)\n")'
 	@printf '#!/bin/sh\nexec "%s" -I "%s" "$$@"\n' "$(CURDIR)/$(PYTHON)" "$(CURDIR)/governance/client/muniment.py" > $@
