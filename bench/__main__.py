@@ -15,7 +15,7 @@ from governance.runtime.home import RuntimeProblem
 
 MEASUREMENTS = (
     "saves", "gate", "as_of", "ledger", "promotions", "withdrawal", "desk", "mlflow", "lineage", "openlineage",
-    "checks", "monitoring",
+    "checks", "monitoring", "profiles",
 )  # fmt: skip
 
 

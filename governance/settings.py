@@ -264,6 +264,24 @@ MLFLOW_SECRETS = os.environ.get("MUNIMENT_MLFLOW_SECRETS", "")
 # How much of an artifact a worker reads in order to hash it, in GiB.
 TRACKING_MAX_GIB = int(os.environ.get("MUNIMENT_TRACKING_MAX_GIB") or 20)
 
+# --- Profiles of data files ------------------------------------------------------------------------------------------
+
+# What the profile of one file may take of a worker: seconds, MiB of memory, MiB of the file (of what is unpacked, too).
+PROFILE_SECONDS = float(os.environ.get("MUNIMENT_PROFILE_SECONDS") or 900)
+PROFILE_MEMORY_MIB = int(os.environ.get("MUNIMENT_PROFILE_MEMORY_MIB") or 1024)
+PROFILE_MAX_MIB = int(os.environ.get("MUNIMENT_PROFILE_MAX_MIB") or 4096)
+# MiB of a file that is uploaded. It lies in PROFILE_PLACE until it is profiled; web and workers share that folder.
+PROFILE_UPLOAD_MIB = int(os.environ.get("MUNIMENT_PROFILE_UPLOAD_MIB") or 1024)
+PROFILE_PLACE = Path(os.environ.get("MUNIMENT_PROFILE_PLACE") or MUNIMENT_HOME / "profiling")
+# Folders from which file: locations are read, joined by ":"; "retail=/data/retail" is for one namespace alone.
+PROFILE_FOLDERS = [
+    (one.rpartition("=")[0], one.rpartition("=")[2])
+    for one in os.environ.get("MUNIMENT_PROFILE_FOLDERS", "").split(os.pathsep)
+    if one
+]
+# Servers of the house's own, as base addresses: reached at private addresses, and over http, when a location says so.
+PROFILE_SERVERS = os.environ.get("MUNIMENT_PROFILE_SERVERS", "").split()
+
 # --- API -----------------------------------------------------------------------------------------------------------
 
 # Calls an account may make in a minute, over all its keys and sessions; 0: as many as it likes.

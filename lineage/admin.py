@@ -361,7 +361,10 @@ class ReportedFactAdmin(GovernedAdmin):
 class DataProfileAdmin(GovernedAdmin):
     """What was counted in dataset versions."""
 
-    list_display = ("dataset_version", "rows", "bytes", "files", "said_at", "namespace", "recorded_by", "recorded_at")
+    list_display = (
+        *("dataset_version", "how", "rows", "bytes", "complete", "said_at", "namespace", "recorded_by", "recorded_at"),
+    )
+    list_filter = ("how", "complete", "format")
     search_fields = ("dataset_version__dataset__name",)
 
 

@@ -6,16 +6,25 @@
 | tracking_server.named | {"tracking_server": id} | versions of its namespace without a digest are read |
 """
 
+from typing import Any
+
 from django.db.models import Q
 
 from governance.accounts.actions.system import load_system_principal
+from governance.celery import app
 from governance.outbox import Message, handles
 from lineage.actions.model_registry import REGISTERED
 from lineage.actions.tracking import NAMED
 from lineage.models import ModelVersion, TrackingServer
+from lineage.quality import files, profiling
 from lineage.tracking.reading import ask_for_reading
 from lineage.tracking.servers import LEADING, leads_there, server_of
 
+__all__ = ["profiling"]  # registers a kind of job
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    "profiles-forget": {"task": "lineage.forget_profiled", "schedule": 3600.0, "options": {"expires": 3600.0}},
+}
 READ_AT_ONCE = 500
 """Versions read when a server is named, the newest; older ones when somebody asks."""
 
@@ -45,3 +54,9 @@ def read_what_lacks_a_digest(message: Message) -> None:
 
 def _ask(version: ModelVersion, why: str) -> None:
     ask_for_reading(asked_by=load_system_principal(), reason=why, model_version=version)
+
+
+@app.task(name="lineage.forget_profiled")
+def forget_profiled() -> None:
+    """Remove data files that a worker which died left lying."""
+    files.forget_what_is_old()

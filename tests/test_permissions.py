@@ -88,6 +88,8 @@ def sent(client: Any, method: str, route: str, row: Row, things: Things) -> Any:
     if not route.startswith("api/"):
         asked = row.query(things)
         return client.post(f"{path}?{urlencode(asked)}" if asked else path, body)
+    if route.endswith("profile-file"):
+        return client.post(path, body, **({"format": "multipart"} if hasattr(client, "credentials") else {}))
     json = {"format": "json"} if hasattr(client, "credentials") else {"content_type": "application/json"}
     return client.post(path, body, **json)
 

@@ -1,11 +1,12 @@
 """Acts on a record: POST /api/v1/<collection>/{id}/<act>."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.parsers import BaseParser
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -25,6 +26,7 @@ def act(
     path: str | None = None,
     answer: type[serializers.BaseSerializer[Any]] | None = None,
     creates: bool = False,
+    parsers: Sequence[type[BaseParser]] = (),
 ) -> Callable[[Handler], Handler]:
     """Make a method of a RecordViewSet an act.
 
@@ -33,11 +35,13 @@ def act(
         path: the last part of the address; the method's name with hyphens when left out.
         answer: what is answered, receipt excepted; the viewset's own record when left out.
         creates: whether it answers 201 with a new record of its own (a withdrawal, a sign-off).
+        parsers: what reads the body; left out, the house's own reader of JSON.
     """
 
     def decorate(handler: Handler) -> Handler:
         name = path or handler.__name__.replace("_", "-")
-        decorated: Any = action(detail=True, methods=["post"], url_path=name, url_name=name)(handler)
+        read_by: dict[str, Any] = {"parser_classes": list(parsers)} if parsers else {}
+        decorated: Any = action(detail=True, methods=["post"], url_path=name, url_name=name, **read_by)(handler)
         decorated.act_schema = ActSchema(body=body, answer=answer, creates=creates)
         return decorated  # type: ignore[no-any-return]  # the same function, annotated
 

@@ -126,13 +126,13 @@ def text_faults(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from text_faults(inner, join_path(path, index))
 
 
-def read_json(body: bytes) -> Any:
+def read_json(body: bytes, max_bytes: int = MAX_BYTES) -> Any:
     """A body as Python values; fractions as Decimal, exactly as written.
 
-    Raises Invalid (400) that names the field path, TooLarge (413) beyond MAX_BYTES.
+    Raises Invalid (400) that names the field path, TooLarge (413) beyond `max_bytes`.
     """
-    if len(body) > MAX_BYTES:
-        raise TooLarge(_("The body is larger than %(limit)d bytes. Send less at once.") % {"limit": MAX_BYTES})
+    if len(body) > max_bytes:
+        raise TooLarge(_("The body is larger than %(limit)d bytes. Send less at once.") % {"limit": max_bytes})
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
@@ -171,20 +171,21 @@ class StrictJSONParser(BaseParser):
     """The only parser of the native API. An absent body reads as an empty object, so that acts without fields work."""
 
     media_type = "application/json"
+    max_bytes = MAX_BYTES
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """The body as an object. Raises Invalid or TooLarge; see read_json."""
         try:
-            body = stream.read(MAX_BYTES + 1)
+            body = stream.read(self.max_bytes + 1)
         except RequestDataTooBig:
-            raise TooLarge(_("The body is larger than %(limit)d bytes.") % {"limit": MAX_BYTES}) from None
+            raise TooLarge(_("The body is larger than %(limit)d bytes.") % {"limit": self.max_bytes}) from None
         except OSError:
             raise ParseError(_("The connection broke before the whole body had arrived.")) from None
         if not body:
             return {}
-        value = read_json(body)
+        value = read_json(body, self.max_bytes)
         if not isinstance(value, dict):
             raise _unreadable(_("The body must be a JSON object: {…}."))
         return value

@@ -546,6 +546,52 @@ def assign(args: argparse.Namespace) -> int:
     return OPEN
 
 
+def profile(registry: Registry | None, args: argparse.Namespace) -> int:
+    """Count what is in a data file where it lies; hand in the counts, never a row."""
+    document = measured(args)
+    if args.out is not None:
+        args.out.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    if registry is None:
+        if args.out is None:
+            say(json.dumps(document, allow_nan=False), sys.stdout)
+        return OPEN
+    body = accepted(registry.post(f"dataset-versions/{args.version}/profiles", document))
+    show(args, body, lambda told: [plain(f"profile {told.get('id')}: {document['rows']:,} rows")])
+    return OPEN
+
+
+def measured(args: argparse.Namespace) -> dict[str, Any]:
+    """The profile's document. Raises Stop."""
+    try:
+        if __package__:
+            from . import muniment_profile
+        else:
+            import muniment_profile  # type: ignore[import-not-found, no-redef]  # installed beside this file
+    except ImportError:
+        raise Stop(WRONG_USE, "Profiling takes more than this file: pip install 'muniment[profile]'.") from None
+    against: dict[str, list[float]] = {}
+    try:
+        if args.against is not None:
+            known = json.loads(args.against.read_text(encoding="utf-8"))
+            against = {one["name"]: one["edges"] for one in known["columns"] if one.get("edges")}
+        found: dict[str, Any] = muniment_profile.profile(
+            args.file,
+            limits=muniment_profile.Limits(seconds=args.seconds, memory=args.memory * 2**20, rows=args.rows),
+            reading=muniment_profile.Reading(
+                encoding=args.encoding, delimiter="\t" if args.delimiter == "tab" else args.delimiter,
+                header=not args.no_header, nulls=("", *(args.null or ())),
+            ),
+            against=against,
+        )  # fmt: skip
+    except muniment_profile.Unreadable as fault:
+        raise Stop(WRONG_USE, f"{args.file}: {fault}") from None
+    except OSError as error:
+        raise Stop(WRONG_USE, f"{error.filename or args.file}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise Stop(WRONG_USE, f"{args.against}: this is no profile") from None
+    return found
+
+
 def use(registry: Registry, args: argparse.Namespace) -> int:
     """May this data be used for this purpose, in these places, and kept in those?"""
     given = {"dataset": args.dataset, "purpose": args.purpose, "namespace": args.namespace, "version": args.version}
@@ -626,7 +672,7 @@ def parser() -> Parser:
         "Reads MUNIMENT_URL and MUNIMENT_API_KEY. Exit status: 0 open or done, 1 closed or refused, 2 wrong use, "
         "3 the registry cannot be reached."))  # fmt: skip
     commands = main.add_subparsers(
-        dest="command", required=True, metavar="gate | wait | register | use | digest | assign"
+        dest="command", required=True, metavar="gate | wait | register | use | profile | digest | assign"
     )
 
     def command(name: str, act: Callable[[Registry, argparse.Namespace], int], says: str) -> Parser:
@@ -666,6 +712,18 @@ def parser() -> Parser:
         "--storage", action="append", help="where the data is to be kept, such as EU; once for each place"
     )
     asks.add_argument("--version", help="label; left out, the newest")
+    counts = command("profile", profile, "Count what is in a data file, here; hand in the counts, never a row.")
+    counts.add_argument("file", type=Path, help="CSV, Parquet or JSON lines, with gzip around it or not")
+    counts.add_argument("--version", type=int, metavar="ID", help="of the dataset version it is; left out, asks nobody")
+    counts.add_argument("--out", type=Path, metavar="FILE", help="where to write the profile")
+    counts.add_argument("--against", type=Path, metavar="FILE", help="another profile, to count at its edges too")
+    counts.add_argument("--encoding", default="", help="of a text that is no UTF-8, such as cp1252 or euc-kr")
+    counts.add_argument("--delimiter", default="", help="of a CSV; one character, or tab")
+    counts.add_argument("--no-header", action="store_true", help="the first line of a CSV is data")
+    counts.add_argument("--null", action="append", metavar="TEXT", help="what a CSV writes for no value, such as NA")
+    counts.add_argument("--rows", type=int, default=0, metavar="NUMBER", help="count the first ones alone")
+    counts.add_argument("--seconds", type=seconds, default=3600.0, metavar="TIME", help="at most; default 1h")
+    counts.add_argument("--memory", type=int, default=2048, metavar="MIB", help="at most; default 2048")
     says = "The digest of a file or folder, as the registry keeps it; asks nobody."
     hashes: Parser = commands.add_parser("digest", help=says, description=says, allow_abbrev=False)
     hashes.add_argument("path", type=Path)
@@ -689,6 +747,8 @@ def main(arguments: list[str] | None = None) -> int:
         args = parser().parse_args(arguments)
         if args.command in ("digest", "assign"):
             return digest(args.path) if args.command == "digest" else assign(args)
+        if args.command == "profile" and args.version is None:
+            return profile(None, args)
         missing = [name for name in ("MUNIMENT_URL", "MUNIMENT_API_KEY") if not os.environ.get(name, "").strip()]
         if missing:
             raise Stop(WRONG_USE, f"Set {' and '.join(missing)}.")

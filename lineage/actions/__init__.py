@@ -25,6 +25,7 @@ from lineage.actions.openlineage import (
     name_openlineage_dataset,
     replay_events,
 )
+from lineage.actions.profiles import record_measured_profile, record_profile
 from lineage.actions.recalls import recall
 from lineage.actions.registering import Registered
 from lineage.actions.registry import (
@@ -74,6 +75,8 @@ __all__ = [
     "questions_asked",
     "raise_flag",
     "recall",
+    "record_measured_profile",
+    "record_profile",
     "record_terms",
     "register_accepted",
     "register_dataset",

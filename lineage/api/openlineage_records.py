@@ -24,7 +24,6 @@ from governance.api.serializers import (
 from governance.api.views import RecordViewSet, readable, resolve
 from lineage import actions
 from lineage.models import (
-    DataProfile,
     Dataset,
     IntakeState,
     OpenLineageDataset,
@@ -271,27 +270,6 @@ class ReportedFactViewSet(RecordViewSet):
     related = ("namespace",)
     serializer_class = ReportedFactSerializer
     filter_class = ReportedFactFilters
-
-
-class DataProfileSerializer(StrictModelSerializer):
-    """What was counted in a dataset version."""
-
-    namespace = serializers.CharField(source="namespace.name", read_only=True)
-
-    class Meta:
-        model = DataProfile
-        fields = (*_OF_REPORTS, "rows", "bytes", "files", "columns", *RECORDED)
-        read_only_fields = fields
-
-
-class DataProfileViewSet(RecordViewSet):
-    """Profiles of dataset versions."""
-
-    collection = "data-profiles"
-    model = DataProfile
-    related = ("namespace",)
-    serializer_class = DataProfileSerializer
-    filter_class = ReportFilters
 
 
 class QualityResultSerializer(StrictModelSerializer):

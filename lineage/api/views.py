@@ -25,6 +25,7 @@ from lineage.actions.registering import lock_roots
 from lineage.api import bodies, filters, records, references
 from lineage.api.bulk import BulkMixin
 from lineage.api.flag_answers import FlagAnswersSerializer, FlagAnswersWriteSerializer
+from lineage.api.profiles import ProfilesMixin
 from lineage.api.readings import CompletenessMixin, TermsReadingMixin
 from lineage.api.registry import RegistryMixin
 from lineage.api.tracking import TrackingMixin
@@ -125,7 +126,7 @@ class DatasetViewSet(FactViewSet):
         return self.written(changed, created=False)
 
 
-class DatasetVersionViewSet(BulkMixin, CompletenessMixin, FactViewSet):
+class DatasetVersionViewSet(ProfilesMixin, BulkMixin, CompletenessMixin, FactViewSet):
     """Dataset versions: content at a moment, with its provenance."""
 
     collection = "dataset-versions"

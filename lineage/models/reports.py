@@ -108,8 +108,49 @@ class ReportedFact(Report):
 
 
 class DataProfile(Report):
-    """What was counted in a dataset version: rows, bytes, and per column nulls, distinct values, range, quantiles."""
+    """What was counted in a dataset version: rows, bytes; per column nulls, distinct values, range, distribution."""
 
+    class How(models.TextChoices):
+        """On whose word it stands."""
+
+        REPORTED = "reported", _("reported by a producer")
+        HANDED_IN = "handed-in", _("measured elsewhere and handed in")
+        MEASURED = "measured", _("measured by Muniment")
+
+    how = models.CharField(
+        _("how it came"),
+        max_length=16,
+        choices=How,
+        default=How.REPORTED,
+        help_text=_(
+            "reported: said by a producer [OL]; handed-in: measured where the data lies, on the word of whoever"
+            " recorded it; measured: by a worker of Muniment's, from bytes that have the version's digest."
+        ),
+    )
+    engine = models.CharField(
+        _("engine"), max_length=100, blank=True, help_text=_("What counted, such as duckdb 2.0.0; blank: not said.")
+    )
+    format = models.CharField(
+        _("format"), max_length=16, blank=True, help_text=_("csv, parquet or jsonl; blank: not said.")
+    )
+    file_digest = models.CharField(
+        _("digest of the file"),
+        max_length=160,
+        blank=True,
+        help_text=_("Of the bytes that were read, algorithm:hexadecimal; blank: not said."),
+    )
+    complete = models.BooleanField(
+        _("complete"), default=True, help_text=_("Whether all rows and columns were counted; else from the beginning.")
+    )
+    stopped_by = models.CharField(
+        _("stopped by"),
+        max_length=16,
+        blank=True,
+        help_text=_("The limit that ended it: rows, seconds, memory, columns or bytes; blank: none."),
+    )
+    duplicate_rows = models.BigIntegerField(
+        _("repeated rows"), null=True, blank=True, help_text=_("Rows equal to one before them; blank: not counted.")
+    )
     rows = models.BigIntegerField(_("rows"), null=True, blank=True, help_text=_("Number of records [OL rowCount]."))
     bytes = models.BigIntegerField(_("size"), null=True, blank=True, help_text=_("Bytes [OL bytes, size]."))
     files = models.BigIntegerField(_("files"), null=True, blank=True, help_text=_("Number of files [OL fileCount]."))
@@ -118,8 +159,19 @@ class DataProfile(Report):
         default=list,
         blank=True,
         help_text=_(
-            "By name: [{name, count, nulls, distinct, sum, min, max, quantiles: {'0.5': number}}], each but the name"
-            " only where it was measured [OL columnMetrics]."
+            "By name, as the profile's document has them (docs/profiles.md); as reported: [{name, count, nulls,"
+            " distinct, sum, min, max, quantiles: {'0.5': number}}], each but the name only where it was measured"
+            " [OL columnMetrics]."
+        ),
+    )
+
+    rules = models.JSONField(
+        _("rules"),
+        default=list,
+        blank=True,
+        help_text=_(
+            "Rules of the expectations, evaluated while it was read: [{expression, checked, failed, error}], counts in"
+            " rows."
         ),
     )
 
@@ -134,6 +186,22 @@ class DataProfile(Report):
                 & (Q(bytes__isnull=True) | Q(bytes__gte=0))
                 & (Q(files__isnull=True) | Q(files__gte=0)),
                 name="data_profile_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(how__in=["reported", "handed-in", "measured"]), name="data_profile_how_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(how="reported", file_digest="")
+                | (Q(how__in=["handed-in", "measured"], event__isnull=True, rows__isnull=False) & ~Q(file_digest="")),
+                name="data_profile_of_bytes",
+            ),
+            models.CheckConstraint(
+                condition=Q(complete=True, stopped_by="")
+                | Q(complete=False, stopped_by__in=["rows", "seconds", "memory", "columns", "bytes"]),
+                name="data_profile_stopped_by",
+            ),
+            models.CheckConstraint(
+                condition=Q(duplicate_rows__isnull=True) | Q(duplicate_rows__gte=0), name="data_profile_repeats"
             ),
         ]
         indexes = [models.Index("dataset_version", F("said_at").desc(), name="data_profile_of_version")]

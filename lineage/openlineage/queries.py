@@ -135,8 +135,8 @@ def reported_of(dataset: int) -> Reported | None:
         Dataset.objects.filter(pk=dataset)
         .values_list(
             _newest(ReportedFact.objects.filter(dataset=OuterRef("pk")), 20, kind="kind", content="content", **common),
-            _newest(DataProfile.objects.filter(**of_version), 1, rows="rows", bytes="bytes", columns="columns",
-                    **label, **common),
+            _newest(DataProfile.objects.filter(how="reported", **of_version), 1, rows="rows", bytes="bytes",
+                    columns="columns", **label, **common),
             _newest(QualityResult.objects.filter(**of_version), 20, **results, **label, **common),
         )
         .get()

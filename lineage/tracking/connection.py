@@ -56,7 +56,7 @@ class Connection:
         self.url: SplitResult = base_of(server, field)
         self.secret = self._secret_for(namespace)
         self.port = self.url.port or (443 if self.url.scheme == "https" else 80)
-        self.own = settings.MLFLOW_PRIVATE and server in settings.MLFLOW_SERVERS
+        self.own = self._is_own()
         self.address = self._checked_address()
         self.ends = time.monotonic() + seconds
         self.bytes = 0
@@ -157,7 +157,7 @@ class Connection:
         answer = connection.getresponse()
         if answer.status != 200:
             answer.close()
-            sentence = _("%(server)s answers %(status)d where an MLflow server answers 200.") % {
+            sentence = _("%(server)s answers %(status)d, not 200.") % {
                 "server": self.server, "status": answer.status,
             }  # fmt: skip
             raise errors.Unavailable(sentence, errors={self.field: [sentence]}, params={"status": answer.status})
@@ -170,6 +170,10 @@ class Connection:
             sentence = _("A secret is sent over https alone, or to a server that the operator lists as the house's.")
             raise errors.Invalid(sentence, errors={self.field: [sentence]})
         return {"Authorization": self.secret}
+
+    def _is_own(self) -> bool:
+        """Whether the operator lists it as the house's own, whose private address may be reached."""
+        return settings.MLFLOW_PRIVATE and self.server in settings.MLFLOW_SERVERS
 
     def _secret_for(self, namespace: str) -> str | None:
         try:

@@ -355,6 +355,9 @@ def test_a_list_refuses_parameters_it_does_not_understand(door: Door, query: str
 #: What has its bad input tested beside its good one.
 ELSEWHERE = {
     "dataset-versions-flags": "test_flag_answers.py",
+    "dataset-versions-profiles": "quality/test_profiles.py",
+    "dataset-versions-profile-file": "quality/test_profiles.py",
+    "dataset-versions-profile-location": "quality/test_profiles.py",
     "model-versions-tags": "test_annotations.py",
     "model-versions-describe": "test_annotations.py",
     "model-versions-archive": "test_annotations.py",

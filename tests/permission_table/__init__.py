@@ -19,6 +19,7 @@ from tests.permission_table import (
     monitoring,
     openlineage,
     people,
+    profiles,
     tracking,
     trials,
     vocabularies,
@@ -28,7 +29,7 @@ from tests.permission_table.row import AFTER_DAYS, WHY, Row
 
 ROOMS = (
     kernel, people, facts, lineage, tracking, judgements, bringing_in, vocabularies, work, desk, doors, moments, mlflow,
-    openlineage, checks, trials, monitoring,
+    openlineage, checks, trials, monitoring, profiles,
 )  # fmt: skip
 GET: dict[str, Row] = {route: row for room in ROOMS for route, row in room.GET.items()}
 POST: dict[str, Row] = {route: row for room in ROOMS for route, row in room.POST.items()}

@@ -34,7 +34,7 @@ from lineage.models import (
 from tests.approvals.serving import scenes
 from tests.approvals.world import World, signature
 from tests.cast import PASSWORD
-from tests.permission_table import WHY, checks, found, lineage, monitoring, openlineage, tracking, trials
+from tests.permission_table import WHY, checks, found, lineage, monitoring, openlineage, profiles, tracking, trials
 
 
 class Things:
@@ -66,6 +66,8 @@ class Things:
             return receipt(self.w.model)["action_id"]
         if self.route.endswith("read-tracking"):
             return tracking.to_read(self.w).pk
+        if self.route.endswith(("profile-location", "profiles/read")):
+            return profiles.located(self.w).pk
         simple: dict[str, Any] = {
             "namespaces": cast.retail,
             "api-keys": ApiKey.objects.filter(principal=cast.pipeline).first(),
@@ -215,6 +217,8 @@ class Things:
     def _data_profiles(self) -> Any:
         self._openlineage_events()
         return DataProfile.objects.first()
+
+    _profiles = _data_profiles
 
     def _expectations(self) -> Any:
         return checks.expectations(self.w)

@@ -43,6 +43,7 @@ PAGES = {
     "audit": "governance.Sample",
     "inbox": "governance.Notice",
     "openlineage": "lineage.OpenLineageEvent",
+    "profiles": "lineage.DataProfile",
     "imports": "lineage.ImportDraft",  # its sender's alone, whatever namespace it is for (tests/permission_table)
     "policy-versions": "approvals.PolicyVersion",
 }

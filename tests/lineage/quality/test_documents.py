@@ -92,7 +92,7 @@ def test_what_is_no_object_is_no_profile() -> None:
         ({"name": "a\x1b[31m"}, "name"),
         ({"name": "\ud800"}, "name"),
         ({"type": "blob"}, "type"),
-        ({"count": 5}, "count"),
+        ({"nulls": 2}, "count"),
         ({"non_finite": 5}, "non_finite"),
         ({"distinct": 5}, "distinct"),
         ({"distinct": 0}, "distinct"),

@@ -1,0 +1,131 @@
+"""The worker that profiles a dataset version's file: the version's own bytes, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from governance import errors
+from governance.accounts.actions.system import load_system_principal
+from governance.accounts.models import Principal
+from governance.accounts.permissions import require
+from governance.client.muniment_profile import Limits, Reading, Unreadable, profile
+from governance.jobs import Run, ask, job
+from governance.jobs.models import Job
+from lineage import queries
+from lineage.actions.profiles import PROFILERS, record_measured_profile
+from lineage.digests import Digest
+from lineage.models import DatasetVersion
+from lineage.quality.documents import read_profile
+from lineage.quality.files import forget, opened, place, readable_location
+from lineage.tracking.hashing import ALGORITHMS
+
+PROFILING = "data-profile"
+STAGES = {
+    "fetching": gettext_lazy("Fetching the file"),
+    "hashing": gettext_lazy("Working out its digest"),
+    "unpacking": gettext_lazy("Unpacking it"),
+    "loading": gettext_lazy("Reading it"),
+    "counting": gettext_lazy("Counting column by column"),
+}
+
+
+def ask_for_profile(
+    *, asked_by: Principal, reason: str, dataset_version: DatasetVersion, upload: str = "", reading: Reading = Reading()  # noqa: B008  # frozen
+) -> tuple[Job, bool]:  # fmt: skip
+    """Ask for a version's file to be profiled; the job, and whether it is new.
+
+    Args:
+        upload: the token of what was uploaded; "": the version's own location is read.
+
+    Raises:
+        errors.Forbidden: who asks profiles nothing there. errors.Conflict: the version has no digest that a worker can
+            work out, or no location it can go to.
+    """
+    require(asked_by, *PROFILERS, namespace=dataset_version.dataset.namespace)
+    if dataset_version.digest_algorithm not in ALGORITHMS:
+        raise errors.Conflict(
+            _("The version has no digest that a worker can work out, so no file can be told to be its own. Hand in a"
+              " profile instead, or register the data again with its SHA-256.")
+        )  # fmt: skip
+    if not upload and not readable_location(dataset_version):
+        raise errors.Conflict(
+            _("Where the version lies no worker can go: https: addresses, and file: under folders that the operator"
+              " lists. Upload the file, or profile it where it lies: muniment profile FILE.")
+        )  # fmt: skip
+    params = {"dataset_version": dataset_version.pk, "upload": upload, "reading": asdict(reading)}
+    key = f"dataset_version:{dataset_version.pk}"
+    return ask(PROFILING, asked_by=asked_by, reason=reason, params=params, key=key)
+
+
+def last_profiling(version: DatasetVersion) -> Job | None:
+    """The newest job that profiled, or is to profile, a version."""
+    return Job.objects.filter(kind=PROFILING, key=f"dataset_version:{version.pk}").order_by("-pk").first()
+
+
+def may_read(reader: Principal, params: Mapping[str, Any]) -> bool:
+    """Whoever may read the version."""
+    return queries.readable(DatasetVersion, reader).filter(pk=params["dataset_version"]).exists()
+
+
+@job(PROFILING, title=gettext_lazy("Profile of a data file"), may_read=may_read)
+def profile_file(run: Run) -> None:
+    """Profile the file if its digest is the version's; nothing of it is kept. Done again, it is the same profile."""
+    version = DatasetVersion.objects.select_related("dataset__namespace").get(pk=run.params["dataset_version"])
+    upload = run.params["upload"]
+
+    def told(fetched: int) -> None:
+        run.progress(fetched, None, STAGES["fetching"])
+
+    try:
+        with opened(version, upload, told) as file:
+            document, digest = _measured(run, version, file)
+    except (errors.Refused, Unreadable) as refusal:
+        forget(upload)  # no other try makes anything else of it
+        if isinstance(refusal, Unreadable):
+            raise _refusal(refusal) from refusal
+        raise
+    done = record_measured_profile(
+        actor=load_system_principal(), reason=run.reason, dataset_version=version,
+        profile=read_profile(document), digest=digest,
+    )  # fmt: skip
+    record = done.record
+    said = _("Profiled: %(what)s.") % {"what": record}
+    if not record.complete:
+        said += " " + _("It is of the beginning only: a limit of %(limit)s ended it.") % {"limit": record.stopped_by}
+    result = {"data_profile": record.pk, "rows": record.rows, "columns": len(record.columns),
+              "complete": record.complete}  # fmt: skip
+    run.finish(said, url=f"/profiles/{record.pk}", result=result)
+    forget(upload)
+
+
+def _measured(run: Run, version: DatasetVersion, file: int) -> tuple[Mapping[str, Any], Digest]:
+    own = Digest(version.digest_algorithm, version.digest_value)
+    algorithm = ALGORITHMS[own.algorithm]
+    limits = Limits(
+        seconds=settings.PROFILE_SECONDS, memory=settings.PROFILE_MEMORY_MIB * 2**20,
+        bytes=settings.PROFILE_MAX_MIB * 2**20, temporary=settings.PROFILE_MAX_MIB * 2**20 + 2**20, threads=1,
+    )  # fmt: skip
+    given = dict(run.params["reading"])
+    reading = Reading(**{**given, "nulls": tuple(given["nulls"])})
+
+    def progress(stage: str, done: int, total: int) -> None:
+        run.progress(done, total or None, STAGES.get(stage, ""))
+
+    document = profile(
+        file, limits=limits, reading=reading, folder=place(), progress=progress, expected={algorithm: own.value}
+    )
+    return document, own
+
+
+def _refusal(fault: Unreadable) -> errors.Refused:
+    """What was found wrong with the file, for the page and the API."""
+    if fault.slug == "digest":
+        sentence = _("The file has another digest than the version, so it is other data. Nothing was recorded.")
+        return errors.Conflict(f"{sentence} {fault}", errors={"digest": [str(fault)]})
+    return errors.Invalid(str(fault), errors={"file": [str(fault)]}, params={"why": fault.slug})
