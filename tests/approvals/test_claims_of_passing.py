@@ -132,10 +132,19 @@ def in_an_import(w: World, api: Api, plans: dict[PlanKind, Plan]) -> list[int]:
 
 
 def in_monitoring(w: World, api: Api, plans: dict[PlanKind, Plan]) -> list[int]:
-    body = {"plan": plans[PlanKind.MONITORING_SCIENCE].pk, "windows": [{"claim": "passed", "passed": True}]}
-    answer = api("pipeline").post("/api/v1/monitoring", body, format="json")
-    assert answer.status_code in (400, 404), answer.content
-    return []
+    window = {
+        "promotion": 1, "plan": plans[PlanKind.MONITORING_SCIENCE].pk, "window_start": "2026-01-01T00:00:00Z",
+        "window_end": "2026-01-02T00:00:00Z", "predictions": 1,
+    }  # fmt: skip
+    codes = []
+    for claim in ({"claim": "passed"}, {"passed": True}, {"verdict": "good"}):
+        answer = api("pipeline").post("/api/v1/monitoring", {"windows": [{**window, **claim}]}, format="json")
+        assert next(iter(claim)) in json.dumps(answer.json()["errors"]), answer.content
+        codes.append(answer.status_code)
+    text = 'passed 1\nverdict{value="good"} 1\n# claim passed\n'
+    asked = f"?promotion=1&plan={plans[PlanKind.MONITORING_SCIENCE].pk}&window_start=2026-01-01T00:00:00Z"
+    prometheus = f"/api/v1/monitoring/prometheus{asked}&window_end=2026-01-02T00:00:00Z"
+    return [*codes, api("pipeline").post(prometheus, text, content_type="text/plain").status_code]
 
 
 DOORS: list[Callable[[World, Api, dict[PlanKind, Plan]], list[int]]] = [
