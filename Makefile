@@ -22,7 +22,7 @@ demo: $(READY) ## the main job end to end on real data, step by step; starts the
 	@exec $(PYTHON) -m governance.runtime.supervisor --demo
 
 test: $(READY) $(CLIENTS) ## the whole test suite; make test T=path runs a part of it in seconds
-	@exec $(PYTHON) -m pytest $(if $(T),$(T),-q --numprocesses $(TEST_PROCESSES))
+	@exec $(PYTHON) -m pytest $(if $(T),$(T),-q --numprocesses $(TEST_PROCESSES) --dist worksteal)
 
 run: $(READY) ## database, broker, web, workers and scheduler, until Ctrl-C
 	@exec $(PYTHON) -m governance.runtime.supervisor

@@ -26,6 +26,16 @@ settings.load_profile("soak" if os.environ.get("MUNIMENT_SOAK") else "landing")
 gc.disable()
 
 
+#: What takes half a minute and longer goes first, or one process works on it at the end while the others wait.
+LONGEST = ("tests/docs/test_demo.py", "tests/upgrade/", "tests/docs/test_operations.py", "tests/backup/",
+           "tests/governance/runtime/test_supervisor.py", "tests/test_fuzz.py")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, the rest in their order."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Look for garbage again, but no more among what was imported and collected."""
