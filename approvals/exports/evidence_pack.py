@@ -17,6 +17,7 @@ from approvals.models import (
     ChangePlanRevocation,
     ChangePlanUse,
     Evidence,
+    EvidenceSource,
     EvidenceValue,
     GateDecision,
     Plan,
@@ -30,6 +31,13 @@ from approvals.models import (
     ServingNoticeEnd,
     SignOff,
     SignOffWithdrawal,
+    Trial,
+    TrialConclusion,
+    TrialCount,
+    TrialDeviation,
+    TrialDeviationAcceptance,
+    TrialGuardrail,
+    TrialLook,
 )
 from governance.history.models import GovernedModel, history_model
 from governance.ledger.pack import Packed, write_pack
@@ -122,6 +130,8 @@ def records_of(release: Release) -> Iterator[tuple[type[GovernedModel], Ids]]:
     yield PlanCriterion, _ids(PlanCriterion.objects.filter(plan_id__in=plans))
     yield Evidence, evidence
     yield EvidenceValue, _ids(EvidenceValue.objects.filter(evidence_id__in=evidence))
+    yield EvidenceSource, _ids(EvidenceSource.objects.filter(evidence_id__in=evidence))
+    yield from _trials(evidence)
     yield SignOff, votes
     yield SignOffWithdrawal, _ids(SignOffWithdrawal.objects.filter(sign_off_id__in=votes))
     yield RefusedAttempt, _ids(RefusedAttempt.objects.filter(release=release))
@@ -137,6 +147,15 @@ def _change_plans(release: Release) -> Ids:
     """The retraining envelope that the release brought, and the one it went live on."""
     used = ChangePlanUse.objects.filter(promotion__release=release).values_list("change_plan_id", flat=True)
     return sorted({*used, *([release.change_plan_id] if release.change_plan_id else [])})
+
+
+def _trials(evidence: Ids) -> Iterator[tuple[type[GovernedModel], Ids]]:
+    """Of evidence that trials concluded with: what was planned, counted, looked at and went otherwise."""
+    trials = _ids(Trial.objects.filter(plan__evidence__in=evidence))
+    yield Trial, trials
+    for kept in (TrialGuardrail, TrialCount, TrialLook, TrialDeviation, TrialConclusion):
+        yield kept, _ids(kept._default_manager.filter(trial_id__in=trials))
+    yield TrialDeviationAcceptance, _ids(TrialDeviationAcceptance.objects.filter(deviation__trial_id__in=trials))
 
 
 def _house_terms(release: Release, terms: Ids, dataset_versions: Ids) -> Ids:

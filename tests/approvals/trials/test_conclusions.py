@@ -11,14 +11,17 @@ from approvals.actions.evidence import Measured, report_evidence
 from approvals.actions.findings import raise_finding
 from approvals.actions.trial_conclusions import conclude_trial, end_counting, record_conclusion
 from approvals.actions.trials import accept_deviation, look_at_trial, record_deviation
+from approvals.exports.evidence_pack import records_of
 from approvals.models import (
     Evidence,
+    EvidenceSource,
     Finding,
     MetricKind,
     Plan,
     PlanKind,
     Trial,
     TrialConclusion,
+    TrialCount,
     TrialDeviation,
     TrialLook,
 )
@@ -152,6 +155,8 @@ def test_a_trial_that_shows_what_it_planned_is_good_and_opens_the_gate_for_its_v
     w.policy({"key": "trial", "kind": "evidence", "params": {"plan_kind": "ab_test"}})
     (row,) = w.ask(w.release(evidence.model_version)).values()
     assert row.status == "SATISFIED"
+    packed = dict(records_of(w.release(evidence.model_version)))
+    assert [len(packed[kept]) for kept in (Trial, TrialCount, TrialConclusion, EvidenceSource)] == [1, 4, 1, 1]
 
 
 @pytest.mark.parametrize(("champion", "challenger", "missing"), [
