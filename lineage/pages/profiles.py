@@ -78,7 +78,8 @@ def _shown(column: ColumnProfile) -> ShownColumn:
         says = _("%(name)s from %(least)s to %(most)s; most rows: %(peak)s") % {
             "name": column.name, "least": least, "most": most, "peak": min(bars, key=lambda one: one.y).says,
         }  # fmt: skip
-    categories = [] if bars and column.type != "integer" else _categories(column)
+    few = not bars or (column.type == "integer" and (column.distinct or 0) <= CATEGORIES_SHOWN)
+    categories = _categories(column) if few else []
     return ShownColumn(column, filled, unique, least, most, bars, says, _points(column), categories)
 
 
