@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+from governance.runtime.pooled import PooledConnection
+
 # Python looks for garbage in rings after each 700 new objects. Importing Django, or rendering a list, makes hundreds of
 # thousands of which hardly one is: that took a quarter of each process's start.
 gc.set_threshold(50_000, 20, 50)
@@ -133,7 +135,7 @@ def database(login: str) -> dict[str, Any]:
     options: dict[str, Any] = {key: value for key, value in parts.items() if key not in known}
     # A pool only where threads serve requests: commands and workers hold one connection each.
     if os.environ.get("MUNIMENT_POOL") == "1":
-        options["pool"] = {"min_size": 1, "max_size": 8, "timeout": 10}
+        options["pool"] = {"min_size": 1, "max_size": 8, "timeout": 10, "connection_class": PooledConnection}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": "muniment",

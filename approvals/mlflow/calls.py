@@ -41,7 +41,10 @@ def model_named(asked: Asked, name: str) -> Model:
 
 def version_of(asked: Asked, name: str, number: int) -> ModelVersion:
     """The version of that number. Raises Missing."""
-    model_id, pk = reading.version_ids(asked.namespace, name, number)
+    return _version(asked, name, number, *reading.version_ids(asked.namespace, name, number))
+
+
+def _version(asked: Asked, name: str, number: int, model_id: int | None, pk: int | None) -> ModelVersion:
     if model_id is None:
         raise Missing(_("There is no registered model named %(name)s.") % {"name": name})
     if pk is None:
@@ -162,8 +165,9 @@ def alias_of(asked: Asked) -> str:
 def set_registered_model_alias(asked: Asked) -> str:
     """Let an alias mean a version. One that an environment claims is a promotion: the gate answers."""
     alias = alias_of(asked)
-    environment = promoting.environment_of_alias(alias)
-    version = version_of(asked, asked["name"], asked["version"])
+    model_id, pk, claims, look = reading.alias_asked(asked.namespace, asked["name"], asked["version"], alias)
+    environment = promoting.claiming(alias, claims, look)
+    version = _version(asked, asked["name"], asked["version"], model_id, pk)
     if environment is None:
         actions.set_alias(model_version=version, alias=alias, **acting(asked))
     else:

@@ -19,14 +19,21 @@ from lineage.models import Model, ModelVersion, ModelVersionArchival
 
 
 def environment_of_alias(alias: str) -> Environment | None:
+    """The environment that claims an alias; None: it is free. Raises Invalid as `claiming`."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT muniment.environment_of_alias(%s), muniment.claimed_look(%s)", [alias, alias])
+        return claiming(alias, *cursor.fetchone())
+
+
+def claiming(alias: str, environment: int | None, look: str | None) -> Environment | None:
     """The environment that claims an alias; None: it is free.
+
+    Args:
+        environment: its id. look: the claimed alias that this one looks like.
 
     Raises:
         Invalid: it is no claimed one and looks like one, so that readers would take it for that.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT muniment.environment_of_alias(%s), muniment.claimed_look(%s)", [alias, alias])
-        environment, look = cursor.fetchone()
     if environment is not None:
         return Environment.objects.get(pk=environment)
     if look is not None:

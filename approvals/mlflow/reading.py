@@ -123,6 +123,19 @@ def version_ids(namespace: Namespace, name: str, number: int) -> tuple[int | Non
     return model, version
 
 
+def alias_asked(
+    namespace: Namespace, name: str, number: int, alias: str
+) -> tuple[int | None, int | None, int | None, str | None]:
+    """As `version_ids`, the environment that claims an alias, and the claimed alias it looks like, in one question."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT muniment.registry_ids(%s, %s, %s), muniment.environment_of_alias(%s), muniment.claimed_look(%s)",
+            [namespace.pk, name, number, alias, alias],
+        )
+        (model, version), environment, look = cursor.fetchone()
+    return model, version, environment, look
+
+
 def _one(sql: str, parameters: Sequence[Any]) -> str | None:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
