@@ -1,7 +1,7 @@
 """A find raises a flag in the act that records the profile; nothing of a value is kept; a steward's answer stands."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
@@ -22,6 +22,7 @@ from lineage.quality.documents import ColumnProfile, Other, PersonalFind, Profil
 from lineage.quality.finds import Found, finds_in, without_values
 from tests.approvals.world import WHY, World, flag, sha, world
 from tests.cast import Cast
+from tests.lineage.quality.documents import document
 
 Api = Callable[[str], Any]
 _COUNT = count()
@@ -370,3 +371,79 @@ def test_profiles_that_come_at_once_raise_one_flag(own_database: str, w: World) 
             done.result()
     assert SensitivityFlag.objects.filter(column="contact").count() == 1
     assert PersonalDataFind.objects.count() == 4
+
+
+# -- Nowhere -----------------------------------------------------------------------------------------------------------
+
+JANE = "jane.doe@example.com"
+
+
+def handed_in(w: World, *more: dict[str, Any]) -> dict[str, Any]:
+    """A profile of `raw` by a pipeline that did not look: customers' numbers and addresses as its values."""
+    cards = sorted(int(one) for one in _cards(40))
+    numbers = {
+        "name": "k", "type": "integer", "declared": "BIGINT", "count": 40, "nulls": 0, "distinct": 40,
+        "distinct_exact": True, "min": cards[0], "max": cards[-1], "sum": sum(cards), "mean": sum(cards) / 40,
+        "stddev": 1.0, "edges": cards, "before": list(range(40)), "upto": list(range(1, 41)),
+    }  # fmt: skip
+    texts = {
+        "name": "note", "type": "string", "declared": "VARCHAR", "count": 40, "nulls": 0, "distinct": 1,
+        "distinct_exact": True, "top": [{"value": f"ask {JANE}", "key": "ab" * 16, "count": 40}],
+        "other": {"count": 0, "distinct": 0}, "lengths": {"min": 24, "max": 24, "mean": 24.0},
+    }  # fmt: skip
+    return {**document(numbers, texts, *more), "rows": 40, "duplicate_rows": 0,
+            "digest": f"sha256:{w.versions['raw'].digest_value}"}  # fmt: skip
+
+
+def everything(superuser: Any) -> Iterator[tuple[str, str]]:
+    """Each row of each table of the database, as text."""
+    tables = superuser.execute(
+        "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+    ).fetchall()
+    for schema, table in tables:
+        for (row,) in superuser.execute(f'SELECT t::text FROM "{schema}"."{table}" t'):
+            yield table, row
+
+
+def test_no_value_comes_to_rest_anywhere(
+    own_database: str, w: World, raw: Callable[[str], Any], api: Api, signed_in: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    version = w.versions["raw"]
+    address = f"/api/v1/dataset-versions/{version.pk}/profiles"
+    secrets = [JANE, "jane.doe", *_cards(40)]
+    bare = {"pattern": "email", "looked_at": 40, "matched": 40, "examples": [f"{JANE}•"]}
+    shown = {
+        "name": "mail",
+        "type": "string",
+        "declared": "",
+        "count": 40,
+        "nulls": 0,
+        "distinct": 40,
+        "distinct_exact": True,
+        "personal": [bare],
+    }
+    refusal = api("pipeline").post(address, handed_in(w, shown), format="json")
+    assert refusal.status_code == 400 and "masked" in refusal.content.decode()
+    taken = api("pipeline").post(address, handed_in(w), format="json")
+    assert taken.status_code == 201, taken.content
+    assert {one.pattern for one in PersonalDataFind.objects.all()} == {"card", "email"}
+    assert in_force(version)[("k", "pd:PaymentCardNumber")] == ("unknown", "detected")
+    answers = [refusal.content.decode(), taken.content.decode()]
+    for path in (
+        f"/datasets/{w.datasets['raw'].pk}", f"/dataset-versions/{version.pk}/answers",
+        f"/dataset-versions/{version.pk}/profiles", "/search?q=ask",
+    ):  # fmt: skip
+        answers.append(signed_in("steward").get(path).content.decode())
+    for path in ("personal-data-finds", "data-profiles", "flags", "history?table=lineage_dataprofile"):
+        answers.append(signed_in("auditor").get(f"/api/v1/{path}").content.decode())
+    answers.append(caplog.text)
+    assert not [(number, one) for number, text in enumerate(answers) for one in secrets if one in text]
+    found = {(table, one) for table, row in everything(raw("superuser")) for one in secrets if one in row}
+    assert not found
+
+
+def test_a_profile_handed_in_twice_asks_once(w: World, api: Api) -> None:
+    address = f"/api/v1/dataset-versions/{w.versions['raw'].pk}/profiles"
+    first, again = (api("pipeline").post(address, handed_in(w), format="json") for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert SensitivityFlag.objects.filter(assessment="detected").count() == 2

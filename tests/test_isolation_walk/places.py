@@ -44,6 +44,7 @@ PAGES = {
     "inbox": "governance.Notice",
     "openlineage": "lineage.OpenLineageEvent",
     "profiles": "lineage.DataProfile",
+    "vocabularies": "lineage.VocabularyTerm",
     "imports": "lineage.ImportDraft",  # its sender's alone, whatever namespace it is for (tests/permission_table)
     "policy-versions": "approvals.PolicyVersion",
 }
