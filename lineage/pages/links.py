@@ -40,13 +40,13 @@ def links_of(run: Run, readable: Collection[int]) -> list[ShownLink]:
     """
     newest: dict[tuple[str, int], LinkCorrection] = {}
     for correction in LinkCorrection.objects.filter(run=run).select_related("recorded_by").order_by("pk"):
-        for kind, pk in (
+        for place, pk in (
             ("input", correction.run_input_id),
             ("output", correction.run_output_id),
             ("column", correction.column_lineage_id),
         ):
             if pk is not None:
-                newest[kind, pk] = correction
+                newest[place, pk] = correction
     related = ("dataset_version__dataset", "model_version__model", "run__namespace")
     found = []
     for prefix, kind, what in (("input", RunInput, _("read")), ("output", RunOutput, _("wrote"))):
