@@ -11,6 +11,9 @@ TEST_PROCESSES ?= 2
 # MLflow as its users have it, each in an environment of its own: it pins much of what the product pins otherwise.
 CLIENTS := .venv-mlflow3/ready .venv-mlflow2/ready
 
+# The files with tests of a mark: importing all the others takes longer than many of those tests.
+marked = $$(grep -rl --include='test_*.py' 'mark\.$(1)' tests)
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test run dev check test-browser test-services soak bench lock clean
 
@@ -41,10 +44,10 @@ test-browser: $(READY) ## the pages in a real browser
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 		apt-get update -q && apt-get install -qy chromium; } || { \
 		echo "No chromium here: install it (Debian: apt-get install chromium) and run make test-browser again."; exit 1; }
-	@exec $(PYTHON) -m pytest -m browser $(T)
+	@exec $(PYTHON) -m pytest -m browser $(or $(T),$(call marked,browser))
 
 test-services: $(READY) ## the production settings against real PostgreSQL, Redis and RabbitMQ on their standard ports
-	@exec $(PYTHON) -m pytest -m "services and not soak" $(T)
+	@exec $(PYTHON) -m pytest -m "services and not soak" $(or $(T),$(call marked,services))
 
 soak: $(READY) $(CLIENTS) ## the deep ones: long races, SIGKILL loops, big fuzz
 	@MUNIMENT_SOAK=1 exec $(PYTHON) -m pytest -m "soak and not services" $(T)

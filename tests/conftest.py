@@ -44,6 +44,12 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure() -> None:
+    """At the end everything counts again: DuckDB tells what is left of it as leaked."""
+    gc.unfreeze()
+
+
 class Copies:
     """Copies of the templates for this test process, each made when first asked for."""
 

@@ -25,7 +25,11 @@ def operations(schema: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
 
 
 def test_the_schema_is_valid_and_free_of_warnings(tmp_path: Any) -> None:
-    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yml"))
+    # As JSON: writing the same document as YAML takes longer than making it, and is tested below.
+    call_command(
+        *("spectacular", "--validate", "--fail-on-warn", "--format", "openapi-json"),
+        *("--file", str(tmp_path / "schema.json")),
+    )
 
 
 def test_the_schema_is_openapi_31(schema: dict[str, Any]) -> None:
