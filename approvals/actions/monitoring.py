@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from approvals.actions._common import call, digest_of
 from approvals.actions.evidence import checked_values
 from approvals.models import Evidence, EvidenceValue, MoneyEntry, MonitoringWindow, Plan, Promotion
+from approvals.monitoring.drift import measure_drift
 from approvals.monitoring.truth import WORKED_OUT, Metric, read_truth
 from governance import errors
 from governance.accounts.models import Principal
@@ -35,7 +36,8 @@ class Report:
     """What is handed in of one window of a promotion, under one plan. Exactly one of the parts after `end`.
 
     `values`: measured values as in evidence; beside `money` they are its key figures. `predictions`: how many were
-    made. `truth`: counts known up to `known_until`, see `monitoring.truth`. `money`: {value, running, currency}.
+    made. `profile`: of the window's inputs, see `monitoring.drift`. `truth`: counts known up to `known_until`, see
+    `monitoring.truth`. `money`: {value, running, currency}.
     """
 
     promotion: Promotion
@@ -47,6 +49,7 @@ class Report:
     predictions: int | None = None
     known_until: datetime | None = None
     truth: Mapping[str, Any] = field(default_factory=dict)
+    profile: Mapping[str, Any] = field(default_factory=dict)
     money: Mapping[str, Any] = field(default_factory=dict)
     tool: str = ""
 
@@ -54,7 +57,8 @@ class Report:
     def digest(self) -> str:
         """SHA-256 of what was handed in, whatever the order of its keys."""
         said = [self.kind, self.end.isoformat(), list(map(dict, self.values)), self.predictions, self.tool,
-                self.known_until.isoformat() if self.known_until else "", self.truth, self.money]  # fmt: skip
+                self.known_until.isoformat() if self.known_until else "", self.truth, self.money,
+                self.profile]  # fmt: skip
         return hashlib.sha256(json.dumps(said, sort_keys=True, default=_plain).encode()).hexdigest()
 
 
@@ -160,6 +164,7 @@ class Draft(NamedTuple):
     values: list[dict[str, Any]]
     labelled: int | None
     predictions: int | None
+    counts: Mapping[str, Any]
 
 
 def _predictions(reports: Sequence[Report]) -> dict[tuple[Any, ...], int]:
@@ -185,7 +190,7 @@ def _draft(
         errors.Invalid: figures that are none. errors.Conflict: truth without predictions to join.
     """
     if report.kind == Kind.PREDICTIONS:
-        return Draft(report, [], None, report.predictions)
+        return Draft(report, [], None, report.predictions, {})
     if report.kind == Kind.TRUTH:
         predictions = counted.get((report.promotion.pk, report.plan.pk, report.start, report.end))
         if predictions is None:
@@ -194,7 +199,7 @@ def _draft(
                   " both may come in one call."), params={"code": "no-predictions"},
             )  # fmt: skip
         truth = read_truth(report.truth, predictions)
-        return Draft(report, [one.as_value() for one in truth.metrics], truth.labelled, predictions)
+        return Draft(report, [one.as_value() for one in truth.metrics], truth.labelled, predictions, report.truth)
     values = checked_values(report.values)
     reserved = OF_MONEY if report.kind == Kind.BUSINESS else WORKED_OUT & {"coverage", "labelled"}
     if stated := sorted({one["metric"] for one in values} & reserved):
@@ -202,9 +207,14 @@ def _draft(
         raise errors.Invalid(sentence, errors={"values": [sentence]})
     if report.kind == Kind.BUSINESS:
         values += [one.as_value() for one in _money_metrics(report, totals)]
+    counts: Mapping[str, Any] = {}
+    if report.profile:
+        drift, counts = measure_drift(report.profile, report.plan.criteria.all(), report.promotion)
+        names = {one.name for one in drift}
+        values = [one for one in values if one["metric"] not in names] + [one.as_value() for one in drift]
     if not values:
         raise errors.Invalid(errors={"values": [_("A window holds at least one value.")]})
-    return Draft(report, values, None, None)
+    return Draft(report, values, None, None, counts)
 
 
 def _money_metrics(report: Report, totals: Mapping[tuple[int, datetime], Decimal]) -> list[Metric]:
@@ -272,7 +282,7 @@ def _window(draft: Draft, evidence: Evidence | None) -> MonitoringWindow:
     return MonitoringWindow(
         promotion=report.promotion, plan=report.plan, evidence=evidence, kind=report.kind, window_start=report.start,
         window_end=report.end, known_until=report.known_until, predictions=draft.predictions, labelled=draft.labelled,
-        counts=json.loads(json.dumps(report.truth, default=_plain)), content_digest=report.digest,
+        counts=json.loads(json.dumps(draft.counts, default=_plain)), content_digest=report.digest,
     )  # fmt: skip
 
 

@@ -101,7 +101,13 @@ def _report(places: _Places, one: dict[str, Any]) -> Report:
         given = {name: part for name, part in truth.items() if part is not None}
         return Report(**where, kind=Kind.TRUTH, known_until=known_until, truth=given)
     money = one.get("money") or {}
-    return Report(**where, kind=Kind.BUSINESS if money else Kind.VALUES, values=one.get("values", ()), money=money)
+    return Report(
+        **where,
+        kind=Kind.BUSINESS if money else Kind.VALUES,
+        values=one.get("values", ()),
+        money=money,
+        profile=one.get("profile") or {},
+    )
 
 
 def _told(made: list[Reported]) -> Response:

@@ -12,7 +12,7 @@ from approvals.api.serializers_evidence import ValueWriteSerializer
 from approvals.models import ModelCurrency, MoneyEntry, MonitoringWindow
 from approvals.monitoring.currencies import CURRENCIES
 from approvals.monitoring.truth import MAX_BINS, MAX_CLASSES, MAX_COUNT
-from governance.api.fields import IdField, MomentField, NameField
+from governance.api.fields import ExactJSONField, IdField, MomentField, NameField
 from governance.api.moments import PastMomentField
 from governance.api.serializers import (
     ActReceiptSerializer,
@@ -95,7 +95,7 @@ class MoneyOfWindowSerializer(StrictSerializer):
 
 
 class WindowWriteSerializer(StrictSerializer):
-    """A window to report: `predictions`, `truth`, or `values`, with `money` beside them if any."""
+    """A window to report: `predictions`, `truth`, or `values`, with `profile` and `money` beside them if any."""
 
     promotion = IdField()
     plan = IdField()
@@ -104,17 +104,22 @@ class WindowWriteSerializer(StrictSerializer):
     values = serializers.ListField(child=ValueWriteSerializer(), required=False, max_length=1000)
     predictions = _count(required=False, help_text=_("How many were made; truth joins them later."))
     truth = TruthSerializer(required=False)
+    profile = ExactJSONField(
+        kind=dict,
+        required=False,
+        help_text=_("Of the window's inputs: a profile document, against the training data's."),
+    )
     money = MoneyOfWindowSerializer(required=False)
     tool = NameField(required=False, default="", allow_blank=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """One thing at a time, in a window that goes forward."""
         given = [name for name in ("predictions", "truth") if attrs.get(name) is not None]
-        if attrs.get("values") or attrs.get("money"):
+        if attrs.get("values") or attrs.get("money") or attrs.get("profile"):
             given.append("values")
         if len(given) != 1:
             raise serializers.ValidationError(
-                {"values": [_now("Give one of: predictions, truth, values (with money, if any).")]}
+                {"values": [_now("Give one of: predictions, truth, values (with profile or money, if any).")]}
             )
         if attrs["window_start"] >= attrs["window_end"]:
             raise serializers.ValidationError({"window_end": [_now("After window_start.")]})

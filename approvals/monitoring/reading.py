@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef, Prefetch
 from approvals.models import VIEWPOINTS, Finding, FindingEvent, Plan, PlanCriterion, Promotion
 
 POINTS = 180  # of a line: more than a drawing shows apart
-NEWEST = 30  # windows listed one by one
+NEWEST = 20  # windows listed one by one
 
 #: What was last said of each window by each reporter, and in which point of the line it falls.
 WINDOWS = """

@@ -187,8 +187,8 @@ def _panel(line: Line, first: datetime, last: datetime) -> Panel:
     name = criterion.metric + (f" ({criterion.slice})" if criterion.slice else "")
     sign = criterion.get_comparator_display()
     panel = Panel(
-        name=name, limit=f"{sign} {shown(limit)} {line.unit}".strip(), limit_y=y(limit), top=shown(high),
-        bottom=shown(low),
+        name=name, limit=f"{sign} {shown(limit)} {line.unit}".strip(), limit_y=y(limit), top=brief(high),
+        bottom=brief(low),
         last=f"{shown(points[-1].last)} {line.unit}".strip(),
         says=_("%(name)s, %(limit)s: last %(last)s, from %(low)s to %(high)s; breaches at %(n)d of %(all)d places.")
         % {"name": name, "limit": f"{sign} {shown(limit)}", "last": shown(points[-1].last), "low": shown(min(lows)),
@@ -245,7 +245,7 @@ def _money(money: Money) -> Panel:
     y, end = _scale(low, high), sums[-1]
     said = {"value": shown(end.value), "cost": shown(end.cost), "net": shown(end.net), "currency": money.currency}
     return Panel(
-        name=_("Value and cost, summed up"), top=f"{shown(high)}", bottom=shown(low), kind="money",
+        name=_("Value and cost, summed up"), top=brief(high), bottom=brief(low), kind="money",
         last=f"{shown(end.net)} {money.currency}",
         says=_("Value %(value)s, cost %(cost)s, net %(net)s %(currency)s.") % said,
         lines=[_path(list(_steps([(_x(s.at, s.at, first, last), y(s.value)) for s in sums])))],
@@ -289,3 +289,11 @@ def shown(value: Decimal) -> str:
         return f"{value:,.0f}".replace(",", " ")
     text = f"{float(value):.5g}"
     return text if "e" in text else f"{Decimal(text):,f}".replace(",", " ")
+
+
+def brief(value: Decimal) -> str:
+    """The same in at most six characters, for an axis: large numbers with the prefixes of the SI."""
+    for power, prefix in ((12, "T"), (9, "G"), (6, "M"), (3, "k")):
+        if abs(value) >= 10**5 and 10**power <= abs(value) < 10**15:
+            return f"{float(value) / 10**power:.3g} {prefix}"
+    return shown(value) if len(shown(value)) <= 8 else f"{float(value):.2g}"

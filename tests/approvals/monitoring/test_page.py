@@ -3,13 +3,16 @@
 import datetime
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
+import pytest
 from django.utils import timezone
 
 from approvals.actions.money import set_currency
 from approvals.models import PlanKind, Promotion
 from approvals.monitoring.reading import POINTS, monitoring
+from approvals.pages.monitoring import brief
 from tests.approvals.monitoring import scene
 from tests.approvals.world import WHY, World
 
@@ -96,3 +99,14 @@ def test_over_http_as_of_any_moment(w: World, api: Any) -> None:
     assert api("pipeline").get(address, {"as_of": long_ago.isoformat()}).json()["plans"] == []
     assert api("pipeline").get(address, {"as_of": "tomorrow"}).status_code == 400
     assert api("pipeline").get(address, {"passed": "1"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("2000000000", "2 G"), ("1529763735.25", "1.53 G"), ("123456", "123 k"), ("99999", "99 999"), ("0.05", "0.05"),
+        ("-250000", "-250 k"), ("0", "0"), ("0.123456789", "0.12346"), ("1e29", "1e+29"), ("0.0000001234567", "1.2e-07"),
+    ],
+)  # fmt: skip
+def test_an_axis_says_large_numbers_briefly(value: str, said: str) -> None:
+    assert brief(Decimal(value)) == said

@@ -1,0 +1,81 @@
+"""Drift of the inputs where no truth comes: a window's profile against that of the data the version was trained on."""
+
+from typing import Any
+
+import pytest
+
+from approvals.actions.monitoring import Report
+from approvals.models import PlanKind, Promotion
+from governance import errors
+from lineage.quality.documents import ColumnProfile, to_json
+from tests.approvals.checks import data
+from tests.approvals.monitoring import scene
+from tests.approvals.world import World
+from tests.lineage.quality import documents
+
+LIMITS = [
+    {"metric": "psi(income)", "comparator": "le", "threshold": "0.25"},
+    {"metric": "nulls(income)", "comparator": "le", "threshold": "0.05"},
+    {"metric": "rows", "comparator": "ge", "threshold": "100"},
+]
+
+
+def profiled(column: ColumnProfile) -> dict[str, Any]:
+    """A window's profile of one column."""
+    return documents.document(to_json(column), rows=(column.count or 0) + (column.nulls or 0), duplicate_rows=0)
+
+
+def drifted(promotion: Promotion, plan: Any, profile: dict[str, Any], n: int = 0) -> Report:
+    return scene.values(promotion, plan, n=n, values=[], profile=profile)
+
+
+@pytest.fixture
+def watched(w: World) -> tuple[Any, Promotion]:
+    """Something live whose training data has a profile, with limits on its inputs."""
+    data.profile(w, w.versions["features"], [data.income(1)])
+    plan = scene.watch(w, PlanKind.MONITORING_SCIENCE, *LIMITS)
+    return plan, scene.live(w)
+
+
+def test_inputs_alike_are_within_limits_and_others_are_a_breach(w: World, watched: tuple[Any, Promotion]) -> None:
+    plan, promotion = watched
+    made = scene.report(
+        w, drifted(promotion, plan, profiled(data.income(2))),
+        drifted(promotion, plan, profiled(data.income(3, mean=1.5)), 1),
+        drifted(promotion, plan, profiled(data.income(4, missing=0.5)), 2),
+    )  # fmt: skip
+    assert [one.window.verdict for one in made] == ["good", "bad", "bad"]
+    assert made[0].window.evidence is not None
+    psi = made[0].window.evidence.values.get(metric="psi(income)")
+    assert psi.ci_low <= psi.value == psi.ci_high, "the worse end is judged"
+    kept = made[0].window.counts
+    assert set(kept["baselines"]) == {"income"}
+
+
+def test_over_http(w: World, api: Any, watched: tuple[Any, Promotion]) -> None:
+    plan, promotion = watched
+    window = scene.body(scene.values(promotion, plan))
+    sent = {"windows": [{**window, "values": [], "profile": profiled(data.income(3, mean=1.5))}]}
+    answer = api("pipeline").post("/api/v1/monitoring", sent, format="json")
+    assert answer.status_code == 201, answer.content
+    assert answer.json()["results"][0]["verdict"] == "bad"
+    assert api("pipeline").post("/api/v1/monitoring", sent, format="json").status_code == 200
+
+
+def test_what_cannot_be_compared_is_refused(w: World, watched: tuple[Any, Promotion]) -> None:
+    plan, promotion = watched
+    column = to_json(data.income(2))
+    for wrong in (
+        {"passed": True}, documents.document(column, rows=400, complete=False, stopped_by="rows"),
+        documents.document({**column, "name": "other"}, rows=400) | {"rows": 5},
+    ):  # fmt: skip
+        with pytest.raises(errors.Invalid) as refusal:
+            scene.report(w, drifted(promotion, plan, wrong))
+        assert all(path.startswith("windows[0]") for path in refusal.value.errors), refusal.value.errors
+
+
+def test_without_a_profile_of_the_training_data_there_is_nothing_to_compare_with(w: World) -> None:
+    plan = scene.watch(w, PlanKind.MONITORING_SCIENCE, LIMITS[0])
+    promotion = scene.live(w)
+    with pytest.raises(errors.Invalid):
+        scene.report(w, drifted(promotion, plan, profiled(data.income(2))))
