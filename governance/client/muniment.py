@@ -570,10 +570,16 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
     except ImportError:
         raise Stop(WRONG_USE, "Profiling takes more than this file: pip install 'muniment[profile]'.") from None
     against: dict[str, list[float]] = {}
+    rules: list[str] = []
+    asking = args.against
     try:
         if args.against is not None:
             known = json.loads(args.against.read_text(encoding="utf-8"))
             against = {one["name"]: one["edges"] for one in known["columns"] if one.get("edges")}
+        if args.expectations is not None:
+            asking = args.expectations
+            items = json.loads(args.expectations.read_text(encoding="utf-8"))["items"]
+            rules = [str(one["rule"]) for one in items if one.get("rule")]
         found: dict[str, Any] = muniment_profile.profile(
             args.file,
             limits=muniment_profile.Limits(seconds=args.seconds, memory=args.memory * 2**20, rows=args.rows),
@@ -581,14 +587,15 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
                 encoding=args.encoding, delimiter="\t" if args.delimiter == "tab" else args.delimiter,
                 header=not args.no_header, nulls=("", *(args.null or ())),
             ),
-            against=against,
+            against=against, rules=rules,
         )  # fmt: skip
     except muniment_profile.Unreadable as fault:
         raise Stop(WRONG_USE, f"{args.file}: {fault}") from None
     except OSError as error:
         raise Stop(WRONG_USE, f"{error.filename or args.file}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
-        raise Stop(WRONG_USE, f"{args.against}: this is no profile") from None
+        what = "profile" if asking == args.against else "list of expectations"
+        raise Stop(WRONG_USE, f"{asking}: this is no {what}") from None
     return found
 
 
@@ -716,6 +723,12 @@ def parser() -> Parser:
     counts.add_argument("file", type=Path, help="CSV, Parquet or JSON lines, with gzip around it or not")
     counts.add_argument("--version", type=int, metavar="ID", help="of the dataset version it is; left out, asks nobody")
     counts.add_argument("--out", type=Path, metavar="FILE", help="where to write the profile")
+    counts.add_argument(
+        "--expectations",
+        type=Path,
+        metavar="FILE",
+        help="what GET /api/v1/expectations/ID answers: its rules between columns are evaluated",
+    )
     counts.add_argument("--against", type=Path, metavar="FILE", help="another profile, to count at its edges too")
     counts.add_argument("--encoding", default="", help="of a text that is no UTF-8, such as cp1252 or euc-kr")
     counts.add_argument("--delimiter", default="", help="of a CSV; one character, or tab")

@@ -20,12 +20,16 @@ from governance.jobs.models import Job
 from lineage import queries
 from lineage.actions.profiles import PROFILERS, record_measured_profile
 from lineage.digests import Digest
-from lineage.models import DatasetVersion
+from lineage.models import DatasetVersion, ExpectationSet
 from lineage.quality.documents import read_profile
 from lineage.quality.files import forget, opened, place, readable_location
+from lineage.quality.records import newest_profile, profile_of
 from lineage.tracking.hashing import ALGORITHMS
 
 PROFILING = "data-profile"
+COMPARED_WITH = 3
+"""Versions before, whose edges are asked for besides its own."""
+EDGES_ASKED = 1_500  # of one column; with its own they stay below the document's limit
 STAGES = {
     "fetching": gettext_lazy("Fetching the file"),
     "hashing": gettext_lazy("Working out its digest"),
@@ -118,9 +122,27 @@ def _measured(run: Run, version: DatasetVersion, file: int) -> tuple[Mapping[str
         run.progress(done, total or None, STAGES.get(stage, ""))
 
     document = profile(
-        file, limits=limits, reading=reading, folder=place(), progress=progress, expected={algorithm: own.value}
-    )
+        file, limits=limits, reading=reading, folder=place(), progress=progress, expected={algorithm: own.value},
+        rules=rules_asked(version), against=edges_before(version),
+    )  # fmt: skip
     return document, own
+
+
+def rules_asked(version: DatasetVersion) -> list[str]:
+    """The rules between columns that are expected of it now: evaluated while the file is there, never afterwards."""
+    asked = ExpectationSet.objects.filter(dataset=version.dataset_id).order_by("-pk").first()
+    return [one["rule"] for one in asked.items if one.get("rule")] if asked else []
+
+
+def edges_before(version: DatasetVersion) -> dict[str, list[float]]:
+    """The edges of the profiles of the versions before it: counted at them too, drift against any of those is exact."""
+    earlier = DatasetVersion.objects.filter(dataset=version.dataset_id, pk__lt=version.pk).order_by("-pk")
+    found: dict[str, list[float]] = {}
+    for one in earlier[:COMPARED_WITH]:
+        row = newest_profile(one)
+        for column in profile_of(row).columns if row else ():
+            found.setdefault(column.name, []).extend(column.edges)
+    return {name: sorted(set(edges))[:EDGES_ASKED] for name, edges in found.items() if edges}
 
 
 def _refusal(fault: Unreadable) -> errors.Refused:

@@ -59,7 +59,7 @@ def _read(asked: dict[str, Any], limits: Limits, reading: Reading) -> dict[str, 
     with os.fdopen(number, "rb", closefd=False) as file:
         source = prepared(file, Path(asked["place"]), limits, reading, asked["expected"], asked["known"], _tell)
     _tell(known={"digests": source.digests})
-    found = count(source, Path(asked["place"]), limits, reading, asked["against"], _tell)
+    found = count(source, Path(asked["place"]), limits, reading, asked["against"], _tell, asked["rules"])
     now = os.fstat(number)
     if (now.st_mtime_ns, now.st_size) != (source.changed, source.bytes):
         raise Unreadable("changed", "The file changed while it was read. Profile it when it is whole.")

@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from .between import Rules
 from .limits import Limits, Reading, Unreadable
 from .source import Source, Tell
 from .tables import AT_ONCE, EXACT, Column, Table, connected, fault_of, quoted, tables
@@ -42,14 +43,16 @@ ORDERED = ("integer", "number", "date", "timestamp")
 
 
 def count(
-    source: Source, place: Path, limits: Limits, reading: Reading, against: Mapping[str, Sequence[float]], tell: Tell
-) -> dict[str, Any]:
+    source: Source, place: Path, limits: Limits, reading: Reading, against: Mapping[str, Sequence[float]],
+    tell: Tell, rules: Sequence[str] = (),
+) -> dict[str, Any]:  # fmt: skip
     """The profile's document. Raises Unreadable."""
     tell(stage="loading", done=0, total=0)
     db = connected(source, place, limits)
     columns: list[dict[str, Any]] = []
     table: Table | None = None
     repeated = None
+    between = Rules(rules)
     try:
         for table in tables(db, source, limits, reading):
             most = min(table.width, limits.columns)
@@ -57,6 +60,7 @@ def count(
             for column in table.columns:
                 tell(stage="counting", done=len(columns), total=most)
                 columns.append(counted.column(column))
+            between.evaluate(db, table)
             if table.width == len(table.columns) <= COMPARED:
                 repeated = counted.repeated()
     except duckdb.Error as error:
@@ -70,7 +74,7 @@ def count(
         "profile": 1, "engine": f"duckdb {duckdb.__version__}", "format": source.format,
         "digest": f"sha256:{source.digests['sha256']}", "bytes": source.bytes, "rows": table.rows,
         "complete": not stopped, **({"stopped_by": stopped} if stopped else {}), "duplicate_rows": repeated,
-        "columns": columns,
+        "columns": columns, **({"rules": told} if (told := between.told(one["name"] for one in columns)) else {}),
     }  # fmt: skip
 
 

@@ -36,6 +36,7 @@ def profile(
     limits: Limits = Limits(),  # noqa: B008  # frozen
     reading: Reading = Reading(),  # noqa: B008  # frozen
     against: Mapping[str, Sequence[float]] | None = None,
+    rules: Sequence[str] = (),
     expected: Mapping[str, str] | None = None,
     folder: str | os.PathLike[str] | None = None,
     progress: Progress = lambda stage, done, total: None,
@@ -45,6 +46,7 @@ def profile(
     Args:
         path: the file, or a descriptor open for reading.
         against: {column: edges} of another profile: both are then known exactly at the same places.
+        rules: what is true of every row, as `muniment_rules` reads it; told is of how many rows each is false.
         expected: {hashlib's name of a digest: hexadecimal}; a file of another digest is not looked into.
         folder: where temporary files lie, removed at the end; the system's own where it is left out.
         progress: told (stage, done, total) as it goes on; whatever it raises ends the reading, and is raised here.
@@ -65,7 +67,7 @@ def profile(
         known: dict[str, Any] = {}
         try:
             share = 1.0 if limits.rows else 0.7  # what is left is for the answer in short
-            return _in_child(opened, place, limits, reading, against or {}, expected or {}, progress, known,
+            return _in_child(opened, place, limits, reading, against or {}, rules, expected or {}, progress, known,
                              time.monotonic() + limits.seconds * share)  # fmt: skip
         except Unreadable as fault:
             if fault.slug not in ("seconds", "memory", "temporary") or limits.rows or not known:
@@ -73,7 +75,9 @@ def profile(
             short = replace(limits, rows=ROWS_IN_SHORT)
             stopped_by = {"temporary": "bytes"}.get(fault.slug, fault.slug)
             _emptied(place)
-            found = _in_child(opened, place, short, reading, against or {}, expected or {}, progress, known, ends)
+            found = _in_child(
+                opened, place, short, reading, against or {}, rules, expected or {}, progress, known, ends
+            )
             if found["complete"]:  # nothing was left out: it was the whole in fewer steps
                 return found
             return {**found, "stopped_by": stopped_by}
@@ -90,15 +94,15 @@ def _emptied(place: Path) -> None:
 
 def _in_child(
     opened: int, place: Path, limits: Limits, reading: Reading, against: Mapping[str, Sequence[float]],
-    expected: Mapping[str, str], progress: Progress, known: dict[str, Any], ends: float,
+    rules: Sequence[str], expected: Mapping[str, str], progress: Progress, known: dict[str, Any], ends: float,
 ) -> dict[str, Any]:  # fmt: skip
     """Start the reader, listen to it, and end it when its time is over. `known` gets the file's digest early."""
     left = ends - time.monotonic()
     if left <= 0:
         raise _too_long(limits)
     asked = {"limits": asdict(limits), "reading": asdict(reading), "expected": dict(expected), "known": known,
-             "against": {name: list(edges) for name, edges in against.items()}, "place": str(place), "file": opened,
-             "seconds": left, "parent": os.getpid()}  # fmt: skip
+             "against": {name: list(edges) for name, edges in against.items()}, "rules": list(rules),
+             "place": str(place), "file": opened, "seconds": left, "parent": os.getpid()}  # fmt: skip
     asked_at = place / "asked.json"
     asked_at.write_text(json.dumps(asked))
     environment = {"PATH": os.defpath, "HOME": str(place), "LC_ALL": "C.UTF-8", "TZ": "UTC"}

@@ -282,3 +282,25 @@ def test_json_lines_are_counted_by_their_fields(tmp_path: Path) -> None:
         "n": ("integer", 0), "text": ("string", 0), "nested": ("other", 0), "mixed": ("string", 0),
         "late": ("number", 49),
     }  # fmt: skip
+
+
+def test_rules_between_columns_are_evaluated_while_the_file_is_there(tmp_path: Path) -> None:
+    text = "id,start,end,paid,name\n1,2026-01-01,2026-02-01,true,ann\n2,2026-03-01,2026-02-01,false,bob\n3,,2026-02-01,true,\n"
+    rules = [
+        '"end" >= start', "start is not null", "paid = true", "length(name) = 3", "name > 3", "gone = 1", "not a rule (",
+        "id * 3000000000000000000 * id > 0",
+    ]  # fmt: skip
+    found = read_profile(profile(written(tmp_path, text), rules=rules))
+    told = {one.expression: one for one in found.rules}
+    assert [(told[one].checked, told[one].failed) for one in rules[:4]] == [(3, 1), (3, 1), (3, 1), (3, 0)]
+    assert told["gone = 1"].error == "There is no column gone."
+    for wrong in ("name > 3", "not a rule ("):
+        assert told[wrong].error, told[wrong]
+
+
+def test_no_rule_reaches_another_file(tmp_path: Path) -> None:
+    secret = written(tmp_path, "hidden", "secret.txt")
+    rules = [f"a = read_text('{secret}')", f"a in (select content from read_text('{secret}'))", "getenv('HOME') = a"]
+    told = read_profile(profile(written(tmp_path, "a\n1\n"), rules=rules)).rules
+    assert len(told) == 3
+    assert all(one.error and "hidden" not in one.error for one in told)
