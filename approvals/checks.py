@@ -133,9 +133,12 @@ def baseline_of(version: DatasetVersion) -> Compared:
 
 
 def best_profile(profiles: QuerySet[DataProfile]) -> DataProfile | None:
-    """Of profiles of one version the one to rely on: measured by the server before anybody's, then the newest."""
-    measured = Case(When(recorded_by__kind=Principal.Kind.SYSTEM, then=0), default=1)
-    return profiles.select_related(*NEEDED).order_by(measured, "-pk").first()
+    """Of profiles of one version the one to rely on: complete, measured by the server, handed in; then the newest.
+
+    As lineage.quality.records.newest_profile orders them.
+    """
+    how = Case(When(how=DataProfile.How.MEASURED, then=0), When(how=DataProfile.How.HANDED_IN, then=1), default=2)
+    return profiles.select_related(*NEEDED).order_by("-complete", how, "-pk").first()
 
 
 def trained_live(version: DatasetVersion) -> int | None:

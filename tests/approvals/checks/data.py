@@ -20,7 +20,6 @@ from tests.approvals.world import WHY, World, sha
 from tests.lineage.quality.raw import numbers
 
 _counter = itertools.count(1)
-KNOWN = {field.name for field in DataProfile._meta.get_fields()}
 
 ALIKE = {"key": "income-alike", "check": "distribution", "column": "income", "method": "psi", "at_most": "0.25"}
 THERE = {"key": "income-there", "check": "completeness", "column": "income", "at_most": "0.05"}
@@ -65,7 +64,7 @@ def profile(
         "content_digest": sha(f"profile {next(_counter)}"), "file_digest": f"sha256:{of.digest_value}", **more,
     }  # fmt: skip
     with recorded_action(actor=by, **WHY):
-        return DataProfile.objects.create(**{name: value for name, value in fields.items() if name in KNOWN})
+        return DataProfile.objects.create(**fields)
 
 
 def check(of: DataProfile) -> DataCheck:

@@ -14,7 +14,6 @@ from lineage.models import ExpectationSet
 from tests.approvals.checks.data import (
     ALIKE,
     ENOUGH,
-    KNOWN,
     THERE,
     check,
     expect,
@@ -165,7 +164,6 @@ def test_the_same_check_runs_once(w: World) -> None:
     assert (DataCheck.objects.count(), Evidence.objects.count()) == (1, 1)
 
 
-@pytest.mark.skipif("complete" not in KNOWN, reason="profiles do not say yet whether they are complete")
 def test_an_incomplete_profile_shows_its_figures_and_is_not_judged(w: World) -> None:
     expect(w)
     found = check(profile(w, w.versions["features"], [income(1, missing=0.5)], complete=False, stopped_by="seconds"))
@@ -182,7 +180,6 @@ def test_where_nothing_fails_and_something_cannot_be_told_nobody_is_alarmed(w: W
     assert verdicts(worse)[0] == "bad", "a failure is a failure whatever else is unknown"
 
 
-@pytest.mark.skipif("file_digest" not in KNOWN, reason="profiles do not say yet which bytes they are of")
 def test_a_column_that_is_gone_fails(w: World) -> None:
     expect(w, THERE)
     found = check(profile(w, w.versions["features"], [numbers_of_age()]))
