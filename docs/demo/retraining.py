@@ -111,7 +111,7 @@ def _envelope(scene: Scene) -> None:
         "model_version": scene.ids["nino 1"], "environment": ENVIRONMENT, "title": "Yearly retraining",
         "parameters": {"ridge": {"min": "0.5", "max": "5"}}, "new_data": True, "keeps": [KEPT], "uses": 2,
         "bands": [
-            {"plan": scene.ids["nino plan performance"], "metric": "r2", "low": "0.75", "change_low": "-0.10"},
+            {"plan": scene.ids["nino plan performance"], "metric": "r2", "low": "0.90", "change_low": "-0.05"},
             {"plan": scene.ids["nino plan drift"], "metric": "psi", "high": "0.10"}],
         "ends_at": (datetime.now(UTC) + timedelta(days=365)).isoformat()}))  # fmt: skip
     _open(scene, "nino 1", change_plan=plan["id"])
@@ -120,7 +120,7 @@ def _envelope(scene: Scene) -> None:
     scene.pipeline.post("/api/v1/promotions", {"release": scene.ids["release nino 1"]})
     state = scene.pipeline.get(f"/api/v1/change-plans/{plan['id']}")["state"]
     tell.must(state["in_force"], f"The envelope must be in force, and is not: {state['why_ended']}")
-    tell.asked("POST /api/v1/change-plans: ridge 0.5 to 5, newer data, r2 ≥ 0.75 and at most 0.10 worse, psi ≤ 0.10, "
+    tell.asked("POST /api/v1/change-plans: ridge 0.5 to 5, newer data, r2 ≥ 0.90 and at most 0.05 worse, psi ≤ 0.10, "
                f"2 uses, one signature remains ({KEPT}); three times …/sign-offs; POST /api/v1/promotions")  # fmt: skip
     tell.answered(f"201, envelope {plan['id']}, in force until {clock(plan['ends_at'])}")
     tell.right("What may change stood word for word in what each of the three signed. Who wrote it signed nothing.")
