@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from approvals import strict_yaml
@@ -34,7 +35,10 @@ def draft_of(version: ModelVersion) -> str:
     of the policy in force for the last environment kept."""
     environment = Environment.objects.order_by("-order").first()
     named = environment.name if environment else ""
-    plans = Plan.objects.filter(model=version.model, kind__in=(PlanKind.PERFORMANCE, PlanKind.FAIRNESS, PlanKind.DRIFT))
+    trained_on = Q(dataset__versions__input_of__run=version.source_run, dataset__versions__input_of__role="training")
+    plans = Plan.objects.filter(
+        Q(model=version.model) | trained_on, kind__in=(PlanKind.PERFORMANCE, PlanKind.FAIRNESS, PlanKind.DRIFT)
+    ).distinct()
     bands = []
     for plan in plans.prefetch_related("criteria").order_by("-pk")[:SHOWN_PLANS]:
         for one in plan.criteria.all():

@@ -71,6 +71,7 @@ def test_a_model_owner_opens_a_release_with_what_the_page_begins_with(s: Scene, 
     release = Release.objects.get(change_plan=plan)
     assert sorted(plan.keeps) == ["compliance", "risk", "steward"]
     assert plan.parameters["C"] == {"one_of": ["1.0"]}
+    assert {band["metric"] for band in plan.bands} == {"accuracy", "psi"}
     page = text_of(signed_in("risk").get(f"/releases/{release.pk}"))
     assert "Who signs this release approves what may change by retraining as well." in page
 
