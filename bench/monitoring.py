@@ -80,7 +80,7 @@ def _page(promotion: Promotion) -> tuple[list[float], int]:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    client = Client()
+    client = Client(SERVER_NAME="localhost")
     client.force_login(
         User.objects.get(email=email("validator")), backend="allauth.account.auth_backends.AuthenticationBackend"
     )
