@@ -63,7 +63,7 @@ def _written(folder: Path, size: int) -> tuple[Path, Path, int]:
     db = duckdb.connect()
     db.execute(
         "CREATE VIEW made AS SELECT i AS id, hash(i) % 100 AS age, (hash(i * 3) % 1000000) / 100 AS amount,"
-        " sqrt(hash(i * 5) % 1000003) AS score, ['AT', 'DE', 'FR', 'IT', 'KR'][1 + hash(i * 7) % 5] AS country,"
+        " sqrt(hash(i * 5) % 1000003) AS score, ['AT', 'DE', 'FR', 'IT', 'KR'][(1 + hash(i * 7) % 5)::INT] AS country,"
         " CASE WHEN hash(i * 11) % 10 > 0 THEN 'group ' || hash(i * 13) % 5000 END AS segment,"
         " DATE '2020-01-01' + (hash(i * 17) % 2000)::INT AS day, hash(i * 19) % 2 = 0 AS defaulted,"
         f" 'text ' || hash(i * 23) AS reference, (hash(i * 29) % 997)::INT AS branch FROM range({rows}) t(i)"
