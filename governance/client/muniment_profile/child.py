@@ -21,6 +21,12 @@ def _tell(**told: Any) -> None:
     sys.stdout.flush()
 
 
+def _keep_the_line_clear() -> None:
+    """Answers alone go to whoever listens: what a library prints, such as a bar of progress, goes where faults go."""
+    sys.stdout = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+
 def _hold_down(limits: Limits, seconds: float, parent: int) -> None:
     """Let the kernel end what goes beyond the limits, and this process with the one that started it."""
     if sys.platform == "linux":
@@ -39,6 +45,7 @@ def _hold_down(limits: Limits, seconds: float, parent: int) -> None:
 
 def main(asked_at: str) -> None:
     """Read what is asked for, and answer on standard output."""
+    _keep_the_line_clear()
     asked = json.loads(Path(asked_at).read_text())
     limits, reading = Limits(**asked["limits"]), Reading(**asked["reading"])
     _hold_down(limits, asked["seconds"], asked["parent"])

@@ -90,6 +90,7 @@ def connected(source: Source, place: Path, limits: Limits) -> duckdb.DuckDBPyCon
     found = duckdb.connect(str(place / "counted.duckdb") if large else ":memory:", config=settings)
     found.execute(f"SET allowed_paths = [{quoted(source.path)}]")
     found.execute("SET enable_external_access = false")
+    found.execute("SET enable_progress_bar = false")
     return found
 
 

@@ -7,6 +7,8 @@ import gzip
 import io
 import os
 import signal
+import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -276,3 +278,13 @@ def test_whoever_listens_may_end_it(tmp_path: Path) -> None:
     with pytest.raises(EnoughError):
         profile(path, limits=limits(), progress=stop, folder=tmp_path)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_library_prints_is_no_answer() -> None:
+    """DuckDB draws a bar of progress where a statement takes two seconds."""
+    code = (
+        "import os; from governance.client.muniment_profile.child import _keep_the_line_clear, _tell;"
+        " _keep_the_line_clear(); os.write(1, b'42% of a bar'); print('{}', file=__import__('sys').stderr); _tell(a=1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == '{"a": 1}\n' and "42%" in done.stderr
