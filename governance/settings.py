@@ -323,6 +323,7 @@ SPECTACULAR_SETTINGS = {
         "RunInputRole": "lineage.api.bodies.INPUT_ROLES",
         "RunOutputRole": "lineage.api.bodies.OUTPUT_ROLES",
         "EndKind": "approvals.api.serializers_promotions.END_KINDS",
+        "ComparedWith": "approvals.api.serializers_comparison.OTHERS",
         "LineageKind": "lineage.neighbourhood.KINDS",
     },
 }

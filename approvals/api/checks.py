@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -75,7 +76,10 @@ class VersionChecksView(ApiView):
 
     collection = "dataset-versions"
 
-    @extend_schema(responses={200: VersionChecksSerializer})
+    @extend_schema(
+        parameters=[OpenApiParameter("id", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The version's id.")],
+        responses={200: VersionChecksSerializer},
+    )
     def get(self, request: Request, id: str) -> Response:
         """What is expected, what would be looked at, and every check so far."""
         version: DatasetVersion = resolve(readable(DatasetVersion, self.principal), id)

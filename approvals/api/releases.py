@@ -21,7 +21,7 @@ from approvals.actions.statements import find_requirement, statement
 from approvals.api.change_plans import EnvelopeSerializer, envelope_answer
 from approvals.api.fields import ReasonedActSerializer, recorded
 from approvals.api.policies import environment_named
-from approvals.api.serializers_comparison import ComparisonSerializer
+from approvals.api.serializers_comparison import ReleaseComparisonSerializer
 from approvals.api.serializers_promotions import (
     EndSerializer,
     PromotionEndSerializer,
@@ -131,12 +131,12 @@ class ReleaseViewSet(RecordViewSet):
         job, _created = ask_for_pack(actor=self.principal, reason=reason, release=release)
         return accepted(job, self.get_serializer_context())
 
-    @extend_schema(responses=ComparisonSerializer)
+    @extend_schema(responses=ReleaseComparisonSerializer)
     @action(detail=True, methods=["get"])
     def comparison(self, request: Request, id: str) -> Response:
         """The candidate beside what serves in its place and beside its baseline; and what could not be compared."""
         found = compare(self.find(id), self.principal)
-        return Response(ComparisonSerializer(found).data)
+        return Response(ReleaseComparisonSerializer(found).data)
 
     @extend_schema(responses=EnvelopeSerializer)
     @action(detail=True, methods=["get"])

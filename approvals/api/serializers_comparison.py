@@ -12,6 +12,8 @@ from approvals.pages.evidence import plain
 from lineage.models import DatasetVersion, SensitivityFlag
 
 ROLES = (CANDIDATE, LIVE, BASELINE)
+#: What a release is compared with: all sides but its own.
+OTHERS = ROLES[1:]
 
 
 class SideSerializer(serializers.Serializer[Side]):
@@ -58,7 +60,7 @@ class MetricSerializer(serializers.Serializer[Row]):
     unit = serializers.CharField()
     asked = serializers.CharField(help_text=_("The plan's bound, such as ≥ 0.9; blank: none."))
     points = serializers.SerializerMethodField()
-    against = serializers.ChoiceField(choices=ROLES[1:], help_text=_("What the difference is to."))
+    against = serializers.ChoiceField(choices=OTHERS, help_text=_("What the difference is to."))
     difference = serializers.SerializerMethodField(help_text=_("Of the candidate less the other, exactly."))
     better = serializers.BooleanField(allow_null=True, help_text=_("By the plan's bound; null: equal, or it has none."))
     intervals_apart = serializers.BooleanField(
@@ -91,7 +93,7 @@ class RenewedSerializer(serializers.Serializer[Renewed]):
     columns = serializers.ListField(child=serializers.CharField(), help_text=_("Changes of its schema, in words."))
 
 
-class ChangeSerializer(serializers.Serializer[Any]):
+class ComparedChangeSerializer(serializers.Serializer[Any]):
     """One field of terms."""
 
     field = serializers.CharField()
@@ -114,7 +116,7 @@ class TermsChangedSerializer(serializers.Serializer[TermsChanged]):
     dataset = serializers.CharField(source="dataset.name")
     before = serializers.IntegerField(source="before.number", default=None, allow_null=True)
     after = serializers.IntegerField(source="after.number", default=None, allow_null=True)
-    changes = ChangeSerializer(many=True)
+    changes = ComparedChangeSerializer(many=True)
 
 
 class ComparedFlagSerializer(serializers.Serializer[SensitivityFlag]):
@@ -156,13 +158,13 @@ class SettingSerializer(serializers.Serializer[Any]):
     after = serializers.CharField(allow_null=True)
 
 
-class ComparisonSerializer(serializers.Serializer[Any]):
+class ReleaseComparisonSerializer(serializers.Serializer[Any]):
     """A release beside what serves in its place and beside its baseline. Lists name at most 50 entries."""
 
     release = serializers.IntegerField(source="release.pk")
     sides = SideSerializer(source="sides.all", many=True)
     compared_with = serializers.ChoiceField(
-        source="other.role", choices=ROLES[1:], default=None, allow_null=True,
+        source="other.role", choices=OTHERS, default=None, allow_null=True,
         help_text=_("What data, terms, flags and code are compared with."),
     )  # fmt: skip
     metrics = MetricSerializer(source="measurements.rows", many=True)
