@@ -89,9 +89,11 @@ class ChangePlanSerializer(StrictModelSerializer):
         )
         read_only_fields = fields
 
-    @extend_schema_field(StateSerializer)
-    def get_state(self, plan: ChangePlan) -> dict[str, Any]:
-        """As it stands now."""
+    @extend_schema_field(StateSerializer(allow_null=True))
+    def get_state(self, plan: ChangePlan) -> dict[str, Any] | None:
+        """As it stands now; null in an answer about the past, for it is worked out from what holds now."""
+        if getattr(self.context.get("view"), "moment", None) is not None:
+            return None
         return dict(StateSerializer(state_of(plan)).data)
 
 
@@ -200,8 +202,9 @@ class ChangePlanViewSet(RecordViewSet):
     related = ("model_version__model__namespace", "environment", "revocation")
 
     def queryset_for(self, principal: Principal) -> QuerySet[ChangePlan]:
-        """With their uses, and how each stands."""
-        return with_state(readable(ChangePlan, principal).prefetch_related("promotions"))
+        """With their uses, and how each stands; in an answer about the past without the latter."""
+        found = readable(ChangePlan, principal).prefetch_related("promotions")
+        return found if self.moment is not None else with_state(found)
 
     def create(self, request: Request) -> Response:
         """Propose one, as JSON or as YAML. It is in force when a release that carries it goes live in full."""

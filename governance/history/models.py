@@ -6,6 +6,7 @@ that name the actor and the reason. The database's triggers see to that (`builde
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -150,6 +151,7 @@ def governed_models(apps: Any = None) -> list[type[GovernedModel]]:
     return sorted(found, key=lambda m: m._meta.db_table)
 
 
+@functools.lru_cache(maxsize=512)
 def history_model(model: type[GovernedModel]) -> type[models.Model]:
-    """The historical model that simple-history made for a governed model."""
+    """The historical model that simple-history made for a governed model. Kept: asking builds a manager each time."""
     return cast("type[models.Model]", cast(Any, model).history.model)

@@ -58,9 +58,10 @@ class KeptWithReceipt(NamedTuple):
 
 def recognised(event: Any) -> Received:
     """An event that came in, ready to be kept. Raises errors.Invalid when it is none."""
-    claim = read(redacted(event) if isinstance(event, dict) else event)
+    kept = redacted(event) if isinstance(event, dict) else event
+    claim = read(kept)
     key = settings.SECRET_KEY.encode()
-    return Received(claim, hmac.digest(key, canonical(event).encode(), "sha256").hex(), canonical(redacted(event)))
+    return Received(claim, hmac.digest(key, canonical(event).encode(), "sha256").hex(), canonical(kept))
 
 
 def keep_events(*, actor: Principal, reason: str, events: Sequence[Received]) -> list[Kept]:

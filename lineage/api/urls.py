@@ -8,7 +8,6 @@ from lineage.api import (
     documents,
     graph,
     intake,
-    openlineage,
     openlineage_records,
     personal_data,
     profiles,
@@ -28,10 +27,6 @@ urlpatterns = [
     path(
         "model-versions/<id>/openlineage", documents.ModelVersionEventsView.as_view(), name="model-version-openlineage"
     ),
-    path("lineage", openlineage.LineageView.as_view(), name="lineage"),
-    path("lineage/", openlineage.LineageSlashView.as_view(), name="lineage-slash"),
-    path("lineage/batch", openlineage.LineageBatchView.as_view(), name="lineage-batch"),
-    path("lineage/batch/", openlineage.LineageBatchSlashView.as_view(), name="lineage-batch-slash"),
     *collection_urls(
         views.DatasetViewSet,
         views.DatasetVersionViewSet,
