@@ -176,6 +176,8 @@ def _schema(item: Expectation, metric: str, data: Data, _none: ColumnProfile) ->
     lacking = [name for name, _type in item.columns if name not in there]
     other = [name for name, kind in item.columns if typed and kind and there.get(name, kind) != kind]
     more = sorted(set(there) - {name for name, _type in item.columns}) if item.closed else []
+    if not (typed or lacking or more) and any(kind for _name, kind in item.columns):
+        raise NotAnswered(_("The columns are there; of which types they are was not measured."))
     told = [
         *([_("missing: %s") % ", ".join(lacking[:20])] if lacking else []),
         *([_("of another type: %s") % ", ".join(f"{n} ({there[n]})" for n in other[:20])] if other else []),
@@ -240,7 +242,10 @@ def _age(item: Expectation, metric: str, data: Data, column: ColumnProfile) -> F
         ).timestamp()
     else:
         raise NotAnswered(_("No day of issue is on record, and no column of dates is named."))
-    return Figure(item, metric, Bounded.exact((data.arrived_at.timestamp() - newest) / DAY))
+    age = (data.arrived_at.timestamp() - newest) / DAY
+    if age < -1:  # 9999-12-31 for "never" would make any data new; a day is what time zones are apart
+        raise NotAnswered(_("Its newest date is later than its registration: it does not say how old the data is."))
+    return Figure(item, metric, Bounded.exact(age))
 
 
 def _rows(item: Expectation, metric: str, data: Data, _none: ColumnProfile) -> Figure:

@@ -117,3 +117,18 @@ def test_values_that_may_be_allowed_are_counted_on_the_worse_side() -> None:
 )
 def test_numbers_are_kept_rounded_towards_the_worse(number: float, down: str, up: str) -> None:
     assert (rounded(number, up=False), rounded(number, up=True)) == (Decimal(down), Decimal(up))
+
+
+def test_types_that_nobody_measured_are_not_said_to_be_right() -> None:
+    reported = replace(data(AGE, digest=""), columns=(("age", "INT"),))
+    asked: dict[str, Any] = {"check": "schema", "columns": [{"name": "age", "type": "number"}]}
+    assert one(asked, reported).holds is None
+    assert one({"check": "schema", "columns": [{"name": "age"}]}, reported).holds is True
+    assert one({"check": "schema", "columns": [*asked["columns"], {"name": "gone"}]}, reported).holds is False
+
+
+def test_a_date_to_come_makes_no_data_new() -> None:
+    """31 December 9999 stands for "never" in many a column."""
+    for days, holds in ((0.5, True), (2, None), (2_912_000, None)):
+        day = numbers([0.0, ARRIVED.timestamp() + days * 86_400], name="day", kind="timestamp")
+        assert one({"check": "freshness", "column": "day", "at_most": 3}, data(day)).holds is holds
