@@ -18,9 +18,10 @@ from governance.client.muniment_profile import Limits, Reading, Unreadable, prof
 from governance.jobs import Run, ask, job
 from governance.jobs.models import Job
 from lineage import queries
-from lineage.actions.profiles import PROFILERS, record_measured_profile
+from lineage.actions.profiles import PROFILERS, record_measured_profile, record_profile
+from lineage.actions.registering import Registered
 from lineage.digests import Digest
-from lineage.models import DatasetVersion, ExpectationSet
+from lineage.models import DataProfile, DatasetVersion, ExpectationSet
 from lineage.quality.documents import read_profile
 from lineage.quality.files import forget, opened, place, readable_location
 from lineage.quality.records import newest_profile, profile_of
@@ -29,7 +30,7 @@ from lineage.tracking.hashing import ALGORITHMS
 PROFILING = "data-profile"
 COMPARED_WITH = 3
 """Versions before, whose edges are asked for besides its own."""
-EDGES_ASKED = 1_500  # of one column; with its own they stay below the document's limit
+EDGES_ASKED, EDGES_OF_ALL = 1_500, 600_000  # of one column: with its own they stay below the document's limit; of all
 STAGES = {
     "fetching": gettext_lazy("Fetching the file"),
     "hashing": gettext_lazy("Working out its digest"),
@@ -79,44 +80,59 @@ def may_read(reader: Principal, params: Mapping[str, Any]) -> bool:
 
 @job(PROFILING, title=gettext_lazy("Profile of a data file"), may_read=may_read)
 def profile_file(run: Run) -> None:
-    """Profile the file if its digest is the version's; nothing of it is kept. Done again, it is the same profile."""
+    """Profile the file if its digest is the version's; nothing of it is kept. Done again, it is the same profile.
+
+    A reading that somebody chose is on that one's word: what counts as blank, or where a value ends, decides what is
+    counted, and the bytes do not say it.
+    """
     version = DatasetVersion.objects.select_related("dataset__namespace").get(pk=run.params["dataset_version"])
     upload = run.params["upload"]
+    given = dict(run.params["reading"])
+    reading = Reading(**{**given, "nulls": tuple(given["nulls"])})
 
     def told(fetched: int) -> None:
         run.progress(fetched, None, STAGES["fetching"])
 
     try:
         with opened(version, upload, told) as file:
-            document, digest = _measured(run, version, file)
+            document, digest = _measured(run, version, file, reading)
+        done = _recorded(run, version, document, digest, reading)
     except (errors.Refused, Unreadable) as refusal:
         forget(upload)  # no other try makes anything else of it
         if isinstance(refusal, Unreadable):
             raise _refusal(refusal) from refusal
         raise
-    done = record_measured_profile(
-        actor=load_system_principal(), reason=run.reason, dataset_version=version,
-        profile=read_profile(document), digest=digest,
-    )  # fmt: skip
     record = done.record
     said = _("Profiled: %(what)s.") % {"what": record}
     if not record.complete:
         said += " " + _("It is of the beginning only: a limit of %(limit)s ended it.") % {"limit": record.stopped_by}
+    if record.how != DataProfile.How.MEASURED:
+        who = run.asked_by.display_name
+        said += " " + _("It stands on the word of %(who)s, who said how it is read.") % {"who": who}
     result = {"data_profile": record.pk, "rows": record.rows, "columns": len(record.columns),
               "complete": record.complete}  # fmt: skip
     run.finish(said, url=f"/profiles/{record.pk}", result=result)
     forget(upload)
 
 
-def _measured(run: Run, version: DatasetVersion, file: int) -> tuple[Mapping[str, Any], Digest]:
+def _recorded(
+    run: Run, version: DatasetVersion, document: Mapping[str, Any], digest: Digest, reading: Reading
+) -> Registered[DataProfile]:
+    profile = read_profile(document)
+    if reading == Reading():
+        return record_measured_profile(
+            actor=load_system_principal(), reason=run.reason, dataset_version=version, profile=profile, digest=digest
+        )
+    return record_profile(actor=run.asked_by, reason=run.reason, dataset_version=version, profile=profile)
+
+
+def _measured(run: Run, version: DatasetVersion, file: int, reading: Reading) -> tuple[Mapping[str, Any], Digest]:
     own = Digest(version.digest_algorithm, version.digest_value)
     algorithm = ALGORITHMS[own.algorithm]
     limits = Limits(
         seconds=settings.PROFILE_SECONDS, memory=settings.PROFILE_MEMORY_MIB * 2**20,
         bytes=settings.PROFILE_MAX_MIB * 2**20, temporary=settings.PROFILE_MAX_MIB * 2**20 + 2**20, threads=1,
     )  # fmt: skip
-    given = dict(run.params["reading"])
-    reading = Reading(**{**given, "nulls": tuple(given["nulls"])})
 
     def progress(stage: str, done: int, total: int) -> None:
         run.progress(done, total or None, STAGES.get(stage, ""))
@@ -142,7 +158,8 @@ def edges_before(version: DatasetVersion) -> dict[str, list[float]]:
         row = newest_profile(one)
         for column in profile_of(row).columns if row else ():
             found.setdefault(column.name, []).extend(column.edges)
-    return {name: sorted(set(edges))[:EDGES_ASKED] for name, edges in found.items() if edges}
+    most = min(EDGES_ASKED, EDGES_OF_ALL // max(len(found), 1))  # the newest version's first
+    return {name: sorted(set(edges[:most])) for name, edges in found.items() if edges}
 
 
 def _refusal(fault: Unreadable) -> errors.Refused:

@@ -26,9 +26,9 @@ from governance.outbox import drain
 from lineage import actions
 from lineage.digests import Digest
 from lineage.models import DataProfile, DatasetVersion
-from lineage.quality import files
+from lineage.quality import files, profiling
 from lineage.quality.documents import read_profile
-from lineage.quality.profiling import ask_for_profile
+from lineage.quality.profiling import ask_for_profile, edges_before
 from lineage.quality.records import newest_profile, profile_of
 from tests import databases
 from tests.cast import Cast
@@ -200,6 +200,42 @@ def test_an_uploaded_file_is_profiled_and_forgotten(own_database: str, cast: Cas
     assert again.status_code == 202 and work().state == "done"
     assert DataProfile.objects.count() == 1, "the same again is the same"
     assert api("pipeline").get(f"/api/v1/data-profiles?how=measured&dataset_version={version.pk}").json()["results"]
+
+
+@pytest.mark.parametrize(
+    "how", [{"null": "b"}, {"delimiter": "semicolon"}, {"header": "false"}, {"encoding": "cp1252"}]
+)
+def test_a_reading_that_somebody_chose_is_on_that_ones_word(
+    own_database: str, cast: Cast, api: Door, place: Path, how: dict[str, str]
+) -> None:
+    """A pipeline that has its bad values read as blanks is no server that measured."""
+    version = of_bytes(Facts(cast))
+    address = f"/api/v1/dataset-versions/{version.pk}/profile-file"
+    assert api("pipeline").post(address, sent(**how), format="multipart").status_code == 202
+    job = work()
+    assert job.state == "done" and "stands on the word of" in job.message, (job.message, job.fault)
+    row = DataProfile.objects.get()
+    assert (row.how, row.recorded_by, row.file_digest) == ("handed-in", cast.pipeline, f"sha256:{version.digest_value}")
+    assert list(place.iterdir()) == []
+
+
+def test_the_edges_of_versions_before_are_bounded_together(
+    own_database: str, cast: Cast, api: Door, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = Facts(cast)
+    before = of_bytes(facts, b"amount\n1\n", label="before")
+    far = amounts(type="integer", max=10**30, edges=[10, 20, 10**30], sum=None, mean=None, stddev=None)
+    actions.record_profile(
+        actor=cast.pipeline, reason=WHY, dataset_version=before, profile=read_profile(described(before, columns=[far]))
+    )
+    version = of_bytes(facts, b"amount\n" + b"1\n2\n" * 30, label="after")
+    assert edges_before(version) == {"amount": [10, 20, 10**30]}
+    address = f"/api/v1/dataset-versions/{version.pk}/profile-file"
+    assert api("pipeline").post(address, sent(b"amount\n" + b"1\n2\n" * 30), format="multipart").status_code == 202
+    job = work()
+    assert job.state == "done", (job.message, job.fault)
+    monkeypatch.setattr(profiling, "EDGES_OF_ALL", 2)
+    assert edges_before(version) == {"amount": [10, 20]}
 
 
 def test_other_bytes_are_no_profile_of_the_version(own_database: str, cast: Cast, api: Door, place: Path) -> None:
@@ -445,10 +481,12 @@ def test_a_steward_uploads_on_the_page(own_database: str, cast: Cast, signed_in:
     steward = signed_in("steward")
     where = f"/dataset-versions/{version.pk}/profiles"
     assert steward.post(f"{where}/upload", {"reason": WHY}).status_code == 400
-    answer = steward.post(f"{where}/upload", sent(null="NA"))
-    assert answer.status_code == 302, answer.content
-    assert work().state == "done"
-    assert "measured by Muniment" in steward.get(where).content.decode()
+    for more, stands in (({"null": "NA"}, "handed in"), ({}, "measured by Muniment")):
+        assert "measured by Muniment" not in steward.get(where).content.decode()
+        answer = steward.post(f"{where}/upload", sent(**more))
+        assert answer.status_code == 302, answer.content
+        assert work().state == "done"
+        assert stands in steward.get(where).content.decode()
     assert list(place.iterdir()) == []
     strict = type(steward)(enforce_csrf_checks=True)
     strict.cookies = steward.cookies
