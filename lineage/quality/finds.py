@@ -65,7 +65,7 @@ def without_values(profile: Profile) -> Profile:
     """The profile as it may be kept: of a column with a find no value, neither by itself nor as an end of a range.
 
     What measures does so by itself (governance/client/muniment_profile); what is handed in may not have looked, or not
-    as far. Columns of dates keep their range: it is no number that names somebody.
+    as far. Columns of dates and of fractions keep their range: it is no number that names somebody.
     """
     by_column: dict[str, list[Found]] = defaultdict(list)
     for one in finds_in(profile.columns):
@@ -88,7 +88,7 @@ def _bare(column: ColumnProfile, found: list[Found]) -> ColumnProfile:
     if not found:
         return column
     personal = tuple(PersonalFind(one.pattern, one.looked_at, one.matched, one.examples) for one in found)
-    if column.type not in ("string", "integer"):
+    if column.type != "string" and not _whole(column):
         return replace(column, personal=personal[:FINDS_AT_MOST])
     listed = bool(column.top) or column.other is not None
     distinct = len(column.top) + (column.other.distinct if column.other else 0)
@@ -101,8 +101,16 @@ def _bare(column: ColumnProfile, found: list[Found]) -> ColumnProfile:
 def _values(column: ColumnProfile) -> Iterator[object]:
     """The values that a profile shows: frequent ones, and of whole numbers the edges."""
     yield from (top.value for top in column.top)
-    if column.type == "integer":
+    if _whole(column):
         yield from column.edges
+
+
+def _whole(column: ColumnProfile) -> bool:
+    """Whether its numbers are whole, as far as it shows any: a column with blanks often brings them as 1.0."""
+    if column.type != "number":
+        return column.type == "integer"
+    shown = (column.min, column.max, *column.edges)
+    return all(float(one).is_integer() for one in shown if one is not None)
 
 
 _ORDER = {key: place for place, key in enumerate(PATTERNS)}

@@ -122,6 +122,20 @@ def test_no_value_is_kept_of_a_column_with_a_find_whoever_measured_it() -> None:
     assert without_values(kept) == kept, "what is kept is read again as it is"
 
 
+def test_numbers_of_persons_are_not_kept_as_doubles_either() -> None:
+    """With a blank among them whole numbers come as 1.0."""
+    cards = tuple(sorted(float(one) for one in _cards(40)))
+    counts = {"before": tuple(range(40)), "upto": tuple(range(1, 41))}
+    named = ColumnProfile("ssn", "number", count=2, min=123456789.0, max=987654321.0, edges=(123456789.0, 987654321.0),
+                          before=(0, 1), upto=(1, 2))  # fmt: skip
+    seen = ColumnProfile("k", "number", count=40, min=cards[0], max=cards[-1], edges=cards, **counts)
+    share = ColumnProfile("ip", "number", count=2, min=0.5, max=1.5, edges=(0.5, 1.5), before=(0, 1), upto=(1, 2))
+    kept = without_values(Profile(columns=(named, seen, share)))
+    assert [[find.pattern for find in one.personal] for one in kept.columns] == [["us_ssn"], ["card"], ["ip_address"]]
+    assert [one.edges for one in kept.columns] == [(), (), (0.5, 1.5)]
+    assert without_values(kept) == kept
+
+
 def _cards(count: int) -> list[str]:
     """Numbers that are nobody's: of the range 4000 00, with their check digit."""
     stems = (f"400000{n:09d}" for n in range(count))

@@ -20,6 +20,8 @@ WRONG = (
     duckdb.CatalogException, duckdb.ParserException,
 )  # fmt: skip
 """What a rule can be wrong about: types that do not compare, numbers beyond their type. Anything else is the file's."""
+OF_VALUES = (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException)
+"""Of these DuckDB tells by quoting the value it met, which nobody is to read in a profile."""
 
 
 class Rules:
@@ -45,7 +47,8 @@ class Rules:
             try:
                 row = db.execute(asked, list(rule.parameters)).fetchone()
             except WRONG as wrong:
-                self._told[text] = _error(text, str(wrong))
+                met = "It cannot be evaluated: a value is not of the type it takes, or a number grows beyond its type."
+                self._told[text] = _error(text, met if isinstance(wrong, OF_VALUES) else str(wrong))
             else:
                 checked, failed = row or (0, 0)
                 self._told[text] = {"expression": text, "checked": checked, "failed": failed}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .limits import MIB, Limits, Reading, Unreadable
-from .source import prepared
+from .source import CHANGED, prepared, state_of
 
 
 def _tell(**told: Any) -> None:
@@ -65,9 +65,8 @@ def _read(asked: dict[str, Any], limits: Limits, reading: Reading) -> dict[str, 
     number = asked["file"]
     with os.fdopen(number, "rb", closefd=False) as file:
         source = prepared(file, Path(asked["place"]), limits, reading, asked["expected"], asked["known"], _tell)
-    _tell(known={"digests": source.digests})
+    _tell(known={"digests": source.digests, "state": source.state})
     found = count(source, Path(asked["place"]), limits, reading, asked["against"], _tell, asked["rules"])
-    now = os.fstat(number)
-    if (now.st_mtime_ns, now.st_size) != (source.changed, source.bytes):
-        raise Unreadable("changed", "The file changed while it was read. Profile it when it is whole.")
+    if state_of(os.fstat(number)) != source.state:
+        raise Unreadable("changed", CHANGED)
     return found

@@ -40,6 +40,7 @@ LOOKED_AT, LOOKED_AT_OF_ALL = 2_000, 2_000_000
 VALUE_AT_MOST = 256
 MASK = "•"
 ORDERED = ("integer", "number", "date", "timestamp")
+LARGEST = {"BIGINT": 2**63, "HUGEINT": 2**127}
 
 
 def count(
@@ -157,8 +158,8 @@ class Counting:
         return finite > 0 and about <= SMALL * 0.8 and (column.type in ORDERED or most <= SMALL_TEXT)
 
     def _sample(self) -> dict[str, list[Any]]:
-        """Values of texts and whole numbers, of rows chosen by the hash of their number."""
-        held = [one for one in self.table.columns if one.type in ("string", "integer")]
+        """Values of texts and numbers, of rows chosen by the hash of their number."""
+        held = [one for one in self.table.columns if one.type in ("string", "integer", "number")]
         if not held:
             return {}
         step = max(1, self.table.rows // self.looked_at)
@@ -185,6 +186,8 @@ class Counting:
         found |= {"min": _number(least), "max": _number(most), "sum": _finite(total), "mean": _mean(mean, least, most),
                   "stddev": _finite(deviation)}  # fmt: skip
         mine = [_alike(one, column.type) for one in self.against.get(column.name, ())]
+        if column.type == "integer":  # of a larger one the reader makes no value to compare with
+            mine = [one for one in mine if abs(one) < LARGEST[column.whole or "BIGINT"]]
         if column.type == "integer" and max(abs(least), abs(most)) >= EXACT:  # no double stands between two of these
             mine = [one for one in mine if isinstance(one, int)]
         if numbers:
@@ -258,8 +261,8 @@ class Counting:
         return [total - on.get(one, 0) for total, one in zip(upto, edges, strict=True)], upto
 
     def _personal(self, column: Column) -> list[dict[str, Any]]:
-        """Patterns of personal data that values of texts and whole numbers match."""
-        if column.type not in ("string", "integer"):
+        """Patterns of personal data that values of texts and whole numbers match, those among them that came as 1.0."""
+        if column.type not in ("string", "integer", "number"):
             return []
         seen = self.sample[column.raw]
         if len(seen) < min(self.looked_at, self.plain[column.raw][0]) // 10:  # mostly blank: those that are there
@@ -267,6 +270,8 @@ class Counting:
                 f"SELECT {column.value} FROM {self.table.name} WHERE {column.value} IS NOT NULL LIMIT {self.looked_at}"
             )
             seen = [row[0] for row in self.db.execute(there).fetchall()]
+        if column.type == "number" and not all(one.is_integer() for one in seen):
+            return []
         return [_find(one) for one in find(column.name, [str(one)[:1_000] for one in seen])]
 
     def _one(self, sql: str) -> Any:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 MIB = 1 << 20
 FORMATS = ("csv", "parquet", "jsonl")
+
+
+def unquoted(text: str) -> str:
+    """What a library says of a fault, without what it quotes: that may be a value of the file, and name a person."""
+    return re.sub(r"""(?<!\w)(["'`]).*?(?:\1|$)|\d{6,}""", "…", text)
 
 
 class Unreadable(Exception):

@@ -17,7 +17,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from .limits import MIB, Limits, Reading, Unreadable
+from .limits import MIB, Limits, Reading, Unreadable, unquoted
 
 PART = 1 << 20
 GRACE = 5.0  # seconds in which a process that was told to stop ends
@@ -173,7 +173,7 @@ def _broken_off(status: int | None, last: bytes, limits: Limits, ends: float) ->
         return _too_long(limits)
     if b"MemoryError" in last or b"bad_alloc" in last or status in (-signal.SIGKILL, -signal.SIGABRT):
         return Unreadable("memory", f"Reading it takes more than the {limits.memory // MIB:,} MiB it may have.")
-    says = last.decode(errors="replace")[:300]
+    says = unquoted(last.decode(errors="replace"))[:300]
     return Unreadable("crash", f"The reader broke off ({status}). The file is damaged, or made to break it. {says}")
 
 

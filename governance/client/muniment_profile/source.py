@@ -16,6 +16,7 @@ from .limits import Limits, Reading, Unreadable
 
 PART = 1 << 20
 Tell = Callable[..., None]
+CHANGED = "The file changed while it was read. Profile it when it is whole."
 NO_TEXT = ("idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7")
 """Codecs of Python's that no file of data is written in."""
 
@@ -27,10 +28,16 @@ class Source:
     path: str
     format: str
     bytes: int
-    changed: int
+    state: list[int]
+    """What `state_of` said before it was hashed."""
     digests: dict[str, str]
     cut: bool
     """Whether it is only the beginning of what was packed."""
+
+
+def state_of(about: os.stat_result) -> list[int]:
+    """What changes whenever a file is written to: its owner can set the time of modification, not that of change."""
+    return [about.st_size, about.st_mtime_ns, about.st_ctime_ns]
 
 
 def prepared(
@@ -46,6 +53,8 @@ def prepared(
         Unreadable: it is none of the formats, broken, or no text.
     """
     about = os.fstat(file.fileno())
+    if known.get("state") not in (None, state_of(about)):
+        raise Unreadable("changed", CHANGED)
     file.seek(0)  # a try before this one has read it: they share their place in it
     start = file.read(8)
     if not start:
@@ -73,7 +82,7 @@ def prepared(
             plain.seek(0)
             if _refuse_what_is_no_text(plain, kind, cut, place):
                 path = str(place / "whole-lines")
-    return Source(path, kind, about.st_size, about.st_mtime_ns, found, cut)
+    return Source(path, kind, about.st_size, state_of(about), found, cut)
 
 
 def _digests(file: BinaryIO, names: set[str], total: int, tell: Tell) -> dict[str, str]:

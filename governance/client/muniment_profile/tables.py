@@ -20,7 +20,12 @@ from typing import Any
 
 import duckdb
 
-from .limits import MIB, Limits, Reading, Unreadable
+try:
+    from muniment_personal import find  # type: ignore[import-not-found]  # beside this package, copied or installed
+except ImportError:
+    from governance.client.muniment_personal import find
+
+from .limits import MIB, Limits, Reading, Unreadable, unquoted
 from .source import Source
 
 SAMPLE_ROWS = 10_000
@@ -357,12 +362,15 @@ def typed(column: Column) -> Column:
 
 
 def shown_names(given: Sequence[str]) -> list[str]:
-    """Names as a profile has them: printable, 256 characters at most, each its own. Blank ones get their place."""
+    """Names as a profile has them: printable, 256 characters at most, each its own. Blank ones get their place.
+
+    So do those that are somebody's address or number: the first row of a file without a heading, keys that are values.
+    """
     taken: set[str] = set()
     made = []
     for place, one in enumerate(given, start=1):
         plain = "".join("�" if unicodedata.category(c) in ("Cc", "Cs") else c for c in one).strip()[:240]
-        plain = plain or f"column_{place}"
+        plain = f"column_{place}" if not plain or find("", [plain]) else plain
         again = (f"{plain}_{number}" if number > 1 else plain for number in numbers(1))
         made.append(next(name for name in again if name not in taken))
         taken.add(made[-1])
@@ -395,8 +403,8 @@ def fault_of(error: duckdb.Error, source: Source, memory: int) -> Unreadable:
     if "maximum line size" in says.lower() or "maximum_object_size" in says:
         return Unreadable("line", f"{where} is longer than {LINE:,} bytes. Is it text at all?", line)
     if malformed := re.search(r"Malformed JSON.*?: (.+)", says):
-        return Unreadable("json", f"{where} is no JSON object: {malformed[1].strip().rstrip('.')}.", line)
-    first = re.sub(r"['\"]?/[^\s'\"]*['\"]?", "the file", says.partition("\n")[0])[:300]
+        return Unreadable("json", f"{where} is no JSON object: {unquoted(malformed[1]).strip().rstrip('.')}.", line)
+    first = unquoted(re.sub(r"['\"]?/[^\s'\"]*['\"]?", "the file", says.partition("\n")[0]))[:300]
     return Unreadable("broken", f"It cannot be read as {kind}: {json.dumps(first, ensure_ascii=False)[1:-1]}", line)
 
 

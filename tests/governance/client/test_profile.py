@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,9 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance.client.muniment_profile import Limits, Reading, profile
+from governance.client.muniment_identifiers import luhn
+from governance.client.muniment_profile import Limits, Reading, Unreadable, profile
 from governance.client.muniment_profile.counting import count
-from governance.client.muniment_profile.source import prepared
+from governance.client.muniment_profile.limits import unquoted
+from governance.client.muniment_profile.source import prepared, state_of
 from lineage.quality.documents import ColumnProfile, Profile, read_profile
 
 LIMITS = Limits(seconds=60, memory=512 * 2**20, threads=1)
@@ -110,6 +114,15 @@ def test_edges_of_another_profile_are_counted_at_too(tmp_path: Path) -> None:
     (x,) = found.columns
     at = {edge: (before, upto) for edge, before, upto in zip(x.edges, x.before, x.upto, strict=True)}
     assert [at[edge] for edge in (-5, 10, 10.5, 2000)] == [(0, 0), (10, 11), (11, 11), (1000, 1000)]
+
+
+def test_edges_that_no_value_can_be_keep_no_file_from_being_counted(tmp_path: Path) -> None:
+    """Whoever handed in the version before says where its edges are."""
+    path = written(tmp_path, "x,y\n" + "\n".join(f"{n},{n / 2}" for n in range(1000)))
+    far = [-(10**30), 2**63, 10**300, 1e308]
+    x, y = read_profile(profile(path, limits=LIMITS, against={"x": far, "y": far})).columns
+    assert (x.min, x.max, x.upto[-1]) == (0, 999, 1000) and not set(far) & set(x.edges)
+    assert y.upto[-1] == 1000
 
 
 def test_the_same_file_gives_the_same_profile(tmp_path: Path) -> None:
@@ -304,3 +317,63 @@ def test_no_rule_reaches_another_file(tmp_path: Path) -> None:
     told = read_profile(profile(written(tmp_path, "a\n1\n"), rules=rules)).rules
     assert len(told) == 3
     assert all(one.error and "hidden" not in one.error for one in told)
+
+
+def test_why_a_rule_cannot_be_evaluated_quotes_no_value(tmp_path: Path) -> None:
+    text = "card_number,email\n" + "".join(f"400000123456789{n},ann{n}@example.com\n" for n in range(9))
+    rules = [
+        "card_number * card_number * card_number > 0",
+        "email = true",
+        "email * 2 > 1",
+        "-email > 1",
+        "abs(email) > 1",
+    ]
+    document = profile(written(tmp_path, text), rules=rules)
+    assert document["rules"][0]["error"], document["rules"]
+    told = json.dumps(document)
+    assert "400000123456789" not in told and "@example" not in told
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "Conversion Error: Could not convert string 'ann@example.com' to INT32",
+        'Invalid Input Error: Expected OBJECT, but got VARCHAR: "ann@example.com',
+        "Out of Range Error: Overflow in addition of INT64 (4000001234567899 + 1)!",
+    ],
+)
+def test_what_the_reader_quotes_is_not_passed_on(says: str) -> None:
+    assert "ann" not in unquoted(says) and "4000001234567899" not in unquoted(says)
+    assert unquoted("It can't be read, and doesn't end.") == "It can't be read, and doesn't end."
+
+
+def test_whole_numbers_that_came_with_a_fraction_of_nought_are_looked_at_too(tmp_path: Path) -> None:
+    """A column of identity numbers with one blank among them is one of doubles, wherever it comes from."""
+    cards = [
+        next(n for n in range(stem * 10, stem * 10 + 10) if luhn(str(n)))
+        for stem in range(400000123456700, 400000123456760)
+    ]
+    lines = [f"{n}.0,{230000000 + n % 9973}.0,{n % 7}.5" for n in cards]
+    found = read_profile(profile(written(tmp_path, "\n".join(["k,ssn,fever", ",,", *lines])), limits=LIMITS))
+    k, ssn, fever = found.columns
+    assert [one.type for one in found.columns] == ["number"] * 3
+    assert [[find.pattern for find in one.personal] for one in found.columns] == [["card"], ["us_ssn"], []]
+    assert (k.min, k.edges, ssn.max, ssn.edges) == (None, (), None, ()) and fever.edges
+
+
+def test_a_first_row_of_values_names_no_column(tmp_path: Path) -> None:
+    found = counted(written(tmp_path, "ann@example.com,amount\nbob@example.com,2\n"), tmp_path)
+    assert [one.name for one in found.columns] == ["column_1", "amount"]
+
+
+def test_a_file_that_is_written_to_is_another_whatever_its_time_says(tmp_path: Path) -> None:
+    path = written(tmp_path, "x\n1\n")
+    about = path.stat()
+    time.sleep(0.02)
+    path.write_text("x\n2\n")
+    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert path.stat().st_mtime_ns == about.st_mtime_ns and state_of(path.stat()) != state_of(about)
+    known = {"digests": {"sha256": hashlib.sha256(b"x\n1\n").hexdigest()}, "state": state_of(about)}
+    with path.open("rb") as file, pytest.raises(Unreadable) as refusal:
+        prepared(file, tmp_path, LIMITS, Reading(), {}, known, lambda **_told: None)
+    assert refusal.value.slug == "changed"
