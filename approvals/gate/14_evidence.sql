@@ -27,22 +27,28 @@ BEGIN
     WHEN 'model' THEN v_items := ARRAY(SELECT e.id FROM public.approvals_evidence e WHERE e.model_version_id = p_id);
     WHEN 'data' THEN v_items := ARRAY(SELECT e.id FROM public.approvals_evidence e WHERE e.dataset_version_id = p_id);
     -- Of every time it served there: promoting again forgets no failure. Monitoring reports a window after the other: the
-    -- newest fifty of a reporter and plan say all there is to say, since a failure stands until a newer one is good. Claims
-    -- without a measurement are counted apart: fifty of them push no failure out of sight.
+    -- fifty recorded last by a reporter under a plan and those of the fifty newest windows say all there is to say, since a
+    -- failure stands until a window as new, recorded later, is good. Claims without a measurement are counted apart, and so
+    -- is what is of no window: fifty of them push no failure out of sight.
     WHEN 'promotion' THEN v_items := ARRAY(
       SELECT o.id FROM (
-        SELECT e.id, row_number() OVER (PARTITION BY e.plan_id, e.recorded_by_id, CASE WHEN b.kind = 'system' THEN
-                   ARRAY(SELECT s.principal_id FROM public.approvals_evidencesource s WHERE s.evidence_id = e.id ORDER BY 1) END,
+        SELECT a.id, row_number() OVER (PARTITION BY a.plan_id, a.recorded_by_id, a.sources, a.measured, a.windowless
+                                        ORDER BY a.id DESC) AS newest,
+               row_number() OVER (PARTITION BY a.plan_id, a.recorded_by_id, a.sources, a.measured, a.windowless
+                                  ORDER BY a.window_end DESC, a.id DESC) AS newest_window
+        FROM (
+          SELECT e.id, e.plan_id, e.recorded_by_id, m.window_end, m.id IS NULL AS windowless, CASE WHEN b.kind = 'system' THEN
+                   ARRAY(SELECT s.principal_id FROM public.approvals_evidencesource s WHERE s.evidence_id = e.id ORDER BY 1) END AS sources,
                  EXISTS (SELECT 1 FROM public.approvals_evidencevalue v WHERE v.evidence_id = e.id)
-                 OR EXISTS (SELECT 1 FROM public.approvals_evidenceanswer a WHERE a.evidence_id = e.id)
-                 ORDER BY e.id DESC) AS newest
-        FROM public.approvals_promotion n
-        JOIN public.approvals_release r ON r.model_version_id = c.model_version_id
-        JOIN public.approvals_promotion x ON x.release_id = r.id AND x.environment_id = n.environment_id
-        JOIN public.approvals_evidence e ON e.promotion_id = x.id
-        JOIN public.governance_principal b ON b.id = e.recorded_by_id
-        WHERE n.id = p_id) o
-      WHERE o.newest <= 50);
+                 OR EXISTS (SELECT 1 FROM public.approvals_evidenceanswer x WHERE x.evidence_id = e.id) AS measured
+          FROM public.approvals_promotion n
+          JOIN public.approvals_release r ON r.model_version_id = c.model_version_id
+          JOIN public.approvals_promotion x ON x.release_id = r.id AND x.environment_id = n.environment_id
+          JOIN public.approvals_evidence e ON e.promotion_id = x.id
+          JOIN public.governance_principal b ON b.id = e.recorded_by_id
+          LEFT JOIN public.approvals_monitoringwindow m ON m.evidence_id = e.id
+          WHERE n.id = p_id) a) o
+      WHERE o.newest <= 50 OR o.newest_window <= 50);
   END CASE;
   RETURN QUERY
   WITH items AS MATERIALIZED (  -- else the verdict would be worked out at each mention of it
@@ -88,7 +94,8 @@ CREATE OR REPLACE FUNCTION muniment.evidence_on(c muniment.gate_context, p_param
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   w record;
-  v_good jsonb := '[]';      -- items seen so far (newer ones), good ones: {plan, reporter, independent}
+  v_good jsonb := '[]';      -- items seen so far (newer ones), good ones: {plan, reporter, independent, until}
+  v_until timestamptz;       -- of a monitoring window its end; NULL: it is none
   v_failed jsonb := '[]';
   v_first jsonb;             -- what keeps the newest item from counting
   v_counts boolean := false;
@@ -97,15 +104,23 @@ BEGIN
   p_base := p_base || jsonb_build_object('plan_kind', p_params ->> 'plan_kind');
   FOR w IN SELECT * FROM muniment.weighed_evidence(c, p_params, p_subject, p_id, p_digest) LOOP
     v_rests := v_rests || jsonb_build_object('kind', 'evidence', 'id', w.id, 'verdict', w.verdict, 'digest', p_digest);
+    v_until := CASE WHEN p_subject = 'promotion' THEN (
+      SELECT x.window_end FROM public.approvals_monitoringwindow x WHERE x.evidence_id = w.id) END;
     IF w.why IS NULL THEN
       v_counts := true;
     ELSIF v_first IS NULL THEN
       v_first := muniment.problem(w.why, p_base || w.params);
     END IF;
     IF w.verdict = 'good' AND w.why IS DISTINCT FROM 'evidence-other-digest' THEN
-      v_good := v_good || jsonb_build_object('plan', w.plan_id, 'reporter', w.reporter::text, 'independent', w.independent);
-    ELSIF w.why = 'evidence-failed' AND NOT v_good @> jsonb_build_array(jsonb_build_object(
-                'plan', w.plan_id, 'reporter', w.reporter::text))
+      v_good := v_good || jsonb_build_object('plan', w.plan_id, 'reporter', w.reporter::text, 'independent', w.independent,
+                                             'until', v_until);
+    -- Truth of an earlier window that comes late, or one that was left out, says nothing of the window that failed.
+    ELSIF w.why = 'evidence-failed' AND v_until IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM jsonb_array_elements(v_good) g
+            WHERE g -> 'plan' = to_jsonb(w.plan_id) AND (g ->> 'reporter' = w.reporter::text OR (g ->> 'independent')::boolean)
+              AND (g ->> 'until')::timestamptz >= v_until)
+          OR w.why = 'evidence-failed' AND v_until IS NULL
+          AND NOT v_good @> jsonb_build_array(jsonb_build_object('plan', w.plan_id, 'reporter', w.reporter::text))
           AND NOT v_good @> jsonb_build_array(jsonb_build_object('plan', w.plan_id, 'independent', true)) THEN
       v_failed := v_failed || muniment.problem('evidence-failed', p_base || w.params);
     END IF;

@@ -112,6 +112,32 @@ def test_a_notice_is_cleared_once_the_newest_window_is_good_and_given_anew_when_
     assert ServingNotice.objects.count() == 2
 
 
+def test_an_earlier_window_that_is_reported_later_clears_nothing(w: World) -> None:
+    """Left out at first, or truth that came late: it is the newest on record, and not the newest there was."""
+    plan, promotion = scene.watch(w), scene.live(w, evidence_failed=scenes.TWO_DAYS)
+    scene.report(w, scene.values(promotion, plan, "0.01"))
+    scene.report(w, scene.values(promotion, plan, "0.07", 60))
+    scene.report(w, *[scene.values(promotion, plan, "0.01", n) for n in range(1, 53)])  # more than the gate looks at
+    with pytest.raises(errors.Conflict):
+        clear_notice(actor=w.cast.risk, notice=scenes.only_notice(promotion), **WHY)
+    scene.report(w, scene.values(promotion, plan, "0.01", 61))
+    clear_notice(actor=w.cast.risk, notice=scenes.only_notice(promotion), **WHY)
+
+
+def test_a_report_of_no_window_clears_no_window_that_failed(w: World) -> None:
+    """The window is reported once and stays; the other door is not for reporting it again until it is good."""
+    plan, promotion = scene.watch(w), scene.live(w, evidence_failed=scenes.TWO_DAYS)
+    scene.report(w, scene.values(promotion, plan, "0.07"))
+    start, end = scene.span(promotion)
+    report_evidence(
+        actor=w.cast.pipeline, plan=plan, subject=promotion, subject_digest=f"sha256:{w.version.digest_value}",
+        measured=Measured(run_started_at=promotion.started_at, window_start=start, window_end=end,
+                          values=[{"metric": "error_rate", "value": "0.01"}]), **WHY,
+    )  # fmt: skip
+    with pytest.raises(errors.Conflict):
+        clear_notice(actor=w.cast.risk, notice=scenes.only_notice(promotion), **WHY)
+
+
 def test_people_are_told_once(w: World) -> None:
     plan, promotion = scene.watch(w), scene.live(w)
     scene.error_rates(w, promotion, plan, ["0.07", "0.07"])
