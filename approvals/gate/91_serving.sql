@@ -38,6 +38,28 @@ BEGIN
     jsonb_path_query_array(v_found -> 'problems', '$[*] ? (@.reason == "evidence-failed")'), v_found -> 'rests_on');
 END $$;
 
+-- What has changed since a promotion that went live on a retraining envelope: the aspects that the envelope's basis no
+-- longer holds for. A signature that was waived is as much about them as one that was given.
+CREATE OR REPLACE FUNCTION muniment.outgrown_envelope(c muniment.gate_context, p_promotion bigint) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  p public.approvals_changeplan%ROWTYPE;
+  v_basis jsonb;
+BEGIN
+  SELECT x.* INTO p FROM public.approvals_changeplan x JOIN public.approvals_changeplanuse u ON u.change_plan_id = x.id
+    WHERE u.promotion_id = p_promotion AND u.number > 0;
+  IF NOT FOUND THEN
+    RETURN '{}';
+  END IF;
+  SELECT u.basis INTO STRICT v_basis FROM public.approvals_changeplanuse u WHERE u.change_plan_id = p.id AND u.number = 0;
+  RETURN ARRAY(
+    SELECT DISTINCT CASE WHEN e ->> 'key' = 'use' THEN 'use' WHEN e ->> 'key' IN ('data', 'sources', 'schema') THEN 'data'
+                         WHEN e ->> 'key' IN ('terms', 'flags') THEN 'privacy' ELSE 'subject' END
+    FROM jsonb_array_elements(muniment.edges_of_making(c, p, v_basis) || muniment.edges_of_data(c, p, v_basis)
+                              || muniment.edges_of_privacy(c, v_basis)) e
+    WHERE e -> 'inside' IS DISTINCT FROM 'true'::jsonb);
+END $$;
+
 -- The signatures a release was approved on, as far as they bound to content that has changed since.
 CREATE OR REPLACE FUNCTION muniment.standing_signatures(release bigint, p_at timestamptz)
 RETURNS TABLE (key text, kind text, status text, reason text, params jsonb, rests_on jsonb)
@@ -46,6 +68,7 @@ LANGUAGE plpgsql STABLE ROWS 8 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_decision public.approvals_gatedecision%ROWTYPE;
   c muniment.gate_context;
+  v_outgrown text[];
 BEGIN
   SELECT d.* INTO v_decision FROM public.approvals_gatedecision d
     JOIN public.approvals_promotion p ON p.id = d.promotion_id
@@ -57,6 +80,7 @@ BEGIN
   -- Judged by the policy it was approved under: what the active one words otherwise is for the next release.
   c := muniment.gate_context_of(release, v_decision.policy_version_id, p_at);
   c.votes := muniment.live_votes(c);
+  v_outgrown := muniment.outgrown_envelope(c, v_decision.promotion_id);
   RETURN QUERY
     SELECT d ->> 'key', 'signoff',
            CASE WHEN d ->> 'status' NOT IN ('SATISFIED', 'NOT_APPLICABLE', 'WAIVED') OR s.stale <> '[]' THEN 'UNSATISFIED'
@@ -71,7 +95,14 @@ BEGIN
                'aspects', v -> 'aspects') ORDER BY v -> 'id'), '[]') AS stale
       FROM jsonb_array_elements(c.votes) v
       WHERE d -> 'rests_on' @> jsonb_build_array(jsonb_build_object('kind', 'sign_off', 'id', v -> 'id'))
-        AND v -> 'aspects' ?| ARRAY['subject', 'data', 'privacy', 'use']) s
+        AND v -> 'aspects' ?| ARRAY['subject', 'data', 'privacy', 'use']) v
+    CROSS JOIN LATERAL (
+      SELECT v.stale || coalesce((
+        SELECT jsonb_build_array(jsonb_build_object('sign_off', NULL, 'name', d -> 'params' ->> 'title',
+                 'why', 'waiver-outgrown', 'aspects', jsonb_agg(DISTINCT b.aspect)))
+        FROM public.approvals_requirement q CROSS JOIN LATERAL unnest(muniment.aspects_bound(q.binds::text[])) AS b (aspect)
+        WHERE d ->> 'status' = 'WAIVED' AND q.policy_version_id = v_decision.policy_version_id AND q.key = d ->> 'key'
+          AND b.aspect = ANY (v_outgrown) HAVING count(*) > 0), '[]') AS stale) s
     WHERE d ->> 'kind' = 'signoff';
 END $$;
 

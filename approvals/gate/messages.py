@@ -325,6 +325,7 @@ VOTE_WORDINGS: dict[str, Text] = {
         " whether it changed cannot be told, so they sign again"
     ),
     "vote-rejected": _("%(name)s rejected it"),
+    "waiver-outgrown": _("waived under the envelope “%(name)s” before this changed: %(aspects)s"),
 }
 
 

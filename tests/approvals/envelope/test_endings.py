@@ -11,7 +11,7 @@ from approvals.actions.promotions import ask_for_promotion, end_promotion
 from approvals.actions.serving import reinstate, roll_back
 from approvals.gate.envelope import envelope_of, state_of
 from approvals.gate.gate import ask
-from approvals.models import ChangePlan, LiveSlot, Promotion, PromotionEnd, Release
+from approvals.models import ChangePlan, LiveSlot, Promotion, PromotionEnd, Release, ServingNotice
 from governance import errors
 from governance.unit_of_work import recorded_action
 from lineage.actions import override_tier, recall
@@ -105,6 +105,22 @@ def test_a_retrain_rolled_back_to_may_serve_though_its_envelope_ended(s: Scene) 
     revoke_change_plan(actor=s.w.cast.risk, change_plan=plan, **WHY)
     roll_back(actor=s.w.cast.owner, promotion=second, to=first, **WHY)
     assert LiveSlot.objects.get(model=s.w.model).promotion.release == first.release
+
+
+def test_another_use_of_a_retrain_whose_signatures_were_waived_is_answered(s: Scene) -> None:
+    """Nobody signed it, so no signature grows stale: what its envelope was approved for has changed all the same."""
+    s.approve(keeps=[])
+    first = s.go(s.w.release(s.retrain()))
+    second = s.go(s.w.release(s.retrain()))
+    with recorded_action(actor=s.w.cast.owner, **WHY):
+        Model.objects.filter(pk=s.w.model.pk).update(deployment_geography=["DE", "FR"])
+    assert ServingNotice.objects.get(promotion=second).cause == "use_changed"
+    with pytest.raises(errors.GateClosed) as closed:
+        roll_back(actor=s.w.cast.owner, promotion=second, to=first, **WHY)
+    stale = {row["key"]: row for row in closed.value.requirements if row["status"] == "UNSATISFIED"}
+    assert set(stale) == {"risk", "steward", "compliance"}
+    assert stale["risk"]["reason"] == "approval-stale"
+    assert "use" in stale["risk"]["params"]["ignored"][0]["aspects"]
 
 
 def test_the_version_that_brought_it_is_no_retrain_of_its_own(s: Scene) -> None:
