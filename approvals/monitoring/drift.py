@@ -22,6 +22,7 @@ from approvals.monitoring.truth import Metric
 from governance import errors
 from lineage.models import DataProfile
 from lineage.quality.documents import ColumnProfile, Profile, read_profile, to_json
+from lineage.quality.finds import without_values
 
 ASKED = re.compile(r"(psi|ks|js|mean_shift|nulls)\((.+)\)")
 
@@ -35,7 +36,8 @@ def measure_drift(
         errors.Invalid: it is no profile, or an incomplete one; the plan names nothing that it holds, or there is
             nothing to compare with.
     """
-    profile = read_profile(document, "profile")
+    # What is kept of it stays for good: of a column with personal data no value, as of any profile that is recorded.
+    profile = without_values(read_profile(document, "profile"))
     if not profile.complete:
         raise _wrong(_("A limit stopped it: a part of a window is none. Profile all of it."))
     baselines = _baselines(promotion)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from approvals.actions.monitoring import Report
-from approvals.models import PlanKind, Promotion
+from approvals.models import MonitoringWindow, PlanKind, Promotion
 from governance import errors
 from lineage.quality.documents import ColumnProfile, to_json
 from tests.approvals.checks import data
@@ -79,3 +79,21 @@ def test_without_a_profile_of_the_training_data_there_is_nothing_to_compare_with
     promotion = scene.live(w)
     with pytest.raises(errors.Invalid):
         scene.report(w, drifted(promotion, plan, profiled(data.income(2))))
+
+
+def test_values_of_a_column_with_personal_data_are_not_kept(w: World, api: Any, watched: tuple[Any, Promotion]) -> None:
+    """Whoever profiled the window looked for nothing: the server looks itself, as at any profile it records."""
+    promotion = watched[1]
+    plan = scene.watch(
+        w, PlanKind.MONITORING_SCIENCE, {"metric": "nulls(contact)", "comparator": "le", "threshold": "0.5"}
+    )
+    column = {
+        "name": "contact", "type": "string", "declared": "VARCHAR", "count": 100, "nulls": 0, "non_finite": 0, "distinct": 2,
+        "distinct_exact": True, "other": {"count": 0, "distinct": 0}, "top": [
+            {"value": "erika.mustermann@example.com", "key": "0123456789ab", "count": 60},
+            {"value": "max.mustermann@example.com", "key": "ba9876543210", "count": 40},
+        ],
+    }  # fmt: skip
+    (made,) = scene.report(w, drifted(promotion, plan, documents.document(column, rows=100, duplicate_rows=0)))
+    assert made.window.verdict == "good"
+    assert "mustermann" not in str(MonitoringWindow.objects.get(pk=made.window.pk).counts)
