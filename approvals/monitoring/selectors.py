@@ -17,7 +17,7 @@ from decimal import Decimal, localcontext
 from django.utils.translation import gettext as _
 
 from approvals.models.fields import NUMBER_LIMIT
-from approvals.monitoring.exposition import Exposition, Labels
+from approvals.monitoring.exposition import NUMBER, Exposition, Labels
 from approvals.monitoring.truth import Metric, quantile
 from governance import errors
 
@@ -71,10 +71,18 @@ def measure(metrics: Iterable[str], scrapes: Scrapes) -> list[Metric]:
     wanted = list(dict.fromkeys(metrics))
     with localcontext() as context:
         context.prec = 60
-        found = [one for one in (_measure(metric, scrapes) for metric in wanted) if one is not None]
+        found = [one for one in (_told(metric, scrapes) for metric in wanted) if one is not None]
     if not found:
         raise _wrong(_("The exposition holds none of the plan's metrics: %(names)s.") % {"names": ", ".join(wanted)})
     return found
+
+
+def _told(metric: str, scrapes: Scrapes) -> Metric | None:
+    """Raises Invalid too where its numbers lie too far apart to divide: a hundred digits are no measurement."""
+    try:
+        return _measure(metric, scrapes)
+    except ArithmeticError:
+        raise _wrong(_("%(metric)s cannot be worked out of numbers like these.") % {"metric": metric}) from None
 
 
 def _measure(metric: str, scrapes: Scrapes) -> Metric | None:
@@ -132,11 +140,10 @@ def _by_edge(metric: str, samples: Iterable[tuple[Labels, Decimal]]) -> Mapping[
     found: dict[Decimal, int] = {}
     for labels, value in samples:
         edge = dict(labels).get("le", "")
-        try:
-            upper = Decimal({"+Inf": "Infinity"}.get(edge, edge))
-        except ArithmeticError:
-            raise _wrong(_("%(metric)s: le is no number: %(edge)s.") % {"metric": metric, "edge": edge}) from None
-        if upper.is_nan() or value < 0 or value != value.to_integral_value():
+        upper = Decimal("Infinity") if edge in ("+Inf", "Inf") else Decimal(edge) if NUMBER.fullmatch(edge) else None
+        if upper is None or NUMBER_LIMIT <= abs(upper) < Decimal("Infinity"):
+            raise _wrong(_("%(metric)s: le is no number: %(edge)s.") % {"metric": metric, "edge": edge[:40]})
+        if value < 0 or value != value.to_integral_value():
             raise _wrong(_("%(metric)s: a bucket counts in whole numbers.") % {"metric": metric})
         found[upper] = found.get(upper, 0) + int(value)
     return found

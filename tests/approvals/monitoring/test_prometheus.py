@@ -1,6 +1,7 @@
 """Prometheus text: read strictly, and only what the plan names."""
 
 import contextlib
+import time
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -102,6 +103,28 @@ def test_a_line_that_is_none_is_refused_with_its_number(line: str) -> None:
 def test_three_expositions_are_too_many() -> None:
     with pytest.raises(errors.Invalid):
         read_scrapes("up 1\n# EOF\nup 1\n# EOF\nup 1\n")
+
+
+def test_a_line_of_very_many_labels_is_read_in_passing() -> None:
+    """Cut off anew at each label, this line held a worker for minutes."""
+    line = "up{" + ",".join(f'l{n}=""' for n in range(150_000)) + "} 1"
+    began = time.process_time()
+    ((_name, labels),) = read_scrapes(line)[0].samples
+    assert len(labels) == 150_000
+    assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("text", "metric"),
+    [
+        ("a 1e29\nb 1e-999\n", "ratio(a, b)"),
+        *((f'x_bucket{{le="{edge}"}} 3\nx_bucket{{le="+Inf"}} 3\n', "p50(x)")
+          for edge in ("1e999999999", "-Inf", "-1e40", "1e-999999", "sNaN", "1_0", "")),
+    ],
+)  # fmt: skip
+def test_numbers_nobody_can_divide_are_refused_and_no_fault_of_the_server(text: str, metric: str) -> None:
+    with pytest.raises(errors.Invalid):
+        measured(text, metric)
 
 
 names = st.from_regex(r"[a-zA-Z_:][a-zA-Z0-9_:]{0,12}", fullmatch=True)
