@@ -89,11 +89,30 @@ BEGIN
   END IF;
 END $$;
 
+-- Whether a guardrail's harm lies on the better side of the difference that was counted: the bound of an interval never does.
+CREATE OR REPLACE FUNCTION muniment.harm_below_counts(c public.approvals_trialconclusion, p_evidence bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT 1 FROM public.approvals_evidencevalue x
+    LEFT JOIN public.approvals_trialguardrail g ON g.trial_id = c.trial_id AND g.metric = x.slice
+    LEFT JOIN LATERAL (
+      SELECT CASE g.better WHEN 'higher' THEN -1 ELSE 1 END * (
+               sum(k.total) FILTER (WHERE k.arm = 'challenger') / nullif(sum(k.units) FILTER (WHERE k.arm = 'challenger'), 0)
+               - sum(k.total) FILTER (WHERE k.arm = 'champion') / nullif(sum(k.units) FILTER (WHERE k.arm = 'champion'), 0)) AS worse
+      FROM public.approvals_trialcount k
+      WHERE k.guardrail_id = g.id AND k.id <= c.counts_through AND k.window_end <= c.through) d ON true
+    WHERE x.evidence_id = p_evidence AND x.metric = 'guardrail_harm'
+      AND (x.value >= d.worse - 1e-7 * greatest(abs(d.worse), 1)) IS NOT TRUE);
+END $$;
+
 -- What a conclusion says must fit the counts: units and open deviations exactly, the difference, and neither p-value on the
--- better side of what the counts allow. The tail of Student's t and the boundary of several looks only make p larger.
+-- better side of what the counts allow. The tail of Student's t and the boundary of several looks only make p larger. Asked
+-- again by each figure that comes: one left out until the others were looked at is looked at too.
 CREATE OR REPLACE FUNCTION muniment.check_trial_figures() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  n public.approvals_evidence%ROWTYPE;
   t public.approvals_trial%ROWTYPE;
   c public.approvals_trialconclusion%ROWTYPE;
   d record;
@@ -102,14 +121,22 @@ DECLARE
   v_chi double precision;
   v_least double precision := 1;
 BEGIN
-  SELECT * INTO t FROM public.approvals_trial x WHERE x.plan_id = NEW.plan_id;
+  IF TG_TABLE_NAME = 'approvals_evidencevalue' THEN
+    IF EXISTS (SELECT 1 FROM public.approvals_evidencevalue x WHERE x.evidence_id = NEW.evidence_id AND x.id > NEW.id) THEN
+      RETURN NULL;
+    END IF;
+    SELECT * INTO n FROM public.approvals_evidence x WHERE x.id = NEW.evidence_id;
+  ELSE
+    SELECT * INTO n FROM public.approvals_evidence x WHERE x.id = NEW.id;
+  END IF;
+  SELECT * INTO t FROM public.approvals_trial x WHERE x.plan_id = n.plan_id;
   IF NOT FOUND THEN
     RETURN NULL;
   END IF;
   SELECT * INTO c FROM public.approvals_trialconclusion x WHERE x.trial_id = t.id;
   v_units := c.champion_units + c.challenger_units;
   SELECT jsonb_object_agg(x.metric || CASE WHEN x.slice = '' THEN '' ELSE '/' || x.slice END, x.value) INTO v
-    FROM public.approvals_evidencevalue x WHERE x.evidence_id = NEW.id;
+    FROM public.approvals_evidencevalue x WHERE x.evidence_id = n.id;
   SELECT * INTO d FROM muniment.trial_difference(c);
   v_chi := CASE WHEN v_units = 0 THEN 0 ELSE (c.challenger_units - v_units * t.challenger_share) ^ 2
              / (v_units * t.challenger_share * (1 - t.challenger_share)) END;
@@ -124,12 +151,16 @@ BEGIN
      OR (v ? 'effect' AND d.estimate IS NULL)
      OR (v ->> 'p_value')::double precision < v_least * 0.999 - 1e-6
      OR (v ->> 'sample_ratio_p')::double precision
-        > coalesce(2 * muniment.normal_tail(sqrt(v_chi)), 0) * 1.001 + 1e-6 THEN
+        > coalesce(2 * muniment.normal_tail(sqrt(v_chi)), 0) * 1.001 + 1e-6
+     OR muniment.harm_below_counts(c, n.id)
+     -- A figure of another name could stand in for one of these above, and not in the verdict.
+     OR EXISTS (SELECT 1 FROM public.approvals_evidencevalue x WHERE x.evidence_id = n.id AND (x.dataset_role <> ''
+                  OR x.metric NOT IN ('units', 'open_deviations', 'effect', 'p_value', 'sample_ratio_p', 'guardrail_harm'))) THEN
     PERFORM muniment.refuse('MU009', 'trial-figures', 'The figures are not those of the counts.',
       'Conclude the trial by the act that works them out.');
   ELSIF EXISTS (SELECT 1 FROM public.approvals_trialcount x WHERE x.trial_id = t.id AND NOT EXISTS (
                   SELECT 1 FROM public.approvals_evidencesource s
-                  WHERE s.evidence_id = NEW.id AND s.principal_id = x.recorded_by_id)) THEN
+                  WHERE s.evidence_id = n.id AND s.principal_id = x.recorded_by_id)) THEN
     PERFORM muniment.refuse('MU009', 'trial-sources', 'Whoever counted is a source of what a trial shows.',
       'Conclude the trial by the act that names them.');
   END IF;
@@ -140,3 +171,8 @@ DROP TRIGGER IF EXISTS x_trial_figures ON public.approvals_evidence;
 CREATE CONSTRAINT TRIGGER x_trial_figures AFTER INSERT ON public.approvals_evidence DEFERRABLE INITIALLY DEFERRED
   FOR EACH ROW EXECUTE FUNCTION muniment.check_trial_figures();
 ALTER TABLE public.approvals_evidence ENABLE ALWAYS TRIGGER x_trial_figures;
+DROP TRIGGER IF EXISTS x_trial_figures ON public.approvals_evidencevalue;
+CREATE CONSTRAINT TRIGGER x_trial_figures AFTER INSERT ON public.approvals_evidencevalue DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW WHEN (NEW.metric IN ('units', 'open_deviations', 'effect', 'p_value', 'sample_ratio_p', 'guardrail_harm'))
+  EXECUTE FUNCTION muniment.check_trial_figures();
+ALTER TABLE public.approvals_evidencevalue ENABLE ALWAYS TRIGGER x_trial_figures;

@@ -314,24 +314,90 @@ def test_raw_sql_cannot_hide_a_wrong_split_or_an_open_deviation(w: World, app: C
             forge(w, app, trial, {**honest, **lie})
 
 
-def forge(w: World, app: Connection, trial: Trial, values: dict[str, Any], *, sources: Any = None) -> None:
-    """Conclude by raw SQL in the system's name, as the product would but with one's own figures."""
-    at = span(trial)
+def test_raw_sql_cannot_bring_a_figure_after_the_others_were_looked_at(w: World, app: Connection) -> None:
+    """The check is asked for by hand while p-value and effect are left out, and they come then."""
+    trial = begun(w)
+    counted(w, trial, (100, 30), (100, 33))
+    honest = {name: value for name, value in VALUES.items() if name not in ("p_value", "effect/")}
+    with refuses("MU009", "trial-figures"):
+        forge(w, app, trial, honest, then={"p_value": Decimal("0.001")})
+    with refuses("MU009", "trial-figures"):
+        forge(w, app, trial, honest, then={"effect/": Decimal("0.3")})
+
+
+def test_raw_sql_cannot_hide_a_figure_behind_another_of_its_name(w: World, app: Connection) -> None:
+    trial = begun(w)
+    counted(w, trial, (40, 10), (40, 30))
+    with refuses("MU009", "trial-figures"), acting(app, w.cast.system):
+        evidence = concluded(w, app, trial)
+        honest = {**VALUES, "effect": Decimal("0.5"), "p_value": Decimal("0.001")}
+        for name, value in {"units/champion": 100, "units/challenger": 100}.items():
+            metric, part = name.split("/")
+            figure(app, evidence, metric, part, value)
+        for name in ("units/champion", "units/challenger"):
+            figure(app, evidence, name, "", 40)
+        for name in ("open_deviations", "sample_ratio_p", "effect", "p_value"):
+            figure(app, evidence, name, "", honest[name])
+
+
+def test_raw_sql_cannot_report_less_harm_than_was_counted(w: World, app: Connection) -> None:
+    trial = begun(w, guardrails=[COMPLAINTS])
+    counted(w, trial, (100, 30), (100, 33))
+    for arm, rang in (("champion", 5), ("challenger", 45)):
+        send(w, trial, count(trial, arm, 100, rang, guardrail="complaints"))
+    for harm in (Decimal("0.1"), Decimal("-1")):
+        with refuses("MU009", "trial-figures"):
+            forge(w, app, trial, {**VALUES, "guardrail_harm/complaints": harm})
+    with refuses("MU009", "trial-figures"):
+        forge(w, app, trial, {**VALUES, "guardrail_harm/nothing": Decimal("0.5")})
+    forge(w, app, trial, {**VALUES, "guardrail_harm/complaints": Decimal("0.5")})
+
+
+def forge(
+    w: World,
+    app: Connection,
+    trial: Trial,
+    values: dict[str, Any],
+    *,
+    sources: Any = None,
+    then: dict[str, Any] | None = None,
+) -> None:
+    """Conclude by raw SQL in the system's name, as the product would but with one's own figures.
+
+    `then`: figures that come once the others have been looked at.
+    """
     with acting(app, w.cast.system):
-        insert(app, "approvals_trialconclusion", trial_id=trial.pk, result="{}")
-        evidence = insert(
-            app, "approvals_evidence", namespace_id=w.model.namespace_id, plan_id=trial.plan_id,
-            model_version_id=at.model_version, subject_digest="", run_started_at=at.started_at, tool="", independence="",
-            claim="", attachments="[]",
-        )  # fmt: skip
-        for one in [w.cast.pipeline] if sources is None else sources:
-            insert(app, "approvals_evidencesource", evidence_id=evidence, principal_id=one.pk)
+        evidence = concluded(w, app, trial, sources)
         for name, value in values.items():
             metric, _, part = name.partition("/")
-            insert(
-                app, "approvals_evidencevalue", evidence_id=evidence, metric=metric, slice=part, value=value,
-                dataset_role="", unit="",
-            )  # fmt: skip
+            figure(app, evidence, metric, part, value)
+        if then:
+            app.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            app.execute("SET CONSTRAINTS ALL DEFERRED")
+        for name, value in (then or {}).items():
+            metric, _, part = name.partition("/")
+            figure(app, evidence, metric, part, value)
+
+
+def concluded(w: World, app: Connection, trial: Trial, sources: Any = None) -> int:
+    """A conclusion and its evidence, without figures; the evidence's id."""
+    at = span(trial)
+    insert(app, "approvals_trialconclusion", trial_id=trial.pk, result="{}")
+    evidence: int = insert(
+        app, "approvals_evidence", namespace_id=w.model.namespace_id, plan_id=trial.plan_id,
+        model_version_id=at.model_version, subject_digest="", run_started_at=at.started_at, tool="", independence="",
+        claim="", attachments="[]",
+    )  # fmt: skip
+    for one in [w.cast.pipeline] if sources is None else sources:
+        insert(app, "approvals_evidencesource", evidence_id=evidence, principal_id=one.pk)
+    return evidence
+
+
+def figure(app: Connection, evidence: int, metric: str, part: str, value: Any) -> None:
+    insert(
+        app, "approvals_evidencevalue", evidence_id=evidence, metric=metric, slice=part, value=value, dataset_role="",
+        unit="",
+    )  # fmt: skip
 
 
 def test_who_counted_vouches_for_what_a_trial_shows_whoever_concludes_it(w: World, app: Connection) -> None:
