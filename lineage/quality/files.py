@@ -14,7 +14,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -65,6 +65,16 @@ def forget(token: str) -> None:
     """Remove an upload, if it is there."""
     if token:
         uploaded(token).unlink(missing_ok=True)
+
+
+def lying(seconds: float) -> list[str]:
+    """Tokens of uploads to which nothing was added for so long."""
+    found = []
+    for one in place().glob("*.upload"):
+        with suppress(FileNotFoundError):  # a worker is done with it
+            if one.lstat().st_mtime < time.time() - seconds:
+                found.append(one.stem)
+    return found
 
 
 def forget_what_is_old(seconds: float = DAY) -> int:

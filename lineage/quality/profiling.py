@@ -23,13 +23,15 @@ from lineage.actions.registering import Registered
 from lineage.digests import Digest
 from lineage.models import DataProfile, DatasetVersion, ExpectationSet
 from lineage.quality.documents import read_profile
-from lineage.quality.files import forget, opened, place, readable_location
+from lineage.quality.files import forget, lying, opened, place, readable_location
 from lineage.quality.records import newest_profile, profile_of
 from lineage.tracking.hashing import ALGORITHMS
 
 PROFILING = "data-profile"
 COMPARED_WITH = 3
 """Versions before, whose edges are asked for besides its own."""
+ORPHANED = 300.0
+"""Seconds after which an upload that no open job asks for is nobody's."""
 EDGES_ASKED, EDGES_OF_ALL = 1_500, 600_000  # of one column: with its own they stay below the document's limit; of all
 STAGES = {
     "fetching": gettext_lazy("Fetching the file"),
@@ -63,9 +65,20 @@ def ask_for_profile(
             _("Where the version lies no worker can go: https: addresses, and file: under folders that the operator"
               " lists. Upload the file, or profile it where it lies: muniment profile FILE.")
         )  # fmt: skip
+    if upload:
+        forget_orphans()
     params = {"dataset_version": dataset_version.pk, "upload": upload, "reading": asdict(reading)}
     key = f"dataset_version:{dataset_version.pk}"
     return ask(PROFILING, asked_by=asked_by, reason=reason, params=params, key=key)
+
+
+def forget_orphans() -> None:
+    """Remove uploads that no open job asks for, such as those of cancelled ones: else they would lie for a day, and
+    uploading and cancelling in turn would fill the disk."""
+    if tokens := set(lying(ORPHANED)):
+        asked = Job.objects.filter(kind=PROFILING, ended_at=None).values_list("params__upload", flat=True)
+        for token in tokens - set(asked):
+            forget(token)
 
 
 def last_profiling(version: DatasetVersion) -> Job | None:

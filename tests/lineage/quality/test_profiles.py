@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from governance import errors
 from governance.jobs import runner
+from governance.jobs.actions import cancel
 from governance.jobs.models import Job
 from governance.outbox import drain
 from lineage import actions
@@ -452,6 +453,21 @@ def test_what_was_left_lying_is_removed_after_a_day(place: Path) -> None:
         os.utime(place / one, (1, 1))
     assert files.forget_what_is_old() == 2
     assert [one.name for one in place.iterdir()] == ["new.upload"]
+
+
+def test_uploading_and_cancelling_does_not_fill_the_disk(cast: Cast, facts: Facts, api: Door, place: Path) -> None:
+    addresses = []
+    for label in ("cancelled", "waiting", "next"):
+        version = of_bytes(facts, label.encode(), label=label)
+        addresses.append(f"/api/v1/dataset-versions/{version.pk}/profile-file")
+    told = [api("pipeline").post(one, sent(), format="multipart") for one in addresses[:2]]
+    first, second = (Job.objects.get(pk=one.json()["id"]) for one in told)
+    cancel(actor=cast.pipeline, reason=WHY, job=first)
+    for one in place.iterdir():
+        os.utime(one, (1, time.time() - 3_600))
+    assert len(list(place.iterdir())) == 2
+    third = Job.objects.get(pk=api("pipeline").post(addresses[2], sent(), format="multipart").json()["id"])
+    assert {one.stem for one in place.iterdir()} == {second.params["upload"], third.params["upload"]}
 
 
 # --- Pages -----------------------------------------------------------------------------------------------------------
