@@ -96,7 +96,7 @@ def report_windows(*, actor: Principal, reason: str, reports: Sequence[Report]) 
     order = sorted(range(len(reports)), key=lambda n: (reports[n].start, reports[n].kind == Kind.TRUTH,
                                                        reports[n].known_until or reports[n].start))  # fmt: skip
     new = [(place, reports[place]) for place in order if _key(actor, reports[place]) not in known]
-    made = _record(new)
+    made = _record(actor, new)
     if made:
         with connection.cursor() as cursor:  # a breach is answered now that all of the windows are there
             cursor.execute("SET CONSTRAINTS public.zz_answer_evidence IMMEDIATE")
@@ -122,7 +122,7 @@ def _on_record(actor: Principal, reports: Sequence[Report]) -> dict[tuple[Any, .
     return {(one.promotion_id, one.plan_id, one.window_start, one.content_digest): one for one in found}
 
 
-def _record(new: Sequence[tuple[int, Report]]) -> dict[int, MonitoringWindow]:
+def _record(actor: Principal, new: Sequence[tuple[int, Report]]) -> dict[int, MonitoringWindow]:
     """Write them together; where something is refused, one by one, to say which.
 
     Raises:
@@ -138,7 +138,7 @@ def _record(new: Sequence[tuple[int, Report]]) -> dict[int, MonitoringWindow]:
             first = seen.setdefault((report.promotion.pk, report.plan.pk, report.start, report.digest), place)
             if first != place:
                 raise errors.Invalid(_("The same window is sent twice, as number %(first)d too.") % {"first": first})
-            drafts.append((place, _draft(report, counted, totals)))
+            drafts.append((place, _draft(actor, report, counted, totals)))
     faults.require_none(len(new))
     try:
         with transaction.atomic():
@@ -182,7 +182,10 @@ def _predictions(reports: Sequence[Report]) -> dict[tuple[Any, ...], int]:
 
 
 def _draft(
-    report: Report, counted: Mapping[tuple[Any, ...], int], totals: Mapping[tuple[int, datetime], Decimal]
+    actor: Principal,
+    report: Report,
+    counted: Mapping[tuple[Any, ...], int],
+    totals: Mapping[tuple[int, datetime], Decimal],
 ) -> Draft:
     """Work a report out.
 
@@ -209,7 +212,7 @@ def _draft(
         values += [one.as_value() for one in _money_metrics(report, totals)]
     counts: Mapping[str, Any] = {}
     if report.profile:
-        drift, counts = measure_drift(report.profile, report.plan.criteria.all(), report.promotion)
+        drift, counts = measure_drift(report.profile, report.plan.criteria.all(), report.promotion, actor)
         names = {one.name for one in drift}
         values = [one for one in values if one["metric"] not in names] + [one.as_value() for one in drift]
     if not values:

@@ -20,6 +20,8 @@ from django.utils.translation import gettext as _
 from approvals.models import Comparator, PlanCriterion, Promotion
 from approvals.monitoring.truth import Metric
 from governance import errors
+from governance.accounts.models import Principal
+from governance.accounts.permissions import readable_namespaces
 from lineage.models import DataProfile
 from lineage.quality.documents import ColumnProfile, Profile, read_profile, to_json
 from lineage.quality.finds import without_values
@@ -28,9 +30,11 @@ ASKED = re.compile(r"(psi|ks|js|mean_shift|nulls)\((.+)\)")
 
 
 def measure_drift(
-    document: Any, criteria: Iterable[PlanCriterion], promotion: Promotion
+    document: Any, criteria: Iterable[PlanCriterion], promotion: Promotion, reader: Principal
 ) -> tuple[list[Metric], dict[str, Any]]:
     """What a profile says of the metrics that a plan names, and what it was worked out from.
+
+    Only held against data that `reader` may read: who profiles what they like could ask for the other side bit by bit.
 
     Raises:
         errors.Invalid: it is no profile, or an incomplete one; the plan names nothing that it holds, or there is
@@ -40,7 +44,7 @@ def measure_drift(
     profile = without_values(read_profile(document, "profile"))
     if not profile.complete:
         raise _wrong(_("A limit stopped it: a part of a window is none. Profile all of it."))
-    baselines = _baselines(promotion)
+    baselines = _baselines(promotion, reader)
     found: dict[str, Metric] = {}
     used: dict[str, int] = {}
     for criterion in criteria:
@@ -94,7 +98,7 @@ def _before(column: ColumnProfile, baselines: Mapping[int, Profile], used: dict[
     return None
 
 
-def _baselines(promotion: Promotion) -> dict[int, Profile]:
+def _baselines(promotion: Promotion, reader: Principal) -> dict[int, Profile]:
     """Profiles of the data that the live version was trained on, by id: the server's own before anybody's."""
     from approvals.checks import best_profile
     from lineage.quality.records import profile_of
@@ -102,7 +106,8 @@ def _baselines(promotion: Promotion) -> dict[int, Profile]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT unnest(muniment.training_of(%s)) ORDER BY 1", [promotion.release.model_version_id])
         versions = [row[0] for row in cursor.fetchall()]
-    found = (best_profile(DataProfile.objects.filter(dataset_version=version)) for version in versions)
+    readable = DataProfile.objects.filter(namespace__in=readable_namespaces(reader))
+    found = (best_profile(readable.filter(dataset_version=version)) for version in versions)
     return {one.pk: profile for one in found if one is not None and (profile := profile_of(one)).complete}
 
 

@@ -19,15 +19,15 @@ from approvals.models import VIEWPOINTS, Finding, FindingEvent, Plan, PlanCriter
 POINTS = 180  # of a line: more than a drawing shows apart
 NEWEST = 20  # windows listed one by one
 
-#: What was last said of each window by each reporter, and in which point of the line it falls.
+#: What was last said of each window by each reporter (its truth, its values), and in which point of the line it falls.
 WINDOWS = """
   WITH latest AS MATERIALIZED (
-    SELECT DISTINCT ON (w.plan_id, w.window_start, w.recorded_by_id)
+    SELECT DISTINCT ON (w.plan_id, w.window_start, w.recorded_by_id, w.known_until IS NULL)
            w.id, w.plan_id, w.evidence_id, w.window_start, w.window_end, w.verdict
     FROM approvals_monitoringwindow w
     WHERE w.promotion_id = %(promotion)s AND w.evidence_id IS NOT NULL AND w.recorded_at <= %(at)s
       AND w.window_end > %(since)s
-    ORDER BY w.plan_id, w.window_start, w.recorded_by_id, w.known_until DESC NULLS LAST, w.id DESC),
+    ORDER BY w.plan_id, w.window_start, w.recorded_by_id, w.known_until IS NULL, w.known_until DESC, w.id DESC),
   ranked AS (
     SELECT l.*, dense_rank() OVER (PARTITION BY l.plan_id ORDER BY l.window_start) AS n,
            lag(l.window_end) OVER (PARTITION BY l.plan_id ORDER BY l.window_start, l.id) AS before

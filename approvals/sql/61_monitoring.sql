@@ -30,9 +30,11 @@ BEGIN
   ELSIF NEW.window_end - NEW.window_start > interval '366 days' THEN
     PERFORM muniment.refuse('MU009', 'window-too-long', 'A window is at most a year long.', 'Report shorter ones.');
   END IF;
-  -- Windows of a promotion and plan do not overlap, so the newest that begins before this one's end is the only one that can.
+  -- Windows that one account reports of a promotion and plan do not overlap, so the newest that begins before this one's end
+  -- is the only one that can. Of one's own: else a long window of good values would shut every other account out.
   SELECT x.window_start, x.window_end INTO o FROM public.approvals_monitoringwindow x
     WHERE x.promotion_id = NEW.promotion_id AND x.plan_id = NEW.plan_id AND x.window_start < NEW.window_end
+      AND x.recorded_by_id = muniment.actor_id()
     ORDER BY x.window_start DESC, x.id DESC LIMIT 1;
   IF o.window_end > NEW.window_start AND (o.window_start, o.window_end) IS DISTINCT FROM (NEW.window_start, NEW.window_end) THEN
     PERFORM muniment.refuse('MU008', 'window-overlaps', format('The window overlaps one on record: %s to %s.',

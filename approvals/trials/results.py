@@ -181,8 +181,12 @@ def _outcome(trial: Trial, p_value: float | None, estimate: float, *, upper: boo
     return "better" if (estimate > 0) == upper else "worse"
 
 
+LARGEST = 1e30
+
+
 def figure(value: float, digits: int = DIGITS) -> Decimal:
-    """A figure as it is kept: so many significant digits, at most thirty after the point."""
+    """A figure as it is kept: so many significant digits, at most thirty after the point; beyond 1e30 it is 1e30."""
+    value = min(max(value, -LARGEST), LARGEST)  # a metric that hardly varies makes a statistic without end
     return Decimal(f"{value:.{digits}g}").quantize(PLACES, context=Context(prec=64)).normalize()
 
 

@@ -199,8 +199,9 @@ def units_for_proportions(baseline: float, effect: float, *, tail: float, power:
     """
     p, q = baseline, baseline + effect
     pooled = (p + ratio * q) / (1 + ratio)
-    null = math.sqrt(pooled * (1 - pooled) * (1 + 1 / ratio))
-    real = math.sqrt(p * (1 - p) + q * (1 - q) / ratio)
+    # Rates within a hair of 0 or 1 come out a hair below 0 here.
+    null = math.sqrt(max(pooled * (1 - pooled), 0.0) * (1 + 1 / ratio))
+    real = math.sqrt(max(p * (1 - p), 0.0) + max(q * (1 - q), 0.0) / ratio)
     return float(((normal_point(tail) * null + normal_point(1 - power) * real) / effect) ** 2)
 
 

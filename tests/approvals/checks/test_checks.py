@@ -283,3 +283,12 @@ def test_nobody_adds_a_plan_to_expectations_afterwards(w: World) -> None:
 def test_enough_is_asked_of_rows_and_thresholds_are_met_at_their_edge(w: World) -> None:
     expect(w, {**ENOUGH, "at_least": "400", "at_most": "400"}, {**THERE, "at_most": "0"})
     assert verdicts(check(profile(w, w.versions["features"], [income(1)])))[0] == "good"
+
+
+def test_who_says_what_is_good_once_the_figures_are_known_vouches_for_what_comes_out(w: World) -> None:
+    known = profile(w, w.versions["features"], [income(1)], by=load_system_principal())
+    expect(w, THERE, by=w.cast.owner)
+    after, before = check(known).quality, check(profile(w, version(w), [income(2)], by=load_system_principal())).quality
+    assert after is not None and before is not None
+    assert [one.principal for one in after.sources.all()] == [w.cast.owner]
+    assert not before.sources.exists(), "said beforehand: the bytes vouch for it"

@@ -6,6 +6,7 @@ import pytest
 
 from approvals.actions.monitoring import Report
 from approvals.models import MonitoringWindow, PlanKind, Promotion
+from approvals.monitoring.drift import measure_drift
 from governance import errors
 from lineage.quality.documents import ColumnProfile, to_json
 from tests.approvals.checks import data
@@ -97,3 +98,11 @@ def test_values_of_a_column_with_personal_data_are_not_kept(w: World, api: Any, 
     (made,) = scene.report(w, drifted(promotion, plan, documents.document(column, rows=100, duplicate_rows=0)))
     assert made.window.verdict == "good"
     assert "mustermann" not in str(MonitoringWindow.objects.get(pk=made.window.pk).counts)
+
+
+def test_nobody_measures_against_data_that_they_may_not_read(w: World, watched: tuple[Any, Promotion]) -> None:
+    plan, promotion = watched
+    document, asked = profiled(data.income(5)), plan.criteria.all()
+    mine = {one.name for one in measure_drift(document, asked, promotion, w.cast.pipeline)[0]}
+    theirs = {one.name for one in measure_drift(document, asked, promotion, w.cast.outsider)[0]}
+    assert mine - theirs == {"psi(income)"}, "the others are of the window alone"

@@ -78,6 +78,13 @@ def test_windows_of_one_plan_do_not_overlap(w: World) -> None:
     scene.report(w, moved(promotion, other, 15 * MS, 10 * MS))
 
 
+def test_a_long_window_shuts_no_other_account_out(w: World) -> None:
+    plan, promotion = scene.watch(w), scene.live(w)
+    scene.report(w, moved(promotion, plan, 0 * MS, 40 * MS))
+    found = scene.report(w, moved(promotion, plan, 10 * MS, 10 * MS), by=w.cast.validator)
+    assert [one.created for one in found] == [True]
+
+
 def test_all_or_nothing_and_each_fault_is_named_by_its_place(w: World) -> None:
     plan, promotion = scene.watch(w), scene.live(w)
     good = [scene.values(promotion, plan, n=n) for n in range(3)]

@@ -13,6 +13,7 @@ from statsmodels.stats import power as sm_power
 from statsmodels.stats import proportion as sm
 
 from approvals.trials import sequential, statistics
+from approvals.trials.results import figure
 from approvals.trials.statistics import Sample
 
 UNITS = st.integers(1, 100_000)
@@ -180,3 +181,9 @@ def test_one_look_at_the_end_is_the_ordinary_test() -> None:
 def test_looks_within_two_per_cent_of_the_next_count_as_one() -> None:
     assert sequential.counted([0.5, 0.51, 0.3, 0.0], 0.515) == [0.3, 0.515]
     assert sequential.counted([], 0.7) == [0.7]
+
+
+def test_a_statistic_without_end_is_kept_as_the_largest_figure() -> None:
+    assert figure(3e40) == Decimal("1e30")
+    assert figure(-float("inf")) == Decimal("-1e30")
+    assert statistics.units_for_proportions(1.0, -0.2, tail=0.025, power=0.8, ratio=1.0) > 0
