@@ -6,7 +6,6 @@ that name the actor and the reason. The database's triggers see to that (`builde
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -151,7 +150,11 @@ def governed_models(apps: Any = None) -> list[type[GovernedModel]]:
     return sorted(found, key=lambda m: m._meta.db_table)
 
 
-@functools.lru_cache(maxsize=512)
+_historical: dict[type[models.Model], type[models.Model]] = {}
+
+
 def history_model(model: type[GovernedModel]) -> type[models.Model]:
     """The historical model that simple-history made for a governed model. Kept: asking builds a manager each time."""
-    return cast("type[models.Model]", cast(Any, model).history.model)
+    if model not in _historical:
+        _historical[model] = cast("type[models.Model]", cast(Any, model).history.model)
+    return _historical[model]
