@@ -11,6 +11,10 @@ TEST_PROCESSES ?= 2
 # MLflow as its users have it, each in an environment of its own: it pins much of what the product pins otherwise.
 CLIENTS := .venv-mlflow3/ready .venv-mlflow2/ready
 
+# What is installed is not compiled whole (below): each process that may not keep what it compiles of Django or MLflow starts
+# again from their sources, in twice the time. It is kept in the virtual environments and in __pycache__, which git ignores.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The files with tests of a mark: importing all the others takes longer than many of those tests.
 marked = $$(grep -rl --include='test_*.py' 'mark\.$(1)' tests)
 
@@ -64,11 +68,14 @@ clean: ## remove the virtual environment and caches; never the records in MUNIME
 	rm -rf $(VENV) .venv-mlflow3 .venv-mlflow2 .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find governance lineage approvals tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Sets $$found to the first Python that will do.
+find_python = found=; for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+		if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$name; break; fi; done; \
+	if [ -z "$$found" ]; then echo "Muniment needs Python 3.11 or later, and no such python3 is on the PATH: install it."; exit 1; fi
+
 # The command comes last, so that an interrupted installation is done again.
 $(READY): requirements.txt requirements-dev.txt
-	@found=; for name in python3 python3.14 python3.13 python3.12 python3.11; do \
-		if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$name; break; fi; done; \
-	if [ -z "$$found" ]; then echo "Muniment needs Python 3.11 or later, and no such python3 is on the PATH: install it."; exit 1; fi; \
+	@$(find_python); \
 	if ! $(PYTHON) -m pip --version >/dev/null 2>&1; then \
 		echo "Making $(VENV) with $$($$found --version)."; \
 		"$$found" -m venv --clear $(VENV) || { \
@@ -81,9 +88,9 @@ $(READY): requirements.txt requirements-dev.txt
 	@printf '#!/bin/sh\nexec "%s" -I "%s" "$$@"\n' "$(CURDIR)/$(PYTHON)" "$(CURDIR)/governance/client/muniment.py" > $@
 	@chmod +x $@
 
-.venv-mlflow%/ready: requirements-mlflow%.txt | $(READY)
+.venv-mlflow%/ready: requirements-mlflow%.txt
 	@echo "Installing the MLflow $* that the tests talk to us with."
-	@$(PYTHON) -m venv --clear $(@D)
+	@$(find_python); "$$found" -m venv --clear $(@D)
 	@env -u PIP_USER -u PIP_TARGET -u PYTHONPATH $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-compile \
 		--require-hashes -r $<
 	@touch $@

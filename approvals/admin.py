@@ -1,9 +1,10 @@
 """Judgements in the auditors' admin, to read: nothing here signs, promotes or ends anything. Writes are actions."""
 
-from collections.abc import Sequence
+import json
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db.models import F, Func, JSONField, QuerySet, Value
 from django.http import HttpRequest
 
 from approvals.models import (
@@ -35,7 +36,8 @@ from approvals.models import (
     TrialDeviationAcceptance,
     TrialGuardrail,
 )
-from governance.history.admin import GovernedAdmin, register_all
+from governance.accounts.models import User
+from governance.history.admin import GovernedAdmin, register_all, related
 
 STAMP = ("recorded_by", "recorded_at")
 
@@ -59,10 +61,40 @@ class Part(admin.TabularInline):  # type: ignore[type-arg]  # takes no type argu
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.is_staff)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With what the rows name and what its text is made of; masked fields as the reader reads them."""
+        rows: Any = super().get_queryset(request)
+        if not isinstance(request.user, User):
+            nothing: QuerySet[Any] = rows.none()
+            return nothing
+        reader = Value(request.user.principal_id)
+        read = {
+            f"{name}_read": Func(reader, F(name), function=function, output_field=JSONField())
+            for name, function in self.model.masked.items()
+        }
+        named = [str(name) for name in self.fields or ()]
+        shown: QuerySet[Any] = rows.select_related(*related(self.model, named)).annotate(**read)
+        return shown
+
 
 def part(model: type[Any], *fields: str) -> type[Part]:
-    """An inline of a model's rows, in their order of recording."""
-    return type(f"{model.__name__}Part", (Part,), {"model": model, "fields": fields, "readonly_fields": fields})
+    """An inline of a model's rows, in their order of recording; masked fields as the reader reads them."""
+    shown = tuple(_read(name) if name in model.masked else name for name in fields)
+    members: dict[str, Any] = {"model": model, "fields": shown, "readonly_fields": shown}
+    members |= {_read(name): _shown(model, name) for name in model.masked}
+    return type(f"{model.__name__}Part", (Part,), members)
+
+
+def _read(name: str) -> str:
+    return f"{name}_as_read"
+
+
+def _shown(model: type[Any], name: str) -> Any:
+    @admin.display(description=model._meta.get_field(name).verbose_name)
+    def shown(_inline: Part, record: Any) -> str:
+        return json.dumps(getattr(record, f"{name}_read"), ensure_ascii=False)
+
+    return shown
 
 
 @admin.register(Environment)
@@ -79,18 +111,10 @@ class PolicyVersionAdmin(GovernedAdmin):
     list_display = ("policy", "number", "publication", *STAMP)
     inlines: ClassVar[Any] = [part(Requirement, "position", "key", "kind", "title", "params", "binds")]
 
-    def get_list_select_related(self, request: HttpRequest) -> Sequence[str]:
-        """A policy's name is made of its namespace and environment."""
-        return ("policy__namespace", "policy__environment", "publication", "recorded_by")
-
 
 @admin.register(Requirement)
 class RequirementAdmin(GovernedAdmin):
     """What each policy version asks."""
-
-    def get_list_select_related(self, request: HttpRequest) -> Sequence[str]:
-        """A policy version's name is made of its policy's, and that of its namespace and environment."""
-        return ("policy_version__policy__namespace", "policy_version__policy__environment", "recorded_by")
 
 
 @admin.register(PolicyPublication)
@@ -98,10 +122,6 @@ class PolicyPublicationAdmin(GovernedAdmin):
     """What went in force when, and by whom."""
 
     list_display = ("policy_version", *STAMP)
-
-    def get_list_select_related(self, request: HttpRequest) -> Sequence[str]:
-        """As of requirements: a policy version's name is made of its policy's."""
-        return ("policy_version__policy__namespace", "policy_version__policy__environment", "recorded_by")
 
 
 @admin.register(Plan)
@@ -128,10 +148,6 @@ class TrialDeviationAdmin(GovernedAdmin):
     list_display = ("trial", "kind", "text", "happened_at", *STAMP)
     inlines: ClassVar[Any] = [part(TrialDeviationAcceptance, "reason", "recorded_at", "recorded_by")]
 
-    def get_list_select_related(self, request: HttpRequest) -> Sequence[str]:
-        """A trial's name is its plan's."""
-        return ("trial__plan", "recorded_by")
-
 
 @admin.register(Evidence)
 class EvidenceAdmin(GovernedAdmin):
@@ -150,12 +166,6 @@ class DataCheckAdmin(GovernedAdmin):
     """Profiles held against what is expected."""
 
     list_display = ("dataset_version", "expectation_set", "baseline_reason", "quality", "drift", *STAMP)
-
-    def get_list_select_related(self, request: HttpRequest) -> Sequence[str]:
-        """Names are made of the dataset's, evidence's of its plan's."""
-        return (
-            "dataset_version__dataset", "expectation_set__dataset", "quality__plan", "drift__plan", "recorded_by",
-        )  # fmt: skip
 
 
 @admin.register(Release)

@@ -1,14 +1,15 @@
 """Whom something concerns: who may sign a release, and who answers for what is live downstream of a dataset."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.fields.json import KT
+from django.utils.translation import gettext_lazy as _
 
 from approvals.models import Policy, Promotion, Release, Requirement, RequirementKind
 from governance.accounts.models import Principal, RoleGrant
-from governance.accounts.permissions import in_force
+from governance.accounts.permissions import in_force, readable_namespaces
 from governance.accounts.roles import Role
 from lineage.models import Dataset, Model
 
@@ -57,9 +58,27 @@ def live_downstream(dataset: Dataset) -> QuerySet[Promotion]:
     )
 
 
+#: Instead of a name that is not for who is told.
+OF_ANOTHER = _("(of another namespace)")
+
+
+def reads(person: Principal, dataset: Dataset) -> bool:
+    """Whether they read the dataset's namespace."""
+    return readable_namespaces(person).filter(pk=dataset.namespace_id).exists()
+
+
+def name_for(person: Principal, dataset: Dataset) -> str:
+    """A dataset's name, for who reads it."""
+    return dataset.name if reads(person, dataset) else str(OF_ANOTHER)
+
+
 def holders_of(role: str, namespace: int, *, besides: int) -> list[Principal]:
     """Persons who hold a role in a namespace and had no hand in the model version `besides`."""
-    involved = _ids("SELECT person_id FROM muniment.involved(%s)", [besides])
+    return holders_besides(role, namespace, _ids("SELECT person_id FROM muniment.involved(%s)", [besides]))
+
+
+def holders_besides(role: str, namespace: int, involved: Collection[int]) -> list[Principal]:
+    """Persons who hold a role in a namespace and are not among those involved."""
     grants = RoleGrant.objects.filter(in_force(), Q(namespace=namespace) | Q(namespace=None), role=role)
     people = Principal.objects.filter(kind=Principal.Kind.PERSON, grants__in=grants).exclude(pk__in=involved)
     return list(people.distinct().order_by("pk"))

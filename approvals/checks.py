@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import connection
-from django.db.models import Case, F, QuerySet, When
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, When
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -19,11 +19,11 @@ from governance.api.views import readable
 from governance.jobs import Run, ask, job
 from governance.jobs.models import Job
 from lineage.models import DataProfile, DatasetVersion, ExpectationSet
+from lineage.quality.records import NEEDED, best_profile, profile_of
 
 CHECK = "data-check"
 AT_ONCE = 50
 """Versions that are checked again when expectations change, the newest; older ones when somebody asks."""
-NEEDED = ("dataset_version__dataset__namespace", "recorded_by")
 
 
 def ask_for_check(*, asked_by: Principal, reason: str, profile: DataProfile, asked: ExpectationSet) -> tuple[Job, bool]:
@@ -55,7 +55,6 @@ def check_profile(profile: DataProfile, asked: ExpectationSet, *, reason: str) -
     """Work it out, and record it as the system."""
     from lineage.quality.checks import Data, measure  # late: scipy comes with it, and pages do without
     from lineage.quality.expectations import read_expectations
-    from lineage.quality.records import profile_of
 
     version = profile.dataset_version
     assert version is not None  # data_profile_of_a_version
@@ -93,7 +92,7 @@ def _note(version: DatasetVersion, profile: Any) -> str:
 
 # --- the baseline ----------------------------------------------------------------------------------------------------
 
-TRAINED_LIVE = """
+TRAINED_CHAMPION = """
 WITH read_by AS (
   SELECT i.run_id, i.dataset_version_id FROM muniment.run_inputs i
   JOIN lineage_datasetversion v ON v.id = i.dataset_version_id
@@ -104,49 +103,47 @@ WITH read_by AS (
   SELECT o.model_version_id, b.dataset_version_id FROM read_by b JOIN muniment.run_outputs o ON o.run_id = b.run_id
   WHERE o.model_version_id IS NOT NULL
 )
-SELECT f.dataset_version_id FROM made_from f
+SELECT f.dataset_version_id, l.id IS NOT NULL FROM made_from f
 JOIN approvals_release r ON r.model_version_id = f.id
-JOIN approvals_promotion p ON p.release_id = r.id
-JOIN approvals_liveslot l ON l.promotion_id = p.id AND l.slot = 'champion'
-JOIN approvals_environment e ON e.id = l.environment_id AND e.live_traffic
-ORDER BY p.id DESC, f.dataset_version_id DESC LIMIT 1
+JOIN approvals_promotion p ON p.release_id = r.id AND p.slot = 'champion'
+JOIN approvals_environment e ON e.id = p.environment_id AND e.live_traffic
+LEFT JOIN approvals_liveslot l ON l.promotion_id = p.id
+ORDER BY l.id IS NULL, p.id DESC, f.dataset_version_id DESC LIMIT 1
 """
 
 
 def baseline_of(version: DatasetVersion) -> Compared:
     """What drift of a version is measured against: a profile of the version of its dataset that trained what is live
-    now, else of the newest version before it that has one.
+    now; else what was live last; else of the newest version before it that has a profile and did not drift itself.
 
-    Live is the champion in an environment with live traffic, the one promoted last where there are several. A live
-    model trained on a version without a profile leaves nothing to compare with: another baseline would answer another
-    question.
+    Live is the champion in an environment with live traffic, the one promoted last where there are several. A champion
+    trained on a version without a profile leaves nothing to compare with: another baseline would answer another
+    question. A version that drifted is no stepping stone for the next one, and neither is a chain of versions, each a
+    little away from the one before, once something has served.
     """
-    live = trained_live(version)
-    if live is not None:
-        found = best_profile(DataProfile.objects.filter(dataset_version=live))
-        return Compared(found, BaselineReason.LIVE if found else BaselineReason.NONE)
+    trained = trained_champion(version)
+    if trained is not None:
+        champion, live = trained
+        found = best_profile(DataProfile.objects.filter(dataset_version=champion))
+        reason = BaselineReason.LIVE if live else BaselineReason.WAS_LIVE
+        return Compared(found, reason if found else BaselineReason.NONE)
     earlier = DataProfile.objects.filter(dataset_version__dataset=version.dataset_id, dataset_version__lt=version.pk)
-    newest = earlier.order_by("-dataset_version").values_list("dataset_version", flat=True).first()
+    checks = DataCheck.objects.filter(dataset_version=OuterRef("dataset_version"), drift__isnull=False).order_by("-pk")
+    drifted = Subquery(checks.annotate(verdict=EvidenceVerdict(F("drift"))).values("verdict")[:1])
+    steady = earlier.annotate(drifted=drifted).filter(Q(drifted=None) | ~Q(drifted="bad"))
+    newest = steady.order_by("-dataset_version").values_list("dataset_version", flat=True).first()
     if newest is None:
         return Compared(None, BaselineReason.NONE)
     return Compared(best_profile(earlier.filter(dataset_version=newest)), BaselineReason.PREVIOUS)
 
 
-def best_profile(profiles: QuerySet[DataProfile]) -> DataProfile | None:
-    """Of profiles of one version the one to rely on: complete, measured by the server, handed in; then the newest.
-
-    As lineage.quality.records.newest_profile orders them.
-    """
-    how = Case(When(how=DataProfile.How.MEASURED, then=0), When(how=DataProfile.How.HANDED_IN, then=1), default=2)
-    return profiles.select_related(*NEEDED).order_by("-complete", how, "-pk").first()
-
-
-def trained_live(version: DatasetVersion) -> int | None:
-    """The id of another version of its dataset that trained a live champion, the one promoted last; None: none did."""
+def trained_champion(version: DatasetVersion) -> tuple[int, bool] | None:
+    """The id of another version of its dataset that trained a champion, and whether that is live: the one live that was
+    promoted last, else the one that was; None: none ever served."""
     with connection.cursor() as cursor:
-        cursor.execute(TRAINED_LIVE, {"dataset": version.dataset_id, "version": version.pk})
+        cursor.execute(TRAINED_CHAMPION, {"dataset": version.dataset_id, "version": version.pk})
         row = cursor.fetchone()
-    return None if row is None else int(row[0])
+    return None if row is None else (int(row[0]), bool(row[1]))
 
 
 # --- what is asked when ----------------------------------------------------------------------------------------------
@@ -169,7 +166,7 @@ def ask_of_versions(asked: ExpectationSet, *, reason: str, after: int = 0) -> No
     """A job for each of the newest versions that has a profile; `after`: only those registered after that one."""
     with_profile = DataProfile.objects.filter(dataset_version__dataset=asked.dataset_id, dataset_version__gt=after)
     versions = with_profile.order_by("-dataset_version").values_list("dataset_version", flat=True).distinct()[:AT_ONCE]
-    for version in versions:
+    for version in reversed(versions):  # the oldest first: one that drifted is no baseline of the next
         profile = best_profile(with_profile.filter(dataset_version=version))
         assert profile is not None
         ask_for_check(asked_by=load_system_principal(), reason=reason, profile=profile, asked=asked)

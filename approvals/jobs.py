@@ -48,7 +48,7 @@ def write_pack(run: Run) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pack.zip"
         try:
-            packed = write_evidence_pack(release, file)
+            packed = write_evidence_pack(release, file, reader=run.asked_by)
         except NotSealed as young:
             from governance.ledger.tasks import request_seal  # late: Celery costs 0.1 s, and pages import this module
 

@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from approvals.models import AsFound, Release, ServingNotice
+from approvals.models import AsFound, Release, ReleaseClosure, ServingNotice
 from approvals.onboarding import as_found
 from governance.accounts.models import Namespace, Principal
 from governance.accounts.permissions import readable_namespaces
@@ -86,7 +87,9 @@ def portfolio(reader: Principal, *, namespace: Namespace | None = None) -> Portf
         for name, count in row.items():
             setattr(part, name, count)
     proposals = Intake.objects.filter(namespace__in=ids, decision__isnull=True)
-    releases = Release.objects.filter(closure__isnull=True, model_version__model__namespace__in=ids)
+    # Asked as EXISTS: of an outer join that finds nothing PostgreSQL expects no row, and sorts them all.
+    closed = ReleaseClosure.objects.filter(release=OuterRef("pk"))
+    releases = Release.objects.filter(~Exists(closed), model_version__model__namespace__in=ids)
     notices = ServingNotice.objects.filter(
         end__isnull=True, promotion__live_slot__isnull=False, promotion__model__namespace__in=ids
     )

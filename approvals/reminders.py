@@ -23,10 +23,12 @@ from django.db.models.functions import Least
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
-from approvals.audience import holders_of, live_downstream, owners
+from approvals.audience import holders_of, live_downstream, name_for, owners, reads
 from approvals.expiry import evidence_in_use
+from approvals.gate.envelope import state_of, with_state
 from approvals.models import (
     AsFound,
+    ChangePlan,
     Environment,
     Evidence,
     Finding,
@@ -38,6 +40,7 @@ from approvals.models import (
     ServingNotice,
     Slot,
 )
+from approvals.telling import about, concerned
 from governance.accounts.actions.system import SYSTEM
 from governance.accounts.models import ApiKey, Principal, RoleGrant
 from governance.accounts.permissions import in_force
@@ -69,13 +72,13 @@ class Source:
 
     name: str
     candidates: Callable[[datetime, datetime], Iterable[Ending]]
-    tell: Callable[[int], Telling]
+    tell: Callable[[int], Iterable[Telling]]
 
 
 SOURCES: dict[str, Source] = {}
 
 
-def source(name: str, tell: Callable[[int], Telling]) -> Callable[[Any], Any]:
+def source(name: str, tell: Callable[[int], Iterable[Telling]]) -> Callable[[Any], Any]:
     """Register the decorated function as what finds endings in a span of time; `tell` says whom and in which words."""
 
     def register(candidates: Callable[[datetime, datetime], Iterable[Ending]]) -> Any:
@@ -134,14 +137,14 @@ def remind(message: Message) -> None:
         ending.pk == payload["id"] for ending in one.candidates(due - timedelta(microseconds=1), due)
     ):
         return
-    people, params, url = one.tell(payload["id"])
     left = due - now
     days = max(1, round(left / timedelta(days=1)))
-    params |= {
+    when = {
         "due": due.strftime("%Y-%m-%d %H:%M UTC"),
         "left": ngettext("in %(days)d day", "in %(days)d days", days) % {"days": days},
     }
-    notify(people, f"reminder-{one.name}", params, url, message)
+    for people, params, url in one.tell(payload["id"]):
+        notify(people, f"reminder-{one.name}", params | when, url, message)
 
 
 def _named(*people: Principal | None) -> list[Principal]:
@@ -164,13 +167,17 @@ class KeptUntil(Func):
     output_field = DateTimeField(null=True)
 
 
-def _about_terms(pk: int) -> Telling:
+def _about_terms(pk: int) -> Iterator[Telling]:
     terms = CollectionTerms.objects.select_related("dataset__steward", "dataset__owner").get(pk=pk)
     dataset = terms.dataset
     asked = _named(dataset.steward, dataset.owner) or _holders(Role.DATA_STEWARD, dataset.namespace_id)
-    downstream = [person for promotion in live_downstream(dataset) for person in owners(promotion)]
-    params = {"dataset": dataset.name, "number": terms.number}
-    return [*asked, *downstream], params, f"/datasets/{dataset.pk}"
+    where = dict.fromkeys(asked, f"/datasets/{dataset.pk}")
+    for promotion in live_downstream(dataset).order_by("pk"):
+        for person in owners(promotion):
+            page = f"/datasets/{dataset.pk}" if reads(person, dataset) else f"/promotions/{promotion.pk}"
+            where.setdefault(person, page)
+    for person, page in where.items():
+        yield [person], {"dataset": name_for(person, dataset), "number": terms.number}, page
 
 
 @source("terms", _about_terms)
@@ -184,14 +191,14 @@ def terms_ending(after: datetime, until: datetime) -> Iterator[Ending]:
     yield from _endings(found.values_list("pk", "ends", "recorded_at"))
 
 
-def _about_found(pk: int) -> Telling:
+def _about_found(pk: int) -> Iterator[Telling]:
     entry = AsFound.objects.select_related("model__owner", "model__decision_owner", "environment", "model_version").get(
         pk=pk
     )
     model = entry.model
     people = _named(model.owner, model.decision_owner) or _holders(Role.MODEL_OWNER, model.namespace_id)
     params = {"model": model.name, "version": entry.model_version.number, "environment": entry.environment.name}
-    return [*people, entry.recorded_by], params, f"/as-found/{pk}"
+    yield [*people, entry.recorded_by], params, f"/as-found/{pk}"
 
 
 @source("as-found", _about_found)
@@ -201,10 +208,10 @@ def found_ending(after: datetime, until: datetime) -> Iterator[Ending]:
     yield from _endings(found.values_list("pk", "govern_by", "recorded_at"))
 
 
-def _about_window(pk: int) -> Telling:
+def _about_window(pk: int) -> Iterator[Telling]:
     window = OnboardingWindow.objects.select_related("namespace", "recorded_by", "confirmation__recorded_by").get(pk=pk)
     people = [window.recorded_by, window.confirmation.recorded_by, *_holders(Role.ADMINISTRATOR, window.namespace_id)]
-    return people, {"namespace": window.namespace.name}, "/imports"
+    yield people, {"namespace": window.namespace.name}, "/imports"
 
 
 @source("onboarding-window", _about_window)
@@ -215,14 +222,14 @@ def windows_ending(after: datetime, until: datetime) -> Iterator[Ending]:
     yield from _endings(found.values_list("pk", "until", "recorded_at"))
 
 
-def _about_evidence(pk: int) -> Telling:
+def _about_evidence(pk: int) -> Iterator[Telling]:
     found = Evidence.objects.select_related("plan__owner", "recorded_by", "model_version__model__owner")
     evidence = found.get(pk=pk)
     version = evidence.model_version
     assert version is not None  # evidence in use is found by its model version
     people = _named(evidence.recorded_by, evidence.plan.owner, version.model.owner)
     params = {"plan": evidence.plan.title, "model": version.model.name, "version": version.number}
-    return people, params, f"/model-versions/{version.pk}"
+    yield people, params, f"/model-versions/{version.pk}"
 
 
 @source("evidence", _about_evidence)
@@ -232,14 +239,14 @@ def evidence_ending(after: datetime, until: datetime) -> Iterator[Ending]:
     yield from _endings(found.values_list("pk", "valid_until", "recorded_at"))
 
 
-def _about_grant(pk: int) -> Telling:
+def _about_grant(pk: int) -> Iterator[Telling]:
     grant = RoleGrant.objects.select_related("principal", "on_behalf_of", "namespace", "recorded_by").get(pk=pk)
     params = {
         "person": grant.principal.display_name,
         "role": grant.get_role_display(),
         "namespace": grant.namespace.name if grant.namespace else gettext("all namespaces"),
     }
-    return _named(grant.principal, grant.on_behalf_of, grant.recorded_by), params, ""
+    yield _named(grant.principal, grant.on_behalf_of, grant.recorded_by), params, ""
 
 
 @source("role", _about_grant)
@@ -252,9 +259,9 @@ def grants_ending(after: datetime, until: datetime) -> Iterator[Ending]:
     yield from _endings(found.values_list("pk", "effective_to", "effective_from"))
 
 
-def _about_key(pk: int) -> Telling:
+def _about_key(pk: int) -> Iterator[Telling]:
     key = ApiKey.objects.select_related("principal__responsible").get(pk=pk)
-    return [key.principal], {"account": key.principal.name, "prefix": key.prefix}, ""
+    yield [key.principal], {"account": key.principal.name, "prefix": key.prefix}, ""
 
 
 @source("api-key", _about_key)
@@ -269,7 +276,7 @@ def keys_ending(after: datetime, until: datetime) -> Iterator[Ending]:
     yield from _endings(found.values_list("pk", "expires_at", "created_at"))
 
 
-def _about_finding(pk: int) -> Telling:
+def _about_finding(pk: int) -> Iterator[Telling]:
     finding = Finding.objects.select_related("owner", "recorded_by").get(pk=pk)
     what = {"block": gettext("It then blocks releases."), "suspend": gettext("What is live is then suspended.")}
     params = {
@@ -277,7 +284,7 @@ def _about_finding(pk: int) -> Telling:
         "kind": finding.get_kind_display(),
         "consequence": what.get(finding.when_overdue, ""),
     }
-    return _named(finding.owner or finding.recorded_by), params, f"/findings/{finding.pk}"
+    yield _named(finding.owner or finding.recorded_by), params, f"/findings/{finding.pk}"
 
 
 @source("finding", _about_finding)
@@ -289,11 +296,15 @@ def findings_ending(after: datetime, until: datetime) -> Iterator[Ending]:
     yield from _endings(found.values_list("pk", "due", "recorded_at"))
 
 
-def _about_live(pk: int) -> Telling:
+def _live(pk: int) -> Telling:
     promotion = Promotion.objects.select_related("environment", "release__model_version__model").get(pk=pk)
     version = promotion.release.model_version
     params = {"model": version.model.name, "version": version.number, "environment": promotion.environment.name}
     return owners(promotion), params, f"/promotions/{promotion.pk}"
+
+
+def _about_live(pk: int) -> Iterator[Telling]:
+    yield _live(pk)
 
 
 @source("review", _about_live)
@@ -318,14 +329,30 @@ def trials_ending(after: datetime, until: datetime) -> Iterator[Ending]:
     yield from _endings(found.values_list("pk", "release__trial_ends_at", "started_at"))
 
 
-def _about_notice(pk: int) -> Telling:
+def _about_envelope(pk: int) -> Iterator[Telling]:
+    found = ChangePlan.objects.select_related("model_version__model__owner", "model_version__model__decision_owner")
+    plan = found.select_related("environment", "recorded_by").get(pk=pk)
+    left = plan.uses - plan.promotions.filter(number__gt=0).count()
+    yield concerned(plan), {**about(plan), "unused": left, "uses": plan.uses}, f"/change-plans/{pk}"
+
+
+@source("envelope", _about_envelope)
+def envelopes_ending(after: datetime, until: datetime) -> Iterator[Ending]:
+    """Retraining envelopes in force, before retrains are judged in full again."""
+    ending = ChangePlan.objects.filter(promotions__number=0, ends_at__gt=after, ends_at__lte=until)
+    yield from _endings(
+        (plan.pk, plan.ends_at, plan.recorded_at) for plan in with_state(ending) if state_of(plan).in_force
+    )
+
+
+def _about_notice(pk: int) -> Iterator[Telling]:
     notice = ServingNotice.objects.select_related("promotion__release").get(pk=pk)
-    people, params, url = _about_live(notice.promotion_id)
+    people, params, url = _live(notice.promotion_id)
     role = notice.response["confirm"]
     if role is not None:
         promotion = notice.promotion
         people = [*people, *holders_of(role, promotion.model.namespace_id, besides=promotion.release.model_version_id)]
-    return people, params | {"cause": str(notice.get_cause_display())}, url
+    yield people, params | {"cause": str(notice.get_cause_display())}, url
 
 
 @source("serving-notice", _about_notice)
@@ -336,8 +363,8 @@ def notices_ending(after: datetime, until: datetime) -> Iterator[Ending]:
     yield from _endings(found.values_list("pk", "due_at", "recorded_at"))
 
 
-def _about_environment(pk: int) -> Telling:
-    return (
+def _about_environment(pk: int) -> Iterator[Telling]:
+    yield (
         _holders(Role.POLICY_OWNER, None),
         {"environment": Environment.objects.get(pk=pk).name},
         f"/environments/{pk}",

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -124,15 +123,6 @@ def how_they_stand(promotions: Collection[int], *, at: datetime | None = None) -
         for pk, one in chosen.items():
             found[pk].fallback = shown[one]
     return dict(found)
-
-
-def masked(chain: Iterable[dict[str, Any]], readable: Collection[int]) -> list[dict[str, Any]]:
-    """A chain as someone may read it: what lies in other namespaces keeps its place and loses its name."""
-    return [
-        node if node["namespace"] is None or node["namespace"] in readable
-        else {**node, "id": None, "page": None, "name": "", "detail": "", "namespace": None, "hidden": True}
-        for node in chain
-    ]  # fmt: skip
 
 
 def last_good(promotion: Promotion) -> Promotion | None:

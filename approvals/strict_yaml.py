@@ -97,7 +97,7 @@ def path_text(path: Path) -> str:
     return found or WHOLE_BODY
 
 
-def write(value: Mapping[str, Any]) -> str:
+def write(value: Mapping[str, Any] | list[Any]) -> str:
     """A value as YAML that `read` reads back as the same value."""
     text: str = yaml.dump(
         value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=4096, default_flow_style=False

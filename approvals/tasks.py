@@ -6,7 +6,10 @@
 | release.decided | {"release": id} | who opened it (after its ReleaseClosure) |
 | promotion.live | {"promotion": id} | the model's owners, and who signed; newer data is checked against its data |
 | promotion.ended | {"promotion": id} | the model's owners, unless superseded |
-| trial.concluded | {"trial": id} | nobody: what it shows is recorded as evidence |
+| trial.concluded | {"trial": id} | owners of model and plan, who planned it, risk managers; from `telling` |
+| change_plan.revoked | {"change_plan": id} | the model's owners, who proposed it; from `telling` |
+| change_plan.spent | {"change_plan": id} | the same; written by the database with its last use |
+| change_plan.ended | {"change_plan": id, "why": reason} | the same; written by the database with what ended it |
 | serving.noticed | {"notice": id} | the model's owners, and who may confirm; written by the database |
 | found.fact-changed | {"as_found": id, "cause": cause} | its owners and risk managers; written by the database |
 | serving.carried-out, serving.answered | {"notice": id} | the model's owners |
@@ -35,9 +38,19 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from approvals import jobs as _jobs  # noqa: F401  registers its kinds of jobs
+from approvals import telling as _telling  # noqa: F401  handles its topics
 from approvals.actions.expectations import RECORDED
-from approvals.actions.trial_conclusions import record_conclusion
-from approvals.audience import holders_of, live_downstream, may_sign, owners, owners_of, policy_owners
+from approvals.audience import (
+    OF_ANOTHER,
+    holders_of,
+    live_downstream,
+    may_sign,
+    name_for,
+    owners,
+    owners_of,
+    policy_owners,
+    reads,
+)
 from approvals.checks import ask_against_what_is_live, ask_of_profile, ask_of_versions
 from approvals.expiry import announce_expired, carry_out_overdue
 from approvals.margins import all_margins, announce_margins
@@ -57,18 +70,24 @@ from approvals.models import (
     ServingNotice,
     ServingNoticeEnd,
     SignOff,
-    Trial,
 )
+from approvals.models.serving import CHAIN_READ_BY
 from approvals.monitoring.reading import silent
 from approvals.monitoring.silence import announce_silence
 from approvals.reminders import announce_reminders
 from approvals.responses import Cause
-from approvals.upkeep import end_trials, open_reviews, report_late_found, report_overdue_reviews
+from approvals.upkeep import (
+    end_trials,
+    open_reviews,
+    record_lost_conclusions,
+    report_late_found,
+    report_overdue_reviews,
+)
 from approvals.wording import register
-from governance.accounts.actions.system import load_system_principal
 from governance.accounts.models import Principal, RoleGrant
 from governance.accounts.roles import Role
 from governance.celery import app
+from governance.history.masking import as_read_by
 from governance.outbox import Message, handles, notify, reader_of
 from lineage.models import CollectionTerms, DataProfile, ExpectationSet
 
@@ -102,8 +121,10 @@ def expire() -> None:
 
 @app.task(name="approvals.upkeep")
 def keep_up() -> None:
-    """End trials that are over, open reviews that are due, say which are overdue, and what serves late as found."""
+    """End trials that are over, open reviews that are due, say which are overdue, and what serves late as found; record
+    what a trial showed where that was lost."""
     end_trials()
+    record_lost_conclusions()
     open_reviews()
     report_overdue_reviews()
     report_late_found()
@@ -167,13 +188,6 @@ def tell_owners_of_an_end(message: Message) -> None:
     notify(owners(promotion), "version-ended", params, f"/releases/{promotion.release_id}", message)
 
 
-@handles("trial.concluded")
-def record_what_a_trial_shows(message: Message) -> None:
-    """As evidence of the system's; there already where the door that concluded it went on."""
-    trial = Trial.objects.select_related("plan__namespace").get(pk=message.payload["trial"])
-    record_conclusion(actor=load_system_principal(), reason=gettext("What a concluded trial shows"), trial=trial)
-
-
 @handles("serving.noticed")
 def tell_of_a_change(message: Message) -> None:
     """Owners of what is live, and those who may keep it serving, with the way the change came."""
@@ -183,7 +197,7 @@ def tell_of_a_change(message: Message) -> None:
     if role is not None:
         people += holders_of(role, promotion.model.namespace_id, besides=promotion.release.model_version_id)
     kind = "serving-flagged" if notice.due_at is None else "serving-due" if role is not None else "serving-changed"
-    notify(people, kind, _about_notice(notice), f"/promotions/{promotion.pk}", message)
+    _tell_of_notice(people, kind, notice, message)
 
 
 @handles("found.fact-changed")
@@ -208,8 +222,7 @@ def tell_of_what_was_carried_out(message: Message) -> None:
     stead = notice.end.fallback
     kind = "serving-stopped" if stead is None else "serving-fell-back"
     number = stead.release.model_version.number if stead is not None else ""
-    notify(owners(notice.promotion), kind, {**_about_notice(notice), "stead": number},
-           f"/promotions/{notice.promotion_id}", message)  # fmt: skip
+    _tell_of_notice(owners(notice.promotion), kind, notice, message, stead=number)
 
 
 @handles("serving.answered")
@@ -219,8 +232,8 @@ def tell_of_an_answer(message: Message) -> None:
     end = notice.end
     if end.kind == ServingNoticeEnd.Kind.CARRIED_OUT:
         return
-    params = {**_about_notice(notice), "by": end.recorded_by.display_name, "reason": end.reason}
-    notify(owners(notice.promotion), f"serving-{end.kind}", params, f"/promotions/{notice.promotion_id}", message)
+    by = {"by": end.recorded_by.display_name, "reason": end.reason}
+    _tell_of_notice(owners(notice.promotion), f"serving-{end.kind}", notice, message, **by)
 
 
 @handles("monitoring.breached")
@@ -342,9 +355,10 @@ def _tell_of_terms(message: Message, terms_id: int, kind: str) -> None:
         for person in _readers(*owners(promotion)):
             concerned[person].append(promotion)
     for person, live in concerned.items():
-        params = {"dataset": dataset.name, "number": terms.number, "live": _names(live)}
+        params = {"dataset": name_for(person, dataset), "number": terms.number, "live": _names(live)}
         suffix = "-downstream" if live else ""
-        notify([person], kind + suffix, params, f"/datasets/{dataset.pk}", message)
+        url = f"/datasets/{dataset.pk}" if reads(person, dataset) else f"/promotions/{live[0].pk}" if live else ""
+        notify([person], kind + suffix, params, url, message)
 
 
 def _readers(*principals: Principal | None) -> set[Principal]:
@@ -374,9 +388,19 @@ def _notice(message: Message) -> ServingNotice:
     return found.get(pk=message.payload["notice"])
 
 
-def _about_notice(notice: ServingNotice) -> dict[str, Any]:
+def _tell_of_notice(
+    people: Iterable[Principal], kind: str, notice: ServingNotice, message: Message, **more: Any
+) -> None:
+    """Each of them, with the way the change came as they may read it."""
+    for person in _readers(*people):
+        params = {**_about_notice(notice, person), **more}
+        notify([person], kind, params, f"/promotions/{notice.promotion_id}", message)
+
+
+def _about_notice(notice: ServingNotice, reader: Principal) -> dict[str, Any]:
     """What a notice says: what changed, by which way, and until when."""
-    names = [f"{node['name']} {node['detail']}".strip() for node in notice.chain]
+    chain = as_read_by(reader, CHAIN_READ_BY, [notice.chain])[0]
+    names = [str(OF_ANOTHER) if node.get("hidden") else f"{node['name']} {node['detail']}".strip() for node in chain]
     return {
         **_about(notice.promotion.release),
         "environment": notice.promotion.environment.name,

@@ -1,4 +1,4 @@
-"""What falls due: trials that are over end, reviews that are due are opened.
+"""What falls due: trials that are over end, reviews that are due are opened, what a trial showed is on record.
 
 Nothing that serves or is promoted waits for it: `/live` and the gate compare with the clock when they are asked.
 """
@@ -14,7 +14,19 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from approvals.actions._common import call
-from approvals.models import AsFound, AsFoundEnd, Finding, LiveSlot, Promotion, PromotionEnd, Release, Slot
+from approvals.actions.trial_conclusions import record_conclusion
+from approvals.models import (
+    AsFound,
+    AsFoundEnd,
+    Evidence,
+    Finding,
+    LiveSlot,
+    Promotion,
+    PromotionEnd,
+    Release,
+    Slot,
+    Trial,
+)
 from governance import errors
 from governance.accounts.actions.system import SYSTEM
 from governance.accounts.models import Principal
@@ -54,6 +66,23 @@ def report_overdue_reviews() -> int:
         late = [row[0] for row in cursor.fetchall()]
     promotions = Promotion.objects.filter(pk__in=late).select_related("model")
     return sum(_unless_overtaken(report_overdue_review, promotion) for promotion in promotions.order_by("pk"))
+
+
+def record_lost_conclusions() -> int:
+    """Record what a concluded trial shows where the process that concluded it went no further; how many there were.
+
+    Safe to run twice at once: the trial is locked, and what is there is found.
+    """
+    lost = Trial.objects.filter(conclusion__isnull=False).exclude(
+        Exists(Evidence.objects.filter(plan=OuterRef("plan")))
+    )
+    system, found = (
+        Principal.objects.get(name=SYSTEM),
+        list(lost.select_related("plan__namespace").order_by("pk")[:BATCH]),
+    )
+    for trial in found:
+        record_conclusion(actor=system, reason=_("What a concluded trial shows"), trial=trial)
+    return len(found)
 
 
 def report_late_found(now: datetime | None = None) -> int:

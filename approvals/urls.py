@@ -28,9 +28,11 @@ urlpatterns = [
     path("releases/<id>/evidence-pack", views.pack_page, name="release-pack"),
     path("releases/<id>/comparison", views_comparison.comparison_page, name="release-comparison"),
     path("releases/<id>/conflict", views.declare_conflict_page, name="release-conflict"),
+    path("change-plans", views_envelopes.change_plans_page, name="change-plans"),
     path("change-plans/<id>", views_envelopes.change_plan_page, name="change-plan"),
     path("change-plans/<id>/revoke", views_envelopes.revoke_page, name="change-plan-revoke"),
     path("model-versions/<id>/release-with-envelope", views_envelopes.propose_page, name="change-plan-new"),
+    path("model-versions/<id>/release-with-envelope/yaml", views_envelopes.propose_yaml_page, name="change-plan-yaml"),
     path("findings", views_oversight.findings_page, name="findings"),
     path("findings/new", views_oversight.new_finding_page, name="finding-new"),
     path("findings/<id>", views_oversight.finding_page, name="finding"),
@@ -42,6 +44,7 @@ urlpatterns = [
         path(f"{kind}/<id>/as-it-was", views_time.as_it_was_page, {"kind": kind}, name=f"{what.page}-as-it-was")
         for kind, what in KINDS.items()
     ),
+    path("monitoring", views_monitoring.watched_page, name="watched"),
     path("promotions/<id>/monitoring", views_monitoring.monitoring_page, name="monitoring"),
     path("promotions/<id>", views_serving.serving_page, name="serving"),
     *(

@@ -41,7 +41,7 @@ RELEASES_ON_OVERVIEW = 8
 def overview_page(request: HttpRequest) -> HttpResponse:
     """What awaits the reader, what is live, what is open, what happened last."""
     reader = principal_of(request)
-    found, more = waiting(reader)
+    found, more = waiting(reader, most=RELEASES_ON_OVERVIEW)
     mine = [one for one in found if one.mine]
     return render(
         request,
@@ -49,8 +49,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
         {
             "mine": mine,
             "awaiting_count": len(mine),
-            "open": found[:RELEASES_ON_OVERVIEW],
-            "open_count": len(found),
+            "open": found,
             "more": more,
             "live": list(judgements.with_flag(judgements.live_for(reader))[:50]),
             "found_live": judgements.found(Q(model__namespace__in=readable_namespaces(reader)), most=20),

@@ -1,4 +1,4 @@
-"""The page on how something live is doing."""
+"""The pages on how what is live is doing: all of it, a line each, and one promotion over time."""
 
 from datetime import datetime
 
@@ -8,10 +8,28 @@ from django.shortcuts import render
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_safe
 
+from approvals.monitoring.overview import watched, with_standing
+from approvals.pages.judgements import in_breach, live_for
 from approvals.pages.monitoring import RANGES, page_for
 from approvals.pages.serving import find
 from governance.api.principals import principal_of
-from lineage.pages.paging import read_id
+from lineage.pages.paging import page_of, read_id
+
+BREACHED = 50  # shown before all that is live
+
+
+@require_safe
+@login_required
+def watched_page(request: HttpRequest) -> HttpResponse:
+    """Everything live that the reader may see, and how it does from the three viewpoints; open breaches first."""
+    live = with_standing(live_for(principal_of(request)))
+    page = page_of(live, request)
+    breached = list(in_breach(live)[:BREACHED]) if page.first else []
+    context = {
+        "page": page, "rows": [(slot, watched(slot)) for slot in page.rows],
+        "breached": [(slot, watched(slot)) for slot in breached],
+    }  # fmt: skip
+    return render(request, "approvals/watched.html", context)
 
 
 @require_safe

@@ -84,6 +84,7 @@ def act_page(request: HttpRequest, id: str, act: str) -> HttpResponse:
     version = promotion.release.model_version
     context: dict[str, Any] = {
         "promotion": promotion, "act": act, "form": form, "may": act in may_act(promotion, person),
+        "ended": getattr(promotion, "end", None),
         "stead": last_good(promotion) if act == "rollback" else None,
         "reach": reach_of(version.digest_algorithm, version.digest_value) if act == "recall" else 0,
     }  # fmt: skip

@@ -4,6 +4,22 @@ from django.utils.translation import gettext_lazy as _
 
 from governance.outbox import register_kind
 
+#: By why it ended, as the database names it.
+ENVELOPE_ENDED = {
+    "plan-replaced": _(
+        "A release that is not of it went live in %(environment)s in its place. The next retrain of %(model)s takes"
+        " every signature, unless a release brings a new envelope before."
+    ),
+    "plan-serving-ended": _(
+        "What served in %(environment)s on it was suspended, rolled back, recalled or retired. Retrains of %(model)s"
+        " take every signature from now on; going back to what served does not revive it."
+    ),
+    "plan-base-recalled": _(
+        "Its base version was recalled. Retrains of %(model)s in %(environment)s take every signature from now on;"
+        " what the policy says of the recall is under way."
+    ),
+}
+
 
 def register() -> None:
     """Word every kind of notice that this app sends."""
@@ -126,6 +142,49 @@ def register() -> None:
         link=_("Look at it"),
     )
     register_kind(
+        "trial-passed",
+        title=_("The trial passed: %(plan)s (%(model)s %(version)s)"),
+        body=_(
+            "%(by)s concluded the trial of %(model)s %(version)s in %(environment)s: it meets every bound of its plan."
+            " What it shows is on record as evidence; the challenger may be released on it."
+        ),
+        link=_("Open the trial"),
+    )
+    register_kind(
+        "trial-failed",
+        title=_("The trial did not pass: %(plan)s (%(model)s %(version)s)"),
+        body=_(
+            "%(by)s concluded the trial of %(model)s %(version)s in %(environment)s: it does not meet every bound of"
+            " its plan. Its page says which."
+        ),
+        link=_("Open the trial"),
+    )
+    register_kind(
+        "envelope-revoked",
+        title=_("Retraining envelope revoked: %(envelope)s (%(model)s)"),
+        body=_(
+            "%(by)s revoked it. Reason: %(reason)s Retrains of %(model)s in %(environment)s take every signature from"
+            " now on; what went live on it stays live."
+        ),
+        link=_("Open the envelope"),
+    )
+    register_kind(
+        "envelope-spent",
+        title=_("Retraining envelope used up: %(envelope)s (%(model)s)"),
+        body=_(
+            "The last of its %(uses)s uses has gone live. The next retrain of %(model)s in %(environment)s takes every"
+            " signature, unless a release brings a new envelope before."
+        ),
+        link=_("Open the envelope"),
+    )
+    for why, body in ENVELOPE_ENDED.items():
+        register_kind(
+            f"envelope-{why}",
+            title=_("Retraining envelope ended: %(envelope)s (%(model)s)"),
+            body=body,
+            link=_("Open the envelope"),
+        )
+    register_kind(
         "monitoring-breached",
         title=_("Breach: %(model)s %(version)s in %(environment)s, %(plan)s"),
         body=_(
@@ -244,6 +303,15 @@ def _register_reminders() -> None:
         title=_("The trial ends %(left)s: %(model)s %(version)s in %(environment)s"),
         body=_("The trial of %(model)s %(version)s ends at %(due)s. It is retired then, unless it is promoted before."),
         link=_("Look at it"),
+    )
+    register_kind(
+        "reminder-envelope",
+        title=_("Retraining envelope ends %(left)s: %(envelope)s (%(model)s)"),
+        body=_(
+            "It ends at %(due)s; %(unused)s of its %(uses)s uses are left. Retrains of %(model)s in %(environment)s"
+            " take every signature from then on: have a release bring a new envelope before."
+        ),
+        link=_("Open the envelope"),
     )
     register_kind(
         "reminder-serving-notice",

@@ -14,8 +14,8 @@ from bench.figures import QUICK, Figure, Scale, table
 from governance.runtime.home import RuntimeProblem
 
 MEASUREMENTS = (
-    "saves", "gate", "as_of", "ledger", "promotions", "withdrawal", "desk", "mlflow", "lineage", "openlineage",
-    "checks", "monitoring", "profiles",
+    "saves", "gate", "as_of", "ledger", "promotions", "withdrawal", "desk", "spelling", "mlflow", "lineage",
+    "lineage_page", "openlineage", "checks", "monitoring", "profiles",
 )  # fmt: skip
 
 

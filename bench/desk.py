@@ -1,15 +1,16 @@
 """Every page and list at scale, search, and exports: 100,000 model versions, a million rows of history behind them.
 
-Each address that answers GET is asked as an auditor of everything asks it, in this process: what the server takes,
-without the network. Targets: 15 queries and 100 ms, search 50 ms, exports 20,000 rows a second in flat memory.
+Each address that answers GET is asked in this process, without the network, by an auditor of everything; by another
+role where it is not for auditors. Counted is CPU, of Python and of the PostgreSQL process that serves it, best of
+several, since a shared machine's wall time is that of the neighbours; wall time stands beside it. Targets: 15 queries
+and 100 ms, search 50 ms, exports 20,000 rows a second in flat memory.
 """
 
 import os
 import re
 import resource
-import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +19,23 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext, override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from bench.databases import connect, fresh, manage
-from bench.figures import Figure, Scale, table
+from bench.beside import one_of_each
+from bench.copies import multiply
+from bench.databases import fresh, manage
+from bench.figures import Figure, Scale, spent, table
 from bench.people import WHY, email, person
+from governance.accounts.actions.grants import approve_grant, grant_role
+from governance.accounts.actions.principals import create_person
+from governance.accounts.models import Principal, User
+from governance.accounts.roles import TWO_PERSON_ROLES, Role
 
 QUERIES, MILLISECONDS, SEARCH_MILLISECONDS, ROWS_A_SECOND = 15, 100, 50, 20_000
 TIMES = 5
+#: Who is asked to open an address, one after the other until it opens; each holds the role everywhere.
+OPENERS = (Role.AUDITOR, Role.MODEL_OWNER, Role.DATA_STEWARD, Role.RISK_MANAGER, Role.POLICY_OWNER, Role.ADMINISTRATOR)
+Browsers = Mapping[Role, Client]
 HISTORY_A_VERSION = 10
+COPIES = 10  # times what is seeded through the guards
 
 #: What an address asks for besides its path; those that only act, sign in or download are not here to be measured.
 ASKED: dict[str, dict[str, Any]] = {
@@ -33,18 +44,21 @@ ASKED: dict[str, dict[str, Any]] = {
     "api/v1/history": {"table": "lineage_run"},
     "audit": {"reason": "retraining drift"},
 }
-#: More ways to ask the same address: those that are hard on a large record.
-AGAIN: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("search", {"q": "train"}),
-    ("api/v1/search", {"q": "seed retail"}),
-    ("api/v1/search", {"q": "zzzz"}),
-    ("audit", {}),
-    ("audit", {"kind": "lineage_sensitivityflag"}),
-    ("audit", {"kind": "lineage_model", "object": "7"}),
-    ("audit", {"since": "2020-01-01", "until": "2020-12-31"}),
-    ("api/v1/acts", {"reason": "correction wrong join", "kind": "lineage_datasetversion"}),
-    ("models", {"q": "churn"}),
-    ("datasets", {"q": "payroll"}),
+#: More ways to ask the same address: those that are hard on a large record, and other roles' part of a page.
+AGAIN: tuple[tuple[Role, str, dict[str, Any]], ...] = (
+    (Role.RISK_MANAGER, "", {}),
+    (Role.RISK_MANAGER, "reviews", {}),
+    (Role.AUDITOR, "search", {"q": "train"}),
+    (Role.AUDITOR, "api/v1/search", {"q": "seed retail"}),
+    (Role.AUDITOR, "api/v1/search", {"q": "zzzz"}),
+    (Role.AUDITOR, "api/v1/search", {"q": "fruad alrets north"}),
+    (Role.AUDITOR, "audit", {}),
+    (Role.AUDITOR, "audit", {"kind": "lineage_sensitivityflag"}),
+    (Role.AUDITOR, "audit", {"kind": "lineage_model", "object": "7"}),
+    (Role.AUDITOR, "audit", {"since": "2020-01-01", "until": "2020-12-31"}),
+    (Role.AUDITOR, "api/v1/acts", {"reason": "correction wrong join", "kind": "lineage_datasetversion"}),
+    (Role.AUDITOR, "models", {"q": "churn"}),
+    (Role.AUDITOR, "datasets", {"q": "payroll"}),
 )
 LEFT_OUT = re.compile(
     r"^(accounts/|static|log/|api/v1/exports/|api/v1/log/proof|.*/statement$|.*logout|admin/(autocomplete|login|r/)"
@@ -54,13 +68,19 @@ LEFT_OUT = re.compile(
 
 @dataclass(frozen=True)
 class Asked:
-    """How one address did: its queries, and the server's median and slowest time in seconds."""
+    """How one address did: its queries, and the best of several in seconds of CPU of both sides, and by the clock."""
 
     address: str
-    status: int
+    who: Role
     queries: int
-    median: float
-    slowest: float
+    python: float
+    postgres: float
+    clock: float
+
+    @property
+    def took(self) -> float:
+        """What it costs the server."""
+        return self.python + self.postgres
 
 
 def measure(scale: Scale) -> list[Figure]:
@@ -68,43 +88,53 @@ def measure(scale: Scale) -> list[Figure]:
     versions = scale.history // HISTORY_A_VERSION
     with fresh("desk") as name:
         start = time.monotonic()
-        manage(name, "seed_records", "--beside-others", "--versions", str(versions), login="app")
-        with connect("owner", name) as owner:
-            owner.execute("VACUUM ANALYZE")
-        print(f"\n{versions:,} model versions seeded in {time.monotonic() - start:.0f} s")
-        auditor_of_everything()
+        manage(name, "seed_records", "--beside-others", "--versions", str(versions // COPIES), login="app")
+        print(f"\n{versions // COPIES:,} model versions seeded in {time.monotonic() - start:.0f} s")
+        rows, seconds = multiply(name, COPIES)
+        print(f"{rows:,} rows copied from them, guards off, in {seconds:.0f} s; guards on again since", flush=True)
+        browsers = everywhere()
         with override_settings(ALLOWED_HOSTS=["testserver"]):
-            return report(signed_in("auditor"))
+            return report(browsers)
 
 
-def report(browser: Client) -> list[Figure]:
+def report(browsers: Browsers) -> list[Figure]:
     """Ask everything, print the tables, and say what met its target."""
     told, missing = [], []
     for route in sorted(set(routes())):
-        address = addressed(browser, route)
+        who, address = opened(browsers, route)
         if address is None:
             missing.append(route)
             continue
-        told.append(asked(browser, address, ASKED.get(route, {})))
-    told += [asked(browser, f"/{route}", query) for route, query in AGAIN]
+        told.append(asked(browsers, who, address, ASKED.get(route, {})))
+    told += [asked(browsers, who, f"/{route}", query) for who, route, query in AGAIN]
+    told.sort(key=lambda one: one.took, reverse=True)
     table(
-        "Each address that answers GET, as an auditor of everything",
-        ("address", "status", "queries", "median ms", "slowest ms"),
-        [(a.address, a.status, a.queries, f"{1000 * a.median:.0f}", f"{1000 * a.slowest:.0f}") for a in told],
+        "Each address that answers GET, the dearest first; ms of CPU, best of several, and ms by the clock",
+        ("address", "as", "queries", "Python", "PostgreSQL", "both", "clock"),
+        [
+            (a.address, a.who, a.queries, *(f"{1000 * part:.0f}" for part in (a.python, a.postgres, a.took, a.clock)))
+            for a in told
+        ],
     )
     if missing:
         print("Nothing seeded to point these at:", ", ".join(missing))
     found = [a for a in told if a.address.startswith(("/search", "/api/v1/search"))]
     others = [a for a in told if a not in found]
-    rates = [exported(browser, what, query) for what, query in EXPORTED]
-    table("Exports", ("export", "rows", "rows a second", "memory grown, MB"), [r[:4] for r in rates])
-    slowest = min(rate[4] for rate in rates)
-    worst = max(others, key=lambda a: a.median)
+    rates = [exported(browsers[Role.AUDITOR], what, query) for what, query in EXPORTED]
+    header = ("export", "rows", "rows a second of CPU", "and by the clock", "memory grown, MB")
+    table("Exports", header, [rate[:-1] for rate in rates])
+    slowest = min(rate[-1] for rate in rates)
+    worst = max(others, key=lambda a: a.took)
     return [
         _figure("pages and lists: most queries", QUERIES, max(a.queries for a in told)),
-        _figure(f"pages and lists: slowest median, ms ({worst.address})", MILLISECONDS, round(1000 * worst.median)),
-        _figure("search: slowest median, ms", SEARCH_MILLISECONDS, round(1000 * max(a.median for a in found))),
-        Figure("exports: slowest, rows a second", f"{slowest:,.0f}", f"≥ {ROWS_A_SECOND:,}", slowest >= ROWS_A_SECOND),
+        _figure(f"pages and lists: dearest, ms of CPU ({worst.address})", MILLISECONDS, round(1000 * worst.took)),
+        _figure("search: dearest, ms of CPU", SEARCH_MILLISECONDS, round(1000 * max(a.took for a in found))),
+        Figure(
+            "exports: slowest, rows a second of CPU",
+            f"{slowest:,.0f}",
+            f"≥ {ROWS_A_SECOND:,}",
+            slowest >= ROWS_A_SECOND,
+        ),
     ]
 
 
@@ -117,30 +147,35 @@ EXPORTED: tuple[tuple[str, dict[str, str]], ...] = (
 )
 
 
-def exported(browser: Client, what: str, query: dict[str, str]) -> tuple[str, str, str, str, float]:
-    """Take one export whole, as it streams, keeping nothing of it."""
+def exported(browser: Client, what: str, query: dict[str, str]) -> tuple[str, str, str, str, str, float]:
+    """Take one export whole, as it streams, keeping nothing of it; last the rows a second of CPU of both sides."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.perf_counter()
-    answer: Any = browser.get(f"/api/v1/exports/{what}", query)
-    rows = sum(block.count(b"\n") for block in answer.streaming_content)
-    rate = rows / (time.perf_counter() - start)
+    rows = 0
+
+    def taken() -> None:
+        nonlocal rows
+        answer: Any = browser.get(f"/api/v1/exports/{what}", query)
+        rows = sum(block.count(b"\n") for block in answer.streaming_content)
+
+    python, postgres, clock = spent(taken)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    return f"{what} {query.get('table', '')} {query['form']}", f"{rows:,}", f"{rate:,.0f}", f"{grown:.1f}", rate
+    rate = rows / (python + postgres)
+    name = f"{what} {query.get('table', '')} {query['form']}"
+    return name, f"{rows:,}", f"{rate:,.0f}", f"{rows / clock:,.0f}", f"{grown:.1f}", rate
 
 
-def asked(browser: Client, address: str, query: dict[str, Any]) -> Asked:
+def asked(browsers: Browsers, who: Role, address: str, query: dict[str, Any]) -> Asked:
     """One address, asked until it is warm and then TIMES over."""
+    browser = browsers[who]
     browser.get(address, query)
     with CaptureQueriesContext(connection) as counted:
-        status = browser.get(address, query).status_code
+        answer = browser.get(address, query)
+    assert answer.status_code == 200, (address, answer.status_code)
     queries = len(counted)  # now: the next request clears the list
-    took = []
-    for _time in range(TIMES):
-        start = time.perf_counter()
-        browser.get(address, query)
-        took.append(time.perf_counter() - start)
+    each = [spent(lambda: browser.get(address, query)) for _time in range(TIMES)]
     shown = address + ("?" + "&".join(f"{name}={value}" for name, value in query.items()) if query else "")
-    return Asked(shown, status, queries, statistics.median(took), max(took))
+    python, postgres, clock = (min(part) for part in zip(*each, strict=True))
+    return Asked(shown, who, queries, python, postgres, clock)
 
 
 def routes() -> Iterator[str]:
@@ -162,6 +197,14 @@ def routes() -> Iterator[str]:
             yield route
 
 
+def opened(browsers: Browsers, route: str) -> tuple[Role, str | None]:
+    """Who opens a route first, and its address; None where there is nothing to point it at, or nobody may."""
+    for who in OPENERS:
+        if address := addressed(browsers[who], route):
+            return who, address
+    return OPENERS[0], None
+
+
 def addressed(browser: Client, route: str) -> str | None:
     """The address of a route, its `<id>` the newest record's; None where there is none, or it does not read."""
     if "<" not in route:
@@ -169,7 +212,9 @@ def addressed(browser: Client, route: str) -> str | None:
     if route.startswith("admin/"):
         return _of_admin(browser, route)
     head = route.removeprefix("api/v1/").split("/<")[0]
-    number = _newest(browser, {"audit/acts": "acts", "audit/samples": "samples"}.get(head, head))
+    number = _newest(
+        browser, {"audit/acts": "acts", "audit/samples": "samples", "openlineage": "openlineage-events"}.get(head, head)
+    )
     if number is None or "<" in (address := f"/{route}".replace("<id>", str(number))):
         return None
     return address if browser.get(address).status_code == 200 else None
@@ -177,7 +222,8 @@ def addressed(browser: Client, route: str) -> str | None:
 
 def _newest(browser: Client, collection: str) -> Any:
     answer = browser.get(f"/api/v1/{collection}", {"limit": 1})
-    rows = answer.json()["results"] if answer.status_code == 200 else []
+    found = answer.json() if answer.status_code == 200 else []
+    rows = found["results"] if isinstance(found, dict) else found
     return rows[0].get("id", rows[0].get("action_id")) if rows else None
 
 
@@ -192,23 +238,34 @@ def _of_admin(browser: Client, route: str) -> str | None:
     return address if address and browser.get(address).status_code == 200 else None
 
 
+def everywhere() -> Browsers:
+    """A browser of one person for each of OPENERS, and what the seed has not made."""
+    one_of_each({role: holder(role) for role in OPENERS}, holder(Role.POLICY_OWNER, "policy2"))
+    return {role: signed_in(role.value) for role in OPENERS}
+
+
 def auditor_of_everything() -> None:
     """An auditor with a grant of everywhere, who may sign in."""
-    from governance.accounts.actions.grants import approve_grant, grant_role
-    from governance.accounts.actions.principals import create_person
-    from governance.accounts.roles import Role
+    holder(Role.AUDITOR)
 
-    auditor = create_person(
-        actor=person("admin"), email=email("auditor"), display_name="Auditor", password=os.urandom(16).hex(), **WHY
+
+def holder(role: Role, name: str = "") -> Principal:
+    """A person of a name, or named for the role, who holds it everywhere and may sign in."""
+    one = create_person(
+        actor=person("admin"),
+        email=email(name or role.value),
+        display_name=str(role.label),
+        password=os.urandom(16).hex(),
+        **WHY,
     )
-    given = grant_role(actor=person("admin"), principal=auditor, role=Role.AUDITOR, namespace=None, **WHY)
-    approve_grant(actor=person("admin2"), grant=given, **WHY)
+    given = grant_role(actor=person("admin"), principal=one, role=role, namespace=None, **WHY)
+    if role in TWO_PERSON_ROLES:
+        approve_grant(actor=person("admin2"), grant=given, **WHY)
+    return one
 
 
 def signed_in(name: str) -> Client:
     """A browser of a member of the bench's people."""
-    from governance.accounts.models import User
-
     browser = Client()
     browser.force_login(
         User.objects.get(email=name if "@" in name else email(name)),

@@ -1,14 +1,9 @@
-"""What was made from a record, in a graph of a million edges, beside a bare recursive query; and the page on it."""
-
-import time
-from typing import Any
+"""What was made from a record, in a graph of a million edges, beside a bare recursive query."""
 
 from django.db import connection
-from django.test.utils import CaptureQueriesContext, override_settings
 
 from approvals.actions.promotions import promote
 from bench.databases import connect, fresh, manage
-from bench.desk import auditor_of_everything, signed_in
 from bench.figures import Figure, Scale, by_round, table, within
 from bench.people import WHY, person
 from bench.records import judged_model, training_sets, whole_release
@@ -16,7 +11,6 @@ from bench.registry import FIRST, Copy, insert
 
 EDGES = 1_000_000
 DEPTH = 100  # generations
-PAGE_EDGES = 100_000
 
 # The same tables, nothing asked but what is linked to what.
 _BARE = """
@@ -34,24 +28,20 @@ _OURS = "SELECT count(*) FROM muniment.below(ARRAY[%s::bigint], '{}')"
 
 
 def measure(scale: Scale) -> list[Figure]:
-    """Small and large closures; then the page on a smaller graph."""
+    """Small and large closures."""
     found = []
     with fresh("lineage") as name:
         edges = EDGES if scale.versions > 100_000 else EDGES // 20
-        wide, last = _seed(name, edges)
+        wide, last = seed(name, edges)
         for what, start, rounds in (
             ("small", FIRST + last - 3 * wide, scale.rounds),
             ("large", FIRST, max(3, scale.rounds // 2)),
         ):
             found.append(_beside(what, start, rounds, edges))
-    with fresh("lineage_page") as name:
-        edges = PAGE_EDGES if scale.versions > 100_000 else PAGE_EDGES // 10
-        _wide, last = _seed(name, edges)
-        found += _page(FIRST + last // 2, edges)
     return found
 
 
-def _seed(name: str, edges: int) -> tuple[int, int]:
+def seed(name: str, edges: int) -> tuple[int, int]:
     """Generations of datasets, each made by a run from one above, every second one from two: how wide, how many."""
     promotion = promote(actor=person("pipeline"), release=whole_release(judged_model(), data := training_sets()), **WHY)
     run, version = promotion.release.model_version.source_run_id, data[0].pk
@@ -105,32 +95,3 @@ def _beside(what: str, start: int, rounds: int, edges: int) -> Figure:
         [(what, f"{counted['ours']:,}", f"{1000 * bare:.1f}", f"{1000 * ours:.1f}", f"{ratio:.2f}")],
     )
     return within(f"descendants of a {what} closure beside a bare recursive query", ratio, 2, "")
-
-
-def _page(focus: int, edges: int) -> list[Figure]:
-    """The page around one version in the middle, as an auditor, by how far it goes."""
-    told: list[tuple[Any, ...]] = []
-    slowest = 0.0
-    with override_settings(ALLOWED_HOSTS=["*"], RATE_LIMIT=0):
-        auditor_of_everything()
-        browser = signed_in("auditor")
-        for steps in (2, 4, 10):
-            address = f"/dataset-versions/{focus}/lineage?up={steps}&down={steps}"
-            browser.get(address)
-            with CaptureQueriesContext(connection) as counted:
-                text = browser.get(address).content.decode()
-            queries = len(counted)  # now: the next request clears the list
-            took = []
-            for _time in range(5):
-                start = time.perf_counter()
-                browser.get(address)
-                took.append(time.perf_counter() - start)
-            median = sorted(took)[2]
-            slowest = max(slowest, median)
-            told.append((steps, text.count('class="box box--'), queries, f"{1000 * median:.0f}"))
-    table(
-        f"The lineage page in a graph of {edges:,} edges, server and template, no network",
-        ("steps up and down", "records drawn", "queries", "median ms"),
-        told,
-    )
-    return [Figure("the lineage page, slowest median", f"{1000 * slowest:.0f} ms")]

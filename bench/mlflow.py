@@ -1,7 +1,8 @@
 """MLflow's registry and ours, side by side: the same calls, the same client, the same PostgreSQL, two processes each.
 
 Ours does authentication, permission, rate, history, ledger and actor besides. The client is http.client on kept
-connections with TCP_QUICKACK: MLflow's own costs more than either server.
+connections with TCP_QUICKACK: MLflow's own costs more than either server. Each round lasts about a second of the slower
+server, so that the whole takes some eight minutes however slow one of them is; each line is printed as it is known.
 """
 
 import base64
@@ -26,7 +27,7 @@ from urllib.parse import quote, urlencode
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bench.databases import connect, fresh, manage
-from bench.figures import Figure, Scale, against, table, within
+from bench.figures import Figure, Scale, against, within
 from bench.people import WHY, person
 from bench.registry import FIRST, Copy, insert
 from governance.accounts.actions.principals import hash_key
@@ -39,6 +40,8 @@ from lineage.models import ModelVersion
 KEY = "mun_bnch_" + "b" * 34
 PREFIX = "/api/2.0/mlflow/"
 SMALL, LARGE = 10, 10_000
+ROUND = 1.0  # s of the slower server
+FEWEST, MOST = 8, 240  # calls of a round
 TARGETS = {"create a version": 1.5, "set an alias": 2.0, "set a tag": 2.0, "get a model": 3.0, "get a version": 3.0,
            "get by alias": 3.0}  # fmt: skip
 
@@ -103,19 +106,18 @@ def _calls(model: str, versions: int) -> dict[str, Work]:
 
 def measure(scale: Scale) -> list[Figure]:
     """Both servers up at once; each kind of call in turns between them, round by round."""
-    count = 40 if scale.rounds < 5 else 120
+    rounds = min(scale.rounds, 5)
     with fresh("mlflow"), ExitStack() as stack:
         name = connect_name()
         _prepare(name)
         ours = stack.enter_context(_ours(name))
         theirs = stack.enter_context(_theirs(name))
-        for server in (ours, theirs):
-            for model, versions in (("small", SMALL), ("large", LARGE)):
-                for work in _calls(model, versions).values():
-                    _warm(server, work)
-        alone = _compare(ours, theirs, "small", SMALL, count, 1, scale.rounds)
-        eight = _compare(ours, theirs, "small", SMALL, count * 2, 8, scale.rounds)
-        grown = _grown(ours, theirs, count, scale.rounds)
+        for server, model, versions in ((ours, "small", SMALL), (ours, "large", LARGE), (theirs, "small", SMALL)):
+            for work in _calls(model, versions).values():
+                _warm(server, work)
+        alone = _compare(ours, theirs, 1, rounds)
+        eight = _compare(ours, theirs, 8, rounds)
+        grown = _grown(ours, theirs, rounds)
     figures = [against(f"{kind}, 1 connection, times MLflow", alone[kind][2], TARGETS[kind]) for kind in TARGETS]
     figures += [against(f"{kind}, 8 connections, times MLflow", eight[kind][2], TARGETS[kind]) for kind in TARGETS]
     figures += [
@@ -125,28 +127,43 @@ def measure(scale: Scale) -> list[Figure]:
     return figures
 
 
-def _compare(
-    ours: Server, theirs: Server, model: str, versions: int, count: int, connections: int, rounds: int
-) -> dict[str, tuple[float, float, float]]:
+def _compare(ours: Server, theirs: Server, connections: int, rounds: int) -> dict[str, tuple[float, float, float]]:
     """By kind of call: calls/s of ours and of theirs, and the median of the rounds' ratios."""
     found: dict[str, tuple[float, float, float]] = {}
-    for kind, work in _calls(model, versions).items():
+    _title(
+        f"{connections} connection(s), a model of {SMALL} versions; load {os.getloadavg()[0]:.1f}",
+        "call", "ours/s", "MLflow/s", "times",
+    )  # fmt: skip
+    for kind, work in _calls("small", SMALL).items():
+        count = min(_round(server, work, connections) for server in (ours, theirs))
         pairs = []
         for number in range(rounds):
             order = (ours, theirs) if number % 2 else (theirs, ours)
             seconds = {server.name: _seconds(server, work, count, connections) for server in order}
             pairs.append((seconds[ours.name], seconds[theirs.name]))
-        found[kind] = (
+        o, t, r = found[kind] = (
             count / statistics.median(o for o, _t in pairs),
             count / statistics.median(t for _o, t in pairs),
             statistics.median(t / o for o, t in pairs),
         )
-    rows = [(kind, f"{o:.0f}", f"{t:.0f}", f"{r:.2f}") for kind, (o, t, r) in found.items()]
-    table(
-        f"{connections} connection(s), a model of {versions} versions; load {os.getloadavg()[0]:.1f}",
-        ("call", "ours/s", "MLflow/s", "times"), rows,
-    )  # fmt: skip
+        _row(kind, f"{o:.0f}", f"{t:.0f}", f"{r:.2f}")
     return found
+
+
+def _round(server: Server, work: Work, connections: int) -> int:
+    """How many calls a server carries out in about `ROUND` seconds."""
+    return round(min(max(ROUND * FEWEST / _seconds(server, work, FEWEST, connections), FEWEST), MOST))
+
+
+def _title(title: str, *header: str) -> None:
+    print(f"\n{title}\n")
+    _row(*header)
+    _row(*("---" for _column in header))
+
+
+def _row(*cells: str) -> None:
+    """A line of a table, at once: a run that is cut short has said what it knew."""
+    print("| " + " | ".join(cells) + " |", flush=True)
 
 
 def _warm(server: Server, work: Work) -> None:
@@ -156,24 +173,23 @@ def _warm(server: Server, work: Work) -> None:
     _seconds(server, work, 8, 1)
 
 
-def _grown(ours: Server, theirs: Server, count: int, rounds: int) -> dict[str, float]:
+def _grown(ours: Server, theirs: Server, rounds: int) -> dict[str, float]:
     """By kind of call: how much longer ours takes at 10,000 versions than at 10; MLflow's beside it."""
-    found, rows = {}, []
+    found: dict[str, float] = {}
+    _title(f"Time at {LARGE:,} versions over time at {SMALL}", "call", "ours", "MLflow")
     for kind in ("set an alias", "set a tag", "get a model", "get a version", "get by alias"):
         ratios = []
         for server in (ours, theirs):
+            works = {"small": _calls("small", SMALL)[kind], "large": _calls("large", LARGE)[kind]}
+            count = min(_round(server, work, 1) for work in works.values())
             each = []
-            for number in range(rounds):
-                sizes = (("small", SMALL), ("large", LARGE))
-                taken = {
-                    model: _seconds(server, _calls(model, versions)[kind], count, 1)
-                    for model, versions in (sizes if number % 2 else sizes[::-1])
-                }
+            for number in range(rounds if count > FEWEST else 1):
+                order = ("small", "large") if number % 2 else ("large", "small")
+                taken = {model: _seconds(server, works[model], count, 1) for model in order}
                 each.append(taken["large"] / taken["small"])
             ratios.append(statistics.median(each))
         found[kind] = ratios[0]
-        rows.append((kind, *(f"{ratio:.2f}" for ratio in ratios)))
-    table(f"Time at {LARGE:,} versions over time at {SMALL}", ("call", "ours", "MLflow"), rows)
+        _row(kind, *(f"{ratio:.2f}" for ratio in ratios))
     return found
 
 
@@ -268,7 +284,8 @@ def _ours(name: str) -> Iterator[Server]:
     port = _free_port()
     urls = {variable: make_conninfo(os.environ[variable], dbname=name) for variable in DATABASE_VARIABLES.values()}
     command = [sys.executable, "-m", "gunicorn", "governance.wsgi:application", "--bind", f"127.0.0.1:{port}",
-               "--workers", "2", "--threads", "4", "--worker-class", "gthread", "--keep-alive", "75"]  # fmt: skip
+               "--workers", "2", "--threads", "4", "--worker-class", "governance.runtime.worker.StayingWorker",
+               "--keep-alive", "75"]  # fmt: skip
     environment = {
         **os.environ,
         **urls,

@@ -70,8 +70,8 @@ def _web(name: str) -> Iterator[int]:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     command = [sys.executable, "-m", "gunicorn", "governance.wsgi:application", "--bind", f"127.0.0.1:{port}",
-               "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--keep-alive", "75",
-               "--no-control-socket", "--log-level", "warning"]  # fmt: skip
+               "--worker-class", "governance.runtime.worker.StayingWorker", "--workers", "2", "--threads", "4",
+               "--keep-alive", "75", "--no-control-socket", "--log-level", "warning"]  # fmt: skip
     with _process(command, name, {"MUNIMENT_POOL": "1", "MUNIMENT_PORT": str(port)}):
         deadline = time.monotonic() + 60
         while True:

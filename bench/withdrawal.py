@@ -12,13 +12,15 @@ from approvals.models import LiveSlot, Promotion, PromotionEnd, Release, Serving
 from bench.databases import connect, fresh, manage
 from bench.figures import Figure, Scale, quantile, table, within
 from bench.people import WHY, person
-from bench.records import judged_model, training_sets, whole_release
+from bench.records import Judged, judged_model, training_sets, whole_release
 from bench.registry import FIRST, Copy, insert
 from lineage.actions import withdraw_terms
 from lineage.models import CollectionTerms, DatasetVersion
 
 EDGES = 100_000
 LIVE = 600
+#: What an earlier version of each model is: none, one on the same data, one on other data that may serve again.
+EARLIER = ("no earlier version", "an earlier version each, no better", "a good earlier version each")
 DEPTH = 100  # generations of data between the head and what was trained on
 RATE = 300  # promotions a second, all of models trained on the same datasets
 DRIVERS = 6
@@ -30,23 +32,30 @@ def measure(scale: Scale) -> list[Figure]:
     """The answer first, then the wait. Both on real models, trained on five sets with fifty above them."""
     edges = EDGES if scale.versions > 100_000 else EDGES // 10
     found = []
-    for fallback in (False, True):
+    for earlier in EARLIER:
         with fresh("withdrawal") as name:
-            data = training_sets()
-            promotion = promote(actor=person("pipeline"), release=whole_release(judged_model(), data), **WHY)
-            found.append(_answered(name, promotion, data[0], edges, fallback=fallback))
+            data, judged = training_sets(), judged_model()
+            if earlier != EARLIER[0]:
+                _promoted(judged, data if earlier == EARLIER[1] else training_sets())
+            found.append(_answered(name, _promoted(judged, data), data[0], edges, earlier))
     with fresh("withdrawal_load") as name:
         data = training_sets()
         releases = [whole_release(judged_model(), data) for _ in range(RELEASES)]
         return [*found, *_under_load(name, releases, data[0])]
 
 
-def _answered(name: str, promotion: Promotion, head: DatasetVersion, edges: int, *, fallback: bool) -> Figure:
+def _promoted(judged: Judged, data: list[DatasetVersion]) -> Promotion:
+    return promote(actor=person("pipeline"), release=whole_release(judged, data), **WHY)
+
+
+def _answered(name: str, promotion: Promotion, head: DatasetVersion, edges: int, earlier: str) -> Figure:
     """Seed generations of data below one dataset and models trained on the last; withdraw the terms of the first."""
     nodes = (edges - 2 * LIVE) // 2
     wide = nodes // DEPTH
     with connect("superuser", name) as superuser:
-        copies = _lineage(promotion, head, nodes, wide) + (_earlier(promotion) if fallback else [])
+        copies = _lineage(promotion, head, nodes, wide)
+        if promotion.replaces is not None:
+            copies += _superseded(promotion.replaces, nodes)
         tables = sorted({copy.table for copy, _count in copies})
         for one in tables:
             superuser.execute(f"ALTER TABLE public.{one} DISABLE TRIGGER ALL")
@@ -54,6 +63,10 @@ def _answered(name: str, promotion: Promotion, head: DatasetVersion, edges: int,
             insert(superuser, copy, 0, count)
         for one in tables:
             superuser.execute(f"ALTER TABLE public.{one} ENABLE TRIGGER ALL")
+        # What goes live now is the newest: its number comes after those of the copies.
+        superuser.execute(
+            "SELECT setval(pg_get_serial_sequence('approvals_promotion', 'id'), max(id)) FROM approvals_promotion"
+        )
         superuser.execute("VACUUM (ANALYZE)")
     manage(name, "install_guards", login="owner")
     terms = CollectionTerms.objects.filter(dataset=head.dataset).latest("number")
@@ -62,15 +75,15 @@ def _answered(name: str, promotion: Promotion, head: DatasetVersion, edges: int,
     seconds = time.perf_counter() - start
     told, ended = ServingNotice.objects.count(), PromotionEnd.objects.filter(kind="suspended").count()
     assert told == ended == LIVE + 1, (told, ended)
-    assert not LiveSlot.objects.exists(), "an earlier version on the same data must not serve instead"
+    serving = LiveSlot.objects.filter(promotion__kind=Promotion.Kind.FALLBACK).count()
+    assert serving == LiveSlot.objects.count() == (LIVE + 1 if earlier == EARLIER[2] else 0), serving
     longest = max(len(chain) for chain in ServingNotice.objects.values_list("chain", flat=True))
-    how = "and an earlier version each, no better" if fallback else "without an earlier version"
     table(
         "A withdrawal at the head of a lineage (the policy: at once, fall back to the last good version)",
-        ("edges", "generations", "live below", "earlier versions", "answered in", "longest chain kept"),
-        [(f"{2 * nodes + 2 * LIVE:,}", DEPTH, told, how, f"{1000 * seconds:.0f} ms", longest)],
+        ("edges", "generations", "live below", "earlier versions", "serve now", "answered in", "longest chain kept"),
+        [(f"{2 * nodes + 2 * LIVE:,}", DEPTH, told, earlier, serving, f"{1000 * seconds:.0f} ms", longest)],
     )
-    return within(f"withdrawal over {edges:,} edges, {LIVE} live {how}: answered", seconds, 2, " s")
+    return within(f"withdrawal over {edges:,} edges, {LIVE} live, {earlier}: answered", seconds, 2, " s")
 
 
 def _lineage(promotion: Promotion, head: DatasetVersion, nodes: int, wide: int) -> list[tuple[Copy, int]]:
@@ -95,26 +108,54 @@ def _lineage(promotion: Promotion, head: DatasetVersion, nodes: int, wide: int) 
               {"id": at, "model_id": at, "source_run_id": run, "digest_value": "md5(u::text) || md5(u::text)"}), LIVE),
         (Copy("approvals_release", "x", f"id = {release.pk}", {"id": at, "model_version_id": at}), LIVE),
         (Copy("approvals_promotion", "x", f"id = {promotion.pk}",
-              {"id": f"{FIRST} + {LIVE} + u", "release_id": at, "model_id": at}), LIVE),
+              {"id": f"{FIRST} + {LIVE} + u", "release_id": at, "model_id": at,
+               "replaces_id": f"CASE WHEN m.replaces_id IS NOT NULL THEN {FIRST} + u END"}), LIVE),
         (Copy("approvals_liveslot", "x", f"promotion_id = {promotion.pk}",
               {"id": at, "model_id": at, "promotion_id": f"{FIRST} + {LIVE} + u"}), LIVE),
     ]  # fmt: skip
 
 
-def _earlier(promotion: Promotion) -> list[tuple[Copy, int]]:
-    """An earlier version of each model, of the same run: superseded, and found wanting when it is asked."""
-    version, release = promotion.release.model_version, promotion.release
-    later = f"{FIRST} + {LIVE} + u"
-    return [
-        (Copy("lineage_modelversion", "x", f"id = {version.pk} AND source_run_id IS NOT NULL",
-              {"id": later, "model_id": f"{FIRST} + u", "number": "2",
-               "digest_value": "md5('e' || u) || md5('e' || u)"}), LIVE),
-        (Copy("approvals_release", "x", f"id = {release.pk}", {"id": later, "model_version_id": later}), LIVE),
-        (Copy("approvals_promotion", "x", f"id = {promotion.pk}",
-              {"id": f"{FIRST} + u", "release_id": later, "model_id": f"{FIRST} + u"}), LIVE),
-        (Copy("approvals_promotionend", "x", "true",
-              {"id": f"{FIRST} + u", "promotion_id": f"{FIRST} + u", "kind": "'superseded'"}), LIVE),
+def _superseded(before: Promotion, nodes: int) -> list[tuple[Copy, int]]:
+    """An earlier version of each model, and for each anew all it was approved on: its training data, evidence and
+    signatures, these bound to the copy, so that the gate has as much to ask as of any.
+    """
+    version, release = before.release.model_version, before.release
+    assert version.source_run is not None
+    own, run, many = f"{FIRST} + {LIVE} + u", f"{FIRST} + {nodes} + {LIVE} + u", f"{FIRST} + u * 10"
+    digest = "md5('e' || u) || md5('e' || u)"
+    inputs = list(version.source_run.inputs.order_by("id").values_list("id", flat=True))
+    seen = list(version.evidence.order_by("id").values_list("id", flat=True))
+    votes = list(release.sign_offs.order_by("id").values_list("id", "role_grant_id", "requirement_id"))
+    cited = f"ARRAY[{', '.join(f'{many} + {k}' for k in range(len(seen)))}]::bigint[]"
+    rests_on = "m.requirements::text"
+    for k, (vote, _grant, _requirement) in enumerate(votes):
+        rest = ', "kind": "sign_off"'
+        rests_on = f"""replace({rests_on}, '"id": {vote}{rest}', '"id": ' || {many} + {k} || '{rest}')"""
+    copies = [
+        Copy("lineage_run", "x", f"id = {version.source_run_id}", {"id": run, "run_key": "'before-' || u"}),
+        *(Copy("lineage_runinput", "x", f"id = {one}", {"id": f"{run} + {LIVE * k}", "run_id": run})
+          for k, one in enumerate(inputs, start=1)),
+        Copy("lineage_modelversion", "x", f"id = {version.pk}",
+             {"id": own, "model_id": f"{FIRST} + u", "source_run_id": run, "digest_value": digest}),
+        *(Copy("approvals_evidence", "x", f"id = {one}",
+               {"id": f"{many} + {k}", "model_version_id": own, "subject_digest": f"'sha256:' || {digest}"})
+          for k, one in enumerate(seen)),
+        *(Copy("approvals_evidencevalue", "x", f"evidence_id = {one}",
+               {"id": f"{many} + {k}", "evidence_id": f"{many} + {k}"}) for k, one in enumerate(seen)),
+        Copy("approvals_release", "x", f"id = {release.pk}", {"id": own, "model_version_id": own}),
+        *(Copy("approvals_signoff", "x", f"id = {vote}",
+               {"id": f"{many} + {k}", "release_id": own, "evidence_seen": cited,
+                "bound": f"muniment.vote_binding({own}, {requirement}, {cited}, {grant})"})
+          for k, (vote, grant, requirement) in enumerate(votes)),
+        Copy("approvals_promotion", "x", f"id = {before.pk}",
+             {"id": f"{FIRST} + u", "release_id": own, "model_id": f"{FIRST} + u"}),
+        Copy("approvals_promotionend", "x", f"promotion_id = {before.pk}",
+             {"id": f"{FIRST} + u", "promotion_id": f"{FIRST} + u"}),
+        Copy("approvals_gatedecision", "x", f"promotion_id = {before.pk}",
+             {"id": f"{FIRST} + u", "promotion_id": f"{FIRST} + u", "release_id": own,
+              "requirements": f"({rests_on})::jsonb"}),
     ]  # fmt: skip
+    return [(copy, LIVE) for copy in copies]
 
 
 @dataclass

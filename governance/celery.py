@@ -19,6 +19,9 @@ from django.conf import settings
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
+# Celery would run Django's checks at each start of a worker and heed nothing they find, and those of addresses import
+# every page. What makes a production start unfit is looked for below.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "true")
 
 from governance import logs
 

@@ -10,7 +10,7 @@ from governance.accounts.models import (
     User,
 )
 from governance.api.models import IdempotencyKey, RateCount
-from governance.desk.models import Act, Export, Sample, SearchEntry
+from governance.desk.models import Act, Export, Sample, SearchEntry, SearchWord
 from governance.jobs.models import Job, JobFilePart
 from governance.ledger.models import LedgerCheckpoint, LedgerEntry, LedgerEpoch, LedgerPosition, LedgerTile
 from governance.outbox.models import Notice, OutboxMessage, OutboxReplay
@@ -38,5 +38,6 @@ __all__ = [
     "RoleGrant",
     "Sample",
     "SearchEntry",
+    "SearchWord",
     "User",
 ]

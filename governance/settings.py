@@ -63,13 +63,14 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "governance.api.middleware.RequestIdMiddleware",
     "governance.api.middleware.SecurityHeadersMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "governance.api.middleware.KeyedCallMiddleware",  # those below are for pages
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
 
@@ -143,7 +144,6 @@ def database(login: str) -> dict[str, Any]:
         "OPTIONS": options,
         "CONN_HEALTH_CHECKS": True,
         "CONN_MAX_AGE": 0 if "pool" in options else 60,
-        "TEST": {"NAME": os.environ.get("MUNIMENT_TEST_DATABASE", "test_muniment")},
     }
 
 
@@ -318,6 +318,8 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "governance.api.enumerations.name_enumerations",
         "governance.api.enumerations.loosen_sparse_answers",
+        "governance.api.answers.tell_headers",
+        "governance.api.answers.share_problems",
     ],
     "ENUM_NAME_OVERRIDES": {
         "RunInputRole": "lineage.api.bodies.INPUT_ROLES",

@@ -8,17 +8,19 @@ import functools
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import ParamSpec, TypedDict, TypeVar
+from typing import Any, ParamSpec, Protocol, TypedDict, TypeVar
 
 from django.db import Error, connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from governance import errors
-from governance.accounts.models import Principal
+from governance.accounts.models import Namespace, Principal
+from governance.accounts.permissions import lacking
+from governance.accounts.roles import Role
 from governance.history.models import GovernedModel, history_model
 
 REASON_LIMIT = 2000  # characters; a reason is a sentence or a paragraph, not a document
@@ -109,17 +111,9 @@ def recorded_action(*, actor: Principal, reason: str, name: str = "") -> Iterato
         errors.Invalid: no reason, or one too long.
         errors.Refused: what a guard in the database refused, with its code.
     """
-    reason = reason.strip()
-    if not reason or len(reason) > REASON_LIMIT:
-        raise errors.Invalid(
-            _("Give a reason of 1 to %(limit)d characters.") % {"limit": REASON_LIMIT},
-            errors={"reason": [_("1 to %(limit)d characters.") % {"limit": REASON_LIMIT}]},
-        )
-    running = RunningAction(uuid.uuid4(), actor, reason, name)
     former = _running.get()
     riders = _riders.get() or Riders()
-    token = _running.set(running)
-    try:
+    with _running_as(actor, reason, name) as running:
         with transaction.atomic(durable=True):
             _stamp(running)
             for condition in riders.conditions:
@@ -131,6 +125,39 @@ def recorded_action(*, actor: Principal, reason: str, name: str = "") -> Iterato
             if connection.in_atomic_block and len(connection.savepoint_ids) > 0:
                 _stamp(former)
         riders.conditions.clear()  # they were about what this act found; what it changed is its own doing
+
+
+@contextmanager
+def announced_action(*, actor: Principal, reason: str, name: str = "") -> Iterator[RunningAction]:
+    """As `recorded_action`, without a transaction of its own: for an act that is what `carry_out` sends.
+
+    Anything else it writes is refused, for want of a stamp. Where something rides along, there is a transaction after
+    all; so there is within the one that surrounds a test.
+
+    Raises:
+        as `recorded_action`.
+    """
+    riders = _riders.get()
+    if connection.in_atomic_block or (riders is not None and (riders.conditions or riders.notes)):
+        with recorded_action(actor=actor, reason=reason, name=name) as running:
+            yield running
+    else:
+        with _running_as(actor, reason, name) as running:
+            yield running
+
+
+@contextmanager
+def _running_as(actor: Principal, reason: str, name: str) -> Iterator[RunningAction]:
+    reason = reason.strip()
+    if not reason or len(reason) > REASON_LIMIT:
+        raise errors.Invalid(
+            _("Give a reason of 1 to %(limit)d characters.") % {"limit": REASON_LIMIT},
+            errors={"reason": [_("1 to %(limit)d characters.") % {"limit": REASON_LIMIT}]},
+        )
+    running = RunningAction(uuid.uuid4(), actor, reason, name)
+    token = _running.set(running)
+    try:
+        yield running
     except Error as error:
         refusal = errors.from_database(error)
         if refusal is None:
@@ -138,6 +165,37 @@ def recorded_action(*, actor: Principal, reason: str, name: str = "") -> Iterato
         raise refusal from error
     finally:
         _running.reset(token)
+
+
+def carry_out(
+    statement: str, parameters: Sequence[Any], *roles: Role, namespace: Namespace | None
+) -> list[tuple[Any, ...]]:
+    """Stamp the transaction and carry a statement out, in one message to the database; its rows.
+
+    Outside a transaction PostgreSQL takes the message for one: both stand, or neither does. One journey instead of five
+    (BEGIN, the stamp, the role, the statement, COMMIT).
+
+    Args:
+        statement: one, with %s for each parameter.
+        roles: one of these the actor must hold in the namespace (None: everywhere).
+
+    Raises:
+        errors.Forbidden: outside of an action; or none of the roles is held there.
+    """
+    running = running_action()
+    stamp: list[Any] = [running.actor.pk, running.reason, running.id, running.name, door.get()]
+    stamp += [[role.value for role in roles], namespace.pk if namespace else None]
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(
+                f"SELECT muniment.begin_act(%s, %s, %s, %s, %s, %s::text[], %s); {statement}", [*stamp, *parameters]
+            )
+        except Error as error:
+            if getattr(getattr(error.__cause__, "diag", None), "message_detail", None) == "no-role":
+                raise lacking(running.actor, *roles, namespace=namespace) from error
+            raise
+        cursor.nextset()
+        return list(cursor.fetchall())
 
 
 def _stamp(running: RunningAction | None) -> None:
@@ -167,8 +225,20 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
     Raises:
         errors.Refused: as the body or the database refuses.
     """
+    return _acting(function, recorded_action)
 
-    name = f"{function.__module__.split('.')[0]}.{function.__name__}"
+
+def action_at_once(function: Callable[P, R]) -> Callable[P, R]:
+    """As `action`, for a function that writes by one call of `carry_out` and nothing else (`announced_action`)."""
+    return _acting(function, announced_action)
+
+
+class _Opens(Protocol):
+    def __call__(self, *, actor: Principal, reason: str, name: str) -> AbstractContextManager[RunningAction]: ...
+
+
+def _acting(function: Callable[P, R], opened: _Opens) -> Callable[P, R]:
+    name = f"{function.__module__.split('.')[0]}.{function.__name__.removeprefix('_')}"
 
     @functools.wraps(function)
     def acting(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -177,7 +247,7 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
         assert isinstance(reason, str)
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with recorded_action(actor=actor, reason=reason, name=name):
+                with opened(actor=actor, reason=reason, name=name):
                     return function(*args, **kwargs)
             except Error as error:
                 if getattr(error.__cause__, "sqlstate", None) not in RETRIED or attempt == ATTEMPTS:

@@ -18,7 +18,7 @@ from lineage.actions.tracking import NAMED
 from lineage.models import ModelVersion, TrackingServer
 from lineage.quality import files, profiling
 from lineage.tracking.reading import ask_for_reading
-from lineage.tracking.servers import LEADING, leads_there, server_of
+from lineage.tracking.servers import LEADING, RUN_ID, server_of
 
 __all__ = ["profiling"]  # registers a kind of job
 
@@ -43,13 +43,12 @@ def read_what_lacks_a_digest(message: Message) -> None:
     server = TrackingServer.objects.get(pk=message.payload["tracking_server"])
     if server_of(server.namespace_id) != server:
         return
-    leading = Q(source_run__isnull=False)
+    leading = Q(source_run__run_key__regex=f"^{RUN_ID.pattern}$")
     for start in LEADING:
         leading |= Q(artifact_uri__startswith=start)
     bare = ModelVersion.objects.filter(leading, model__namespace=server.namespace_id, digest_value="")
     for version in bare.select_related("model", "source_run").order_by("-pk")[:READ_AT_ONCE]:
-        if leads_there(version):
-            _ask(version, "The namespace's tracking server was named")
+        _ask(version, "The namespace's tracking server was named")
 
 
 def _ask(version: ModelVersion, why: str) -> None:

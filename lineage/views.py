@@ -126,7 +126,7 @@ def model_page(request: HttpRequest, id: str, judgements: Judgements) -> HttpRes
             "model": model,
             "versions": [(v, facts.hands_in(v)) for v in versions],
             "metrics": compared(versions),
-            "data": facts.run_data(versions),
+            "data": facts.run_data(versions, principal_of(request)),
             "intakes": intakes_of(model),
             **judgements.on_model(model, versions),
         },
@@ -140,7 +140,7 @@ def model_version_page(request: HttpRequest, id: str, judgements: Judgements) ->
     version = facts.model_version(principal_of(request), read_id(id))
     if version is None:
         raise Http404
-    data = facts.run_data([version])
+    data = facts.run_data([version], principal_of(request))
     roles = set(version.roles_there)  # type: ignore[attr-defined]  # annotated
     return render(
         request,

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from governance import errors
 from governance.accounts.models import Namespace
-from governance.accounts.permissions import holds, readable_namespaces, require
+from governance.accounts.permissions import namespaces_held, readable_namespaces, require
 from governance.accounts.roles import Role
 from governance.api.principals import person_of, principal_of
 from governance.unit_of_work import REASON_LIMIT
@@ -79,7 +79,7 @@ def tracking_servers_page(request: HttpRequest, judgements: Any) -> HttpResponse
     """Which MLflow server workers read for which namespace; administrators name another."""
     reader = principal_of(request)
     namespaces = list(readable_namespaces(reader).order_by("name"))
-    mine = [one for one in namespaces if holds(reader, Role.ADMINISTRATOR, namespace=one)]
+    mine = list(namespaces_held(reader, Role.ADMINISTRATOR).order_by("name"))
     form = ServerForm(request.POST if request.method == "POST" else None, namespaces=mine)
     status = 200
     if request.method == "POST":

@@ -17,6 +17,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from governance.runtime.provision import close_database
+from tests.waiting import COMMAND_SECONDS
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGIN_VARIABLES = {
@@ -64,7 +65,11 @@ def template() -> str:
                 _rename(owner, half_made, schema)
             copy(half_made, schema)
             subprocess.run(
-                [sys.executable, "-m", "tests.cast"], cwd=ROOT, env=environment(half_made), check=True, timeout=120
+                [sys.executable, "-m", "tests.cast"],
+                cwd=ROOT,
+                env=environment(half_made),
+                check=True,
+                timeout=COMMAND_SECONDS,
             )
             _rename(owner, half_made, content)
     return content
@@ -90,7 +95,7 @@ def template_with_world() -> str:
             copy(half_made)
             subprocess.run(
                 [sys.executable, "-m", "tests.approvals.settled"], cwd=ROOT, env=environment(half_made), check=True,
-                timeout=120,
+                timeout=COMMAND_SECONDS,
             )  # fmt: skip
             _rename(owner, half_made, name)
     return name
@@ -104,7 +109,7 @@ def manage(database: str, *arguments: str, login: str = "app") -> str:
         env={**environment(database), "MUNIMENT_LOGIN": login},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=COMMAND_SECONDS,
     )
     assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
     return done.stdout

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import time
 import urllib.error
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tests import databases
+from tests.serving import free_port
+from tests.waiting import COMMAND_SECONDS, PATIENCE
 
 BIN = databases.ROOT / ".venv-mlflow3" / "bin"
 QUIET = {
@@ -22,7 +23,6 @@ QUIET = {
     "DO_NOT_TRACK": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-START_SECONDS = 120
 
 #: What a data scientist does: nothing of it knows us.
 LOG = """
@@ -76,9 +76,7 @@ class Server:
 @contextmanager
 def served(folder: Path) -> Iterator[Server]:
     """Start it on loopback with a database of its own, log to it, and stop it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     uri = f"http://127.0.0.1:{port}"
     environment = {**{k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "DJANGO"))}, **QUIET}
     with (folder / "server.log").open("wb") as log:
@@ -91,18 +89,18 @@ def served(folder: Path) -> Iterator[Server]:
             _wait(uri, server)
             done = subprocess.run(
                 [BIN / "python", "-W", "ignore", "-c", LOG, uri], cwd=folder, env=environment, capture_output=True,
-                text=True, check=False, timeout=START_SECONDS,
+                text=True, check=False, timeout=COMMAND_SECONDS,
             )  # fmt: skip
             assert done.returncode == 0, done.stderr
             told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
             yield Server(uri, folder / "artifacts", told["run"], told["model"])
         finally:
             os.killpg(server.pid, 15)
-            server.wait(timeout=30)
+            server.wait(timeout=PATIENCE)
 
 
 def _wait(uri: str, server: "subprocess.Popen[bytes]") -> None:
-    limit = time.monotonic() + START_SECONDS
+    limit = time.monotonic() + PATIENCE
     while time.monotonic() < limit:
         assert server.poll() is None, "the MLflow server ended as it started"
         try:

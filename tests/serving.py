@@ -1,8 +1,10 @@
 """Real sockets: the product, or anything else that speaks WSGI, served on a port of its own while a test runs."""
 
+import secrets
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from socketserver import ThreadingMixIn
 from ssl import SSLContext
 from typing import Any
@@ -19,6 +21,17 @@ class _Server(ThreadingMixIn, WSGIServer):
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: the test's output is its own."""
+
+
+def free_port() -> int:
+    """A port for a server that is started later, on which nothing listens now.
+
+    None of those that the system gives to whoever asks for any: another test would get it meanwhile.
+    """
+    while True:
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", 20_000 + secrets.randbelow(12_000)))
+            return int(one.getsockname()[1])
 
 
 @contextmanager

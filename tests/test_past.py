@@ -19,7 +19,7 @@ from governance.unit_of_work import receipt
 from lineage.actions import register_dataset, update_dataset, update_model, withdraw_terms
 from lineage.models import Dataset, Model
 from tests.approvals.serving import scenes
-from tests.approvals.world import WHY, World, signature, world
+from tests.approvals.world import World, signature, world
 from tests.cast import Cast
 from tests.permission_table.found import entry_as_found
 from tests.permission_table.things import Things
@@ -93,16 +93,18 @@ def test_a_question_that_cannot_be_right_names_its_parameter(w: World, api: Api)
 
 
 def test_a_conflicts_text_is_withheld_from_who_may_not_read_it(w: World, signed_in: Api) -> None:
-    conflict = declare_conflict(actor=w.cast.risk, model=w.model, text="My sister sells it", **WHY)
+    conflict = declare_conflict(actor=w.cast.risk, model=w.model, text="My sister sells it", reason="So says my cousin")
     asked = f"table=approvals_conflictofinterest&id={conflict.pk}&from=2026-01-01"
     history = f"/api/v1/history?table=approvals_conflictofinterest&object={conflict.pk}"
     for who, reads in (("risk", True), ("compliance", True), ("auditor", True), ("viewer", False), ("admin", False)):
         for address in (f"/api/v1/differences?{asked}", f"/differences?{asked}", history):
             answer = signed_in(who).get(address)
             assert answer.status_code in (200, 404)
-            assert ("My sister" in answer.content.decode()) is reads, (who, address)
+            said = answer.content.decode()
+            assert ("My sister" in said, "my cousin" in said) == (reads, reads), (who, address)
     told = signed_in("viewer").get(f"/api/v1/differences?{asked}").json()["differences"]
     assert [(d["before"], d["after"]) for d in told if d["withheld"]] == [(None, None)]
+    assert {d["reason"] for d in told} == {None}
     act = f"/audit/acts/{receipt(conflict)['action_id']}"
     exported = [
         f"/api/v1/exports/{what}?table=approvals_conflictofinterest&form=jsonl" for what in ("records", "history")
@@ -110,11 +112,16 @@ def test_a_conflicts_text_is_withheld_from_who_may_not_read_it(w: World, signed_
     for who, reads in (("auditor", True), ("admin", False)):
         assert ("My sister" in signed_in(who).get(act).content.decode()) is reads, who
         for address in exported:
-            assert ("My sister" in b"".join(signed_in(who).get(address)).decode()) is reads, (who, address)
+            said = b"".join(signed_in(who).get(address)).decode()
+            assert ("My sister" in said) is reads, (who, address)
+            assert ("my cousin" in said) is (reads and "history" in address), (who, address)
     page = f"/admin/approvals/conflictofinterest/{conflict.pk}"
     for address in (f"{page}/change/", f"{page}/history/"):
-        assert "My sister" in signed_in("auditor").get(address).content.decode()
-        assert "My sister" not in signed_in("admin").get(address).content.decode()
+        theirs, others = (signed_in(who).get(address).content.decode() for who in ("auditor", "admin"))
+        assert "My sister" in theirs
+        assert "My sister" not in others
+        assert ("my cousin" in theirs) is ("history" in address)
+        assert "my cousin" not in others
 
 
 def test_the_page_of_differences_says_it_in_words(w: World, signed_in: Api) -> None:
@@ -129,6 +136,16 @@ def test_the_page_of_differences_says_it_in_words(w: World, signed_in: Api) -> N
     assert "Name a moment after the first." in refused.content.decode()
     assert signed_in("viewer").get("/differences?table=auth_user&id=1").status_code == 404
     assert signed_in("viewer").get("/differences?table=lineage_dataset&id=987654321").status_code == 404
+
+
+def test_the_page_of_differences_names_the_records_that_a_field_points_at(w: World, signed_in: Api) -> None:
+    release = w.release()
+    address = f"/differences?table=approvals_release&id={release.pk}&from=2026-01-01T00:00"
+    with CaptureQueriesContext(connection) as queries:
+        text = signed_in("auditor").get(address).content.decode()
+    assert len(queries) <= 15, [q["sql"] for q in queries]
+    assert f"production (id {release.environment_id})" in text and f"1 (id {w.version.pk})" in text
+    assert signed_in("outsider").get(address).status_code == 404
 
 
 # --- Live when ------------------------------------------------------------------------------------------------------
@@ -194,10 +211,11 @@ def test_the_page_of_what_was_live_refuses_what_it_cannot_show(w: World, signed_
 # --- Records as they were -------------------------------------------------------------------------------------------
 
 
-def test_a_page_as_it_was_says_so_has_no_form_that_changes_anything_and_leads_back(w: World, signed_in: Api) -> None:
-    things, reader = Things(w, "promotions"), signed_in("owner")
-    for kind in KINDS:
-        as_it_was(reader, kind, things.id("places" if kind == "policies" else kind))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_as_it_was_says_so_has_no_form_that_changes_anything_and_leads_back(
+    w: World, signed_in: Api, kind: str
+) -> None:
+    as_it_was(signed_in("owner"), kind, Things(w, kind).id("places" if kind == "policies" else kind))
 
 
 def as_it_was(reader: Any, kind: str, id: int) -> None:

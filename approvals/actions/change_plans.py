@@ -18,6 +18,7 @@ from governance import errors
 from governance.accounts.models import Principal
 from governance.accounts.permissions import require
 from governance.accounts.roles import Role
+from governance.outbox import enqueue
 from governance.unit_of_work import action, part
 from lineage.models import ModelVersion
 
@@ -113,7 +114,9 @@ def revoke_change_plan(*, actor: Principal, reason: str, change_plan: ChangePlan
         errors.Forbidden, errors.SeparationOfDuties: the actor may not. errors.Conflict: it is revoked already.
     """
     require(actor, *REVOKERS, namespace=change_plan.model_version.model.namespace)
-    return ChangePlanRevocation.objects.create(change_plan=change_plan, reason=reason)
+    made = ChangePlanRevocation.objects.create(change_plan=change_plan, reason=reason)
+    enqueue("change_plan.revoked", {"change_plan": change_plan.pk}, subject=f"change_plan:{change_plan.pk}")
+    return made
 
 
 def _text(value: Any, path: str) -> str:

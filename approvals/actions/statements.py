@@ -1,7 +1,8 @@
 """The statement that a person signs, word for word.
 
 In one language, English, whatever the page's: the same words for everyone who signs, and for who reads them in ten
-years. It ends with the digest of all it is about; the database compares that with what it works out itself.
+years. Data of another namespace than the model's stands there by its digest alone. It ends with the digest of all it
+is about; the database compares that with what it works out itself.
 """
 
 import hashlib
@@ -153,13 +154,15 @@ def _contents(
             "   SELECT muniment.digest_of(muniment.vote_binding(%(release)s, x.requirement, %(seen)s, x.grant_id))"
             "   FROM unnest(%(requirements)s::bigint[], %(grants)s::bigint[]) WITH ORDINALITY"
             "     AS x (requirement, grant_id, n) ORDER BY x.n),"
-            " ARRAY(SELECT d.name || ', ' || v.label || ', ' || CASE WHEN v.digest_value = '' THEN ''"
+            " ARRAY(SELECT CASE WHEN d.namespace_id = %(namespace)s THEN d.name || ', ' || v.label"
+            "     ELSE 'of another namespace' END || ', ' || CASE WHEN v.digest_value = '' THEN ''"
             "     ELSE v.digest_algorithm || ':' || v.digest_value END"
             "   FROM public.lineage_datasetversion v JOIN public.lineage_dataset d ON d.id = v.dataset_id"
             "   WHERE v.id = ANY (muniment.training_of(%(version)s)) ORDER BY v.id),"
             " muniment.envelope_of_release(%(release)s)",
             {"release": release.pk, "version": release.model_version_id, "seen": seen,
-             "requirements": list(under), "grants": list(under.values())},
+             "namespace": release.model_version.model.namespace_id, "requirements": list(under),
+             "grants": list(under.values())},
         )  # fmt: skip
         contents, data, judged = cursor.fetchone()
     return dict(zip(under, contents, strict=True)), data, envelopes.judged_from(judged)

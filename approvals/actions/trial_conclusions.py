@@ -27,10 +27,11 @@ def conclude_trial(*, actor: Principal, reason: str, trial: Trial) -> tuple[Tria
         the conclusion, and whether it is new; one that is there is found as it is.
 
     Raises:
-        errors.Forbidden: the actor concludes no trials there. errors.Conflict: nothing was counted.
+        errors.Forbidden: the actor concludes no trials there.
+        errors.Conflict: nothing was counted, or the counts are not of one time.
     """
     conclusion, created = end_counting(actor=actor, reason=reason, trial=trial)
-    # The system's own act: who counted vouches for it, not who concludes. Lost between the two, the outbox makes it up.
+    # The system's own act: who counted vouches for it, not who concludes. Lost between the two, `upkeep` makes it up.
     record_conclusion(actor=load_system_principal(), reason=_("What a concluded trial shows"), trial=trial)
     return conclusion, created
 
@@ -49,7 +50,8 @@ def end_counting(*, actor: Principal, reason: str, trial: Trial) -> tuple[TrialC
     found = TrialConclusion.objects.filter(trial=trial).first()
     if found is not None:
         return found, False
-    made = TrialConclusion.objects.create(trial=trial, result=results.document(reading.of_now(trial).result))
+    # By its id: one that the database refuses must not hang on the trial that the page goes on to show.
+    made = TrialConclusion.objects.create(trial_id=trial.pk, result=results.document(reading.of_now(trial).result))
     enqueue("trial.concluded", {"trial": trial.pk}, subject=f"trial:{trial.pk}")
     return made, True
 

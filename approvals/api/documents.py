@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
 from approvals.exports import cyclonedx, model_card
-from approvals.exports.version_facts import VersionFacts, version_facts
+from approvals.exports.version_facts import VersionFacts, to_be_told, version_facts
 from governance.api.documents import ID, Document, DocumentQuery, answered, json_bytes, moment_asked, standing
 from governance.api.views import ApiView, readable, resolve
 from lineage.models import ModelVersion
@@ -25,10 +25,7 @@ class VersionDocumentView(ApiView):
         """Read it as of the moment asked for, and answer with the file. Raises Missing, Invalid."""
         moment = moment_asked(request)
         with standing(moment):
-            rows = readable(ModelVersion, self.principal).select_related(
-                "model__namespace", "model__owner", "model__decision_owner"
-            )
-            version: ModelVersion = resolve(rows, id)
+            version = resolve(to_be_told(readable(ModelVersion, self.principal)), id)
             told = self.told(version_facts(version, self.principal, moment or timezone.now()))
         return answered(request, told)
 

@@ -1,6 +1,6 @@
 """End points of plans and evidence."""
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,7 +14,16 @@ from approvals.api.serializers_evidence import (
     PlanSerializer,
     PlanWriteSerializer,
 )
-from approvals.models import Evidence, Plan, PlanKind, Promotion
+from approvals.models import (
+    Evidence,
+    EvidenceAnswer,
+    EvidenceSource,
+    EvidenceValue,
+    Plan,
+    PlanCriterion,
+    PlanKind,
+    Promotion,
+)
 from approvals.queries import with_verdict
 from governance.accounts.api.views import readable_principals
 from governance.accounts.models import Principal
@@ -38,7 +47,7 @@ class PlanViewSet(RecordViewSet):
 
     def queryset_for(self, principal: Principal) -> QuerySet[Plan]:
         """With their criteria."""
-        return readable(Plan, principal).prefetch_related("criteria")
+        return readable(Plan, principal).prefetch_related(Prefetch("criteria", PlanCriterion.objects.order_by("pk")))
 
     def create(self, request: Request) -> Response:
         """Lock a plan. The same plan locked before answers 200."""
@@ -70,7 +79,9 @@ class EvidenceViewSet(RecordViewSet):
 
     def queryset_for(self, principal: Principal) -> QuerySet[Evidence]:
         """With verdict and values."""
-        return with_verdict(readable(Evidence, principal).prefetch_related("values", "answers", "sources"))
+        parts = {"values": EvidenceValue, "answers": EvidenceAnswer, "sources": EvidenceSource}
+        in_order = [Prefetch(name, kind._default_manager.order_by("pk")) for name, kind in parts.items()]
+        return with_verdict(readable(Evidence, principal).prefetch_related(*in_order))
 
     def create(self, request: Request) -> Response:
         """Report evidence. The same report sent again answers 200."""

@@ -1,5 +1,6 @@
 """What the serializers of this room share."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -63,7 +64,17 @@ class ReasonedActSerializer(WriteSerializer):
     reason = TextField(max_length=2000, help_text=_("Why; kept in the record."))
 
 
-def recorded(record: GovernedModel, shown: type[serializers.BaseSerializer[Any]], *, created: bool = True) -> Response:
-    """The answer of an act that makes a record of another kind than the one it is done to."""
+def recorded(
+    record: GovernedModel,
+    shown: type[serializers.BaseSerializer[Any]],
+    *,
+    created: bool = True,
+    context: Mapping[str, Any] | None = None,
+) -> Response:
+    """The answer of an act that makes a record of another kind than the one it is done to.
+
+    Args:
+        context: the view's, for what is shown to each reader as they may read it.
+    """
     code = status.HTTP_201_CREATED if created else status.HTTP_200_OK
-    return Response(with_receipt(shown)(record).data, status=code)
+    return Response(with_receipt(shown)(record, context=dict(context or {})).data, status=code)

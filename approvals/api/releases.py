@@ -297,7 +297,7 @@ class PromotionViewSet(RecordViewSet):
         if "to" in data:
             to = resolve(self.queryset_for(self.principal).select_related("release"), data["to"], field="to")
         made = roll_back(actor=self.principal, reason=data["reason"], promotion=promotion, to=to)
-        return recorded(self.find(made.pk), PromotionSerializer)
+        return recorded(self.find(made.pk), PromotionSerializer, context=self.get_serializer_context())
 
     @act(ReasonedActSerializer, answer=PromotionSerializer, creates=True)
     def reinstate(self, request: Request, id: str) -> Response:
@@ -305,4 +305,4 @@ class PromotionViewSet(RecordViewSet):
         person, promotion = person_of(request), self.find(id)
         reason = self.reason(self.read(ReasonedActSerializer))
         made = reinstate(actor=person, reason=reason, promotion=promotion)
-        return recorded(self.find(made.pk), PromotionSerializer)
+        return recorded(self.find(made.pk), PromotionSerializer, context=self.get_serializer_context())

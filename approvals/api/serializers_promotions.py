@@ -1,6 +1,7 @@
 """Bodies and answers of promotions, and of the questions gate and live."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
@@ -8,7 +9,9 @@ from rest_framework import serializers
 from approvals.api.fields import FlagField, named
 from approvals.gate.gate import Status
 from approvals.models import GateDecision, Promotion, PromotionEnd, Slot
+from approvals.models.promotions import REQUIREMENTS_READ_BY
 from governance.api.fields import IdField, MomentField, TextField
+from governance.api.masked import MaskedListSerializer, MaskedSerializer
 from governance.api.serializers import FilterSerializer, StrictModelSerializer, WriteSerializer
 
 
@@ -42,8 +45,10 @@ class PromotionEndSerializer(StrictModelSerializer):
         read_only_fields = fields
 
 
-class PromotionSerializer(StrictModelSerializer):
-    """A version that went live."""
+class PromotionSerializer(MaskedSerializer, StrictModelSerializer):
+    """A version that went live; its decision names what the reader may read."""
+
+    masked: ClassVar[Mapping[str, str]] = {"decision.requirements": REQUIREMENTS_READ_BY}
 
     environment = named()
     model = named()
@@ -54,6 +59,7 @@ class PromotionSerializer(StrictModelSerializer):
 
     class Meta:
         model = Promotion
+        list_serializer_class = MaskedListSerializer
         fields = (
             *(
                 "id",

@@ -110,14 +110,18 @@ class TrialFilters(FilterSerializer):
 class AssignQuery(StrictSerializer):
     """The unit that is asked about."""
 
-    unit = serializers.CharField(max_length=MAX_UNIT, trim_whitespace=False, help_text=_("Id of the unit, as counted."))
+    unit = serializers.CharField(
+        max_length=MAX_UNIT, trim_whitespace=False, allow_blank=True, help_text=_("Id of the unit, as counted.")
+    )
 
 
 class AssignWriteSerializer(StrictSerializer):
     """Units to assign. Nothing is recorded: the answer follows from the trial's key alone."""
 
     units = serializers.ListField(
-        child=serializers.CharField(max_length=MAX_UNIT, trim_whitespace=False), min_length=1, max_length=MAX_ASSIGNED
+        child=serializers.CharField(max_length=MAX_UNIT, trim_whitespace=False, allow_blank=True),
+        min_length=1,
+        max_length=MAX_ASSIGNED,
     )
 
 

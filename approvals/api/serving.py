@@ -1,6 +1,7 @@
 """End points of serving notices, and what they and `/live` show of them."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import ClassVar
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -11,11 +12,10 @@ from rest_framework.response import Response
 from approvals.actions.serving import clear_notice, confirm_notice
 from approvals.api.fields import FlagField, ReasonedActSerializer, recorded
 from approvals.models import ServingNotice, ServingNoticeEnd
-from approvals.serving import masked
 from governance.accounts.models import Principal
-from governance.accounts.permissions import readable_namespaces
 from governance.api.acts import act
 from governance.api.fields import IdField
+from governance.api.masked import MaskedListSerializer, MaskedSerializer
 from governance.api.principals import person_of
 from governance.api.serializers import FilterSerializer, StrictModelSerializer
 from governance.api.views import RecordViewSet, readable
@@ -30,23 +30,26 @@ class ServingNoticeEndSerializer(StrictModelSerializer):
         read_only_fields = fields
 
 
-class ServingNoticeSerializer(StrictModelSerializer):
+class ServingNoticeSerializer(MaskedSerializer, StrictModelSerializer):
     """A fact changed under a live promotion, and what the policy says is done."""
 
-    chain = serializers.SerializerMethodField()
+    masked: ClassVar[Mapping[str, str]] = ServingNotice.masked
+
+    chain = serializers.ListField(
+        child=serializers.DictField(),
+        read_only=True,
+        help_text=_("From the cause to the promotion; what lies in namespaces one may not read is without its name."),
+    )
     end = ServingNoticeEndSerializer(read_only=True, default=None, allow_null=True)
 
     class Meta:
         model = ServingNotice
+        list_serializer_class = MaskedListSerializer
         fields = (
             *("id", "promotion", "cause", "cause_id", "chain", "response", "policy_version", "due_at", "end"),
             *("recorded_at", "recorded_by"),
         )
         read_only_fields = fields
-
-    def get_chain(self, notice: ServingNotice) -> list[dict[str, Any]]:
-        """From the cause to the promotion; what lies in namespaces one may not read is without its name."""
-        return masked(notice.chain, self.context.get("readable", ()))
 
 
 class ServingNoticeFilters(FilterSerializer):
@@ -69,13 +72,6 @@ class ServingNoticeViewSet(RecordViewSet):
     def queryset_for(self, principal: Principal) -> QuerySet[ServingNotice]:
         """Of readable namespaces."""
         return readable(ServingNotice, principal)
-
-    def get_serializer_context(self) -> dict[str, Any]:
-        """With the namespaces whose names may be shown."""
-        context = dict(super().get_serializer_context())
-        if getattr(self, "swagger_fake_view", False):
-            return context
-        return {**context, "readable": set(readable_namespaces(self.principal).values_list("pk", flat=True))}
 
     @act(ReasonedActSerializer, answer=ServingNoticeEndSerializer, creates=True)
     def confirm(self, request: Request, id: str) -> Response:

@@ -1,5 +1,6 @@
 """The question before any GPU hour is spent: may this data be used?"""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _now
@@ -10,9 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from approvals.gate.messages import message
+from approvals.models.promotions import REASON_READ_BY
 from governance import errors
 from governance.api.serializers import FilterSerializer
 from governance.api.views import ApiView, readable
+from governance.history.masking import as_read_by
 from lineage import queries, vocabularies
 from lineage.models import Dataset, DatasetVersion
 
@@ -123,9 +126,14 @@ class UseView(ApiView):
             "purpose": asked["purpose"],
             "places": places,
             "storage": storage,
-            "problems": [{**p._asdict(), "message": _sentence(p)} for p in use.problems],
+            "problems": [{**p._asdict(), "message": _sentence(p)} for p in self._as_read(use.problems)],
         }
         return Response(UseAnswerSerializer(answer).data)
+
+    def _as_read(self, problems: Sequence[queries.Problem]) -> list[queries.Problem]:
+        """Without names of data upstream that is not the caller's to read."""
+        params = as_read_by(self.principal, REASON_READ_BY, [problem.params for problem in problems])
+        return [problem._replace(params=said) for problem, said in zip(problems, params, strict=True)]
 
     def _dataset(self, asked: dict[str, Any]) -> Dataset:
         """The dataset meant. Raises Missing where there is none to read, Conflict where several are meant."""

@@ -65,12 +65,11 @@ def compare(release: Release, reader: Principal) -> Comparison:
     Args:
         release: with its model version, that one's model and parent, and its environment.
 
-    Raises:
-        errors.Invalid: more than 50,000 records upstream of one of the versions.
+    Where more than 50,000 records lie upstream of a version, of its data only what it was trained on is compared.
     """
     readable = reads(reader)
     sides = sides_of(release, readable)
-    upstream = upstream_of(sides)
+    upstream, whole = upstream_of(sides)
     data = data_compared(sides, upstream, readable)
     # Drift of data the reader may not read is not theirs to see either.
     mine = DatasetVersion.objects.filter(
@@ -88,10 +87,17 @@ def compare(release: Release, reader: Principal) -> Comparison:
         parameters=_settings(theirs, ours) if old else [],
         features_added=_missing_in(new.features_used, old),
         features_removed=[one for one in old.features_used if one not in new.features_used][:MOST] if old else [],
-        not_compared=[*sides.missing, *measurements.alone[:MOST], *data.cut],
+        not_compared=[*sides.missing, *([] if whole else [_too_much()]), *measurements.alone[:MOST], *data.cut],
     )
     found.not_compared += _unknown(found)
     return found
+
+
+def _too_much() -> str:
+    return _(
+        "Data: more than 50,000 records lie upstream of one of these versions. Compared is what they were trained on,"
+        " not what that was made from."
+    )
 
 
 def _missing_in(features: list[str], old: ModelVersion | None) -> list[str]:

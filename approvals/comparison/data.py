@@ -70,20 +70,21 @@ class DataCompared:
         return not (self.added or self.removed or self.renewed)
 
 
-def upstream_of(sides: Sides) -> dict[str, set[int]]:
-    """Ids of the dataset versions each version was made from, at any distance, by role; one query."""
+def upstream_of(sides: Sides) -> tuple[dict[str, set[int]], bool]:
+    """Ids of the dataset versions each version was made from, at any distance, by role, and whether that is all of
+    them: where one has more upstream than is walked, what it was trained on. One query.
+    """
     by_version = {one.version.pk: one.role for one in sides.all}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT v.id, x.id FROM unnest(%s::bigint[]) v (id)"
-            " CROSS JOIN LATERAL muniment.closure_of_model_version(v.id) x WHERE x.kind = 'dataset_version'",
+            "SELECT v.id, d.* FROM unnest(%s::bigint[]) v (id) CROSS JOIN LATERAL muniment.data_above(v.id) d",
             [list(by_version)],
         )
         rows = cursor.fetchall()
     found: dict[str, set[int]] = {one.role: set() for one in sides.all}
-    for version, data in rows:
-        found[by_version[version]].add(data)
-    return found
+    for version, data, _whole in rows:
+        found[by_version[version]].update(data)
+    return found, all(whole for _version, _data, whole in rows)
 
 
 def data_compared(sides: Sides, upstream: Mapping[str, set[int]], readable: Collection[int]) -> DataCompared:

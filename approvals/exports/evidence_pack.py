@@ -5,13 +5,15 @@ Which records belong to a release stands here; how a pack is made and checked, i
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from approvals.gate.gate import ask
+from approvals.gate.reading import as_read_by as requirements_as_read_by
 from approvals.models import (
     ChangePlan,
     ChangePlanRevocation,
@@ -39,6 +41,9 @@ from approvals.models import (
     TrialGuardrail,
     TrialLook,
 )
+from governance.accounts.models import Principal
+from governance.api.views import readable
+from governance.history.masking import as_read_by
 from governance.history.models import GovernedModel, history_model
 from governance.ledger.pack import Packed, write_pack
 from lineage.models import (
@@ -65,20 +70,29 @@ from lineage.models import (
 Ids = list[int]
 
 
-def write_evidence_pack(release: Release, file: Path) -> Packed:
+def write_evidence_pack(release: Release, file: Path, *, reader: Principal | None = None) -> Packed:
     """Write a release's pack.
+
+    Records of namespaces that the reader does not read, and those that name them, are in it by their hash alone: that
+    they are in the log is proved, and not what they say.
 
     Args:
         release: any release, decided or not. file: where to; replaced only when the pack is whole.
+        reader: for whom; None: for the operator, whole.
 
     Raises:
         governance.ledger.pack.NotSealed: some entries are too young; seal, then ask again.
         OSError: the file cannot be written.
     """
-    entries = sorted({entry for model, ids in records_of(release) for entry in _entries(model, ids)})
+    states = [_states(model, ids) for model, ids in records_of(release)]
+    entries = sorted({entry for of in states for entry in of.values_list("ledger_entry_id", flat=True)})
+    withheld = frozenset[int]() if reader is None else frozenset(_not_for(reader, states))
     half_made = file.with_name(file.name + ".part")
     try:
-        packed = write_pack(half_made, entries, about=_about(release), attachments={"summary.json": _summary(release)})
+        packed = write_pack(
+            half_made, entries, about=_about(release), attachments={"summary.json": _summary(release, reader)},
+            withheld=withheld,
+        )  # fmt: skip
         half_made.replace(file)
     finally:
         half_made.unlink(missing_ok=True)
@@ -195,9 +209,23 @@ def _closure(version: ModelVersion) -> dict[str, Ids]:
     return found
 
 
-def _entries(model: type[GovernedModel], ids: Ids) -> Ids:
-    """The ledger entries of every recorded state of the given rows."""
-    return list(history_model(model)._default_manager.filter(id__in=ids).values_list("ledger_entry_id", flat=True))
+def _states(model: type[GovernedModel], ids: Ids) -> QuerySet[Any]:
+    """Every recorded state of the given rows."""
+    found: QuerySet[Any] = history_model(model)._default_manager.filter(id__in=ids)
+    return found
+
+
+def _not_for(reader: Principal, states: Iterable[QuerySet[Any]]) -> Iterator[int]:
+    """The ledger entries of states that a reader may not read whole: of other namespaces, or naming what lies there."""
+    for rows in states:
+        model = rows.model.instance_type
+        if model.namespace_path:
+            theirs = readable(model, reader).filter(pk__in=rows.values("id")).values("pk")
+            yield from rows.exclude(id__in=theirs).values_list("ledger_entry_id", flat=True)
+        for name, function in model.masked.items():
+            kept = list(rows.values_list("ledger_entry_id", name))
+            read = as_read_by(reader, function, [value for _entry, value in kept])
+            yield from (entry for (entry, value), shown in zip(kept, read, strict=True) if shown != value)
 
 
 def _about(release: Release) -> dict[str, Any]:
@@ -213,9 +241,10 @@ def _about(release: Release) -> dict[str, Any]:
     }
 
 
-def _summary(release: Release) -> bytes:
+def _summary(release: Release, reader: Principal | None) -> bytes:
     """The gate's answer today and the votes, for reading; what proves them are the entries."""
-    verdict = ask(release)
+    answered = ask(release).requirements
+    requirements = answered if reader is None else requirements_as_read_by(answered, reader)
     votes = [
         {
             "requirement": vote.requirement.key,
@@ -228,5 +257,5 @@ def _summary(release: Release) -> bytes:
         }
         for vote in SignOff.objects.filter(release=release).select_related("requirement").order_by("id")
     ]
-    body = {**_about(release), "gate": [one.as_dict() for one in verdict.requirements], "sign_offs": votes}
+    body = {**_about(release), "gate": [one.as_dict() for one in requirements], "sign_offs": votes}
     return json.dumps(body, indent=1, ensure_ascii=False, default=str).encode()

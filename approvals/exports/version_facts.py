@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 
-from approvals.models import Evidence, Promotion, Release, SignOff
+from approvals.models import Evidence, Promotion, SignOff
 from approvals.queries import with_verdict
 from governance.accounts.models import Principal
-from lineage.exports.dataset_facts import flags, terms_at
+from lineage.exports.dataset_facts import flags_of, terms_of
 from lineage.exports.upstream import Upstream, above, reads
 from lineage.models import (
     CollectionTerms,
@@ -20,7 +22,6 @@ from lineage.models import (
     ModelVersionCompletion,
     ModelVersionDescription,
     ModelVersionTag,
-    RunRole,
     SensitivityFlag,
 )
 
@@ -35,6 +36,15 @@ class Data:
     roles: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What was said of a version after its registration."""
+
+    metrics: dict[str, Any]
+    parameters: dict[str, Any]
+    recorded_at: datetime
+
+
 @dataclass(slots=True)
 class VersionFacts:
     """A model version, what it was made from, what was measured, who signed, where it serves or served."""
@@ -45,10 +55,9 @@ class VersionFacts:
     above: Upstream
     data: list[Data]
     evidence: list[Any]
-    releases: list[Release]
     votes: list[SignOff]
     promotions: list[Promotion]
-    later: list[ModelVersionCompletion]
+    later: list[Later]
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -68,7 +77,7 @@ class VersionFacts:
     @property
     def told_until(self) -> datetime:
         """The newest moment of anything told here: the document's own, since it says nothing of later ones."""
-        rows: list[Any] = [self.version, *self.evidence, *self.releases, *self.votes, *self.promotions, *self.later]
+        rows: list[Any] = [self.version, *self.evidence, *self.votes, *self.promotions, *self.later]
         rows += [one.version for one in self.data] + [one.terms for one in self.data if one.terms]
         rows += [flag for one in self.data for flag in one.flags]
         moments: list[datetime] = [row.recorded_at for row in rows]
@@ -77,11 +86,26 @@ class VersionFacts:
         return max(moments)
 
 
-def version_facts(version: ModelVersion, reader: Principal, at: datetime) -> VersionFacts:
-    """Read them.
+def to_be_told(versions: QuerySet[ModelVersion]) -> QuerySet[Any]:
+    """Versions with what was said of each beside its own row: `said`, `tagged` and `completed`, in the same query."""
+    of = {"model_version": OuterRef("pk")}
+    tags = ModelVersionTag.objects.filter(**of).order_by("key", "-pk").distinct("key")
+    return versions.select_related("model__namespace", "model__owner", "model__decision_owner").annotate(
+        said=Subquery(ModelVersionDescription.objects.filter(**of).order_by("-pk").values("text")[:1]),
+        tagged=ArraySubquery(tags.values(one=JSONObject(key="key", value="value", removed="removed"))),
+        completed=ArraySubquery(
+            ModelVersionCompletion.objects.filter(**of)
+            .order_by("pk")
+            .values(one=JSONObject(metrics="metrics", parameters="parameters", recorded_at="recorded_at"))
+        ),
+    )
+
+
+def version_facts(version: Any, reader: Principal, at: datetime) -> VersionFacts:
+    """Read them: ten queries, however much lies above.
 
     Args:
-        version: with its model and namespace. at: the moment whose terms are told.
+        version: one of `to_be_told`. at: the moment whose terms are told.
 
     Raises:
         errors.Invalid: too many records lie upstream for one document.
@@ -91,27 +115,27 @@ def version_facts(version: ModelVersion, reader: Principal, at: datetime) -> Ver
     own = {version.source_run_id} | {one.run_id for one in up.outputs if one.model_version_id == version.pk}
     for link in up.inputs:
         if link.run_id in own and link.dataset_version_id:
-            roles.setdefault(link.dataset_version_id, set()).add(str(RunRole(link.role).value))
-    said = ModelVersionDescription.objects.filter(model_version=version).order_by("-pk").first()
-    tags = ModelVersionTag.objects.filter(model_version=version).order_by("key", "-pk").distinct("key")
+            roles.setdefault(link.dataset_version_id, set()).add(link.role)
     promotions = Promotion.objects.filter(release__model_version=version)
+    terms = terms_of({one.dataset_id for one in up.dataset_versions}, at)
+    flags = flags_of([one.pk for one in up.dataset_versions])
     return VersionFacts(
         version=version,
-        description=said.text if said else "",
-        tags={one.key: one.value for one in tags if not one.removed},
+        description=version.said or "",
+        tags={one["key"]: one["value"] for one in version.tagged if not one["removed"]},
         above=up,
         data=[
-            Data(one, terms_at(one.dataset_id, at), flags(one), sorted(roles.get(one.pk, ())))
+            Data(one, terms.get(one.dataset_id), flags[one.pk], sorted(roles.get(one.pk, ())))
             for one in up.dataset_versions
         ],
         evidence=list(_evidence(version)),
-        releases=list(
-            Release.objects.filter(model_version=version).select_related("environment", "closure").order_by("pk")
-        ),
         votes=list(_votes(version)),
         promotions=list(promotions.select_related("environment", "end", "release").order_by("pk")),
-        later=list(ModelVersionCompletion.objects.filter(model_version=version).order_by("pk")),
-    )  # fmt: skip
+        later=[
+            Later(one["metrics"], one["parameters"], datetime.fromisoformat(one["recorded_at"]))
+            for one in version.completed
+        ],
+    )
 
 
 def _first(said: Sequence[dict[str, Any]]) -> dict[str, Any]:

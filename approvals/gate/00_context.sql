@@ -30,7 +30,8 @@ CREATE TYPE muniment.gate_context AS (
   votes jsonb,             -- live votes: [{id, requirement, key, person, vote, name, why, aspects}]
   filled jsonb,            -- requirement id -> ids of the votes that fill it, one person in one requirement
   change_plan_id bigint,   -- the retraining envelope that the release itself brings
-  envelope jsonb           -- how the envelope in force in its place judges it; NULL: none does
+  envelope jsonb,          -- how the envelope in force in its place judges it; NULL: none does
+  privacy_epochs bigint    -- where they are known already
 );
 
 -- A closure larger than this is not judged: ERROR, not a guess.
@@ -97,22 +98,48 @@ BEGIN
     WHERE s.evidence_id = evidence), muniment.persons_behind(reporter));
 END $$;
 
--- Persons who reported evidence on a version or on its promotions, or handed in the figures it rests on.
+-- Under which plans, and by whom, evidence on a promotion was recorded: each pair once, by one step in the index a pair,
+-- however many windows were reported under it.
+CREATE OR REPLACE FUNCTION muniment.reporting_on(promotion bigint) RETURNS TABLE (plan_id bigint, reporter_id bigint)
+LANGUAGE plpgsql STABLE ROWS 5 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    WITH RECURSIVE pairs AS (
+      (SELECT e.plan_id, e.recorded_by_id FROM public.approvals_evidence e WHERE e.promotion_id = reporting_on.promotion
+       ORDER BY e.plan_id, e.recorded_by_id LIMIT 1)
+      UNION ALL
+      SELECT n.plan_id, n.recorded_by_id FROM pairs p CROSS JOIN LATERAL (
+        SELECT e.plan_id, e.recorded_by_id FROM public.approvals_evidence e
+        WHERE e.promotion_id = reporting_on.promotion AND (e.plan_id, e.recorded_by_id) > (p.plan_id, p.recorded_by_id)
+        ORDER BY e.plan_id, e.recorded_by_id LIMIT 1) n)
+    SELECT p.plan_id, p.recorded_by_id FROM pairs p;
+END $$;
+
+-- Persons who reported evidence on a version or on its promotions, or handed in the figures it rests on. Only evidence of
+-- the system's has sources (r_source).
 CREATE OR REPLACE FUNCTION muniment.reporters_on(model_version bigint) RETURNS bigint[] LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN ARRAY(
     SELECT DISTINCT unnest(muniment.persons_behind(p.id)) FROM public.governance_principal p WHERE p.id IN (
-      WITH items AS (
-        SELECT e.id, e.recorded_by_id FROM public.approvals_evidence e WHERE e.model_version_id = model_version
-        UNION ALL
-        SELECT e.id, e.recorded_by_id FROM public.approvals_release r
+      WITH serving AS MATERIALIZED (
+        SELECT x.id AS promotion_id, b.plan_id, b.reporter_id FROM public.approvals_release r
           JOIN public.approvals_promotion x ON x.release_id = r.id
-          JOIN public.approvals_evidence e ON e.promotion_id = x.id
-          WHERE r.model_version_id = model_version)
+          CROSS JOIN LATERAL muniment.reporting_on(x.id) b
+          WHERE r.model_version_id = model_version),
+      items AS (
+        SELECT e.id, e.recorded_by_id FROM public.approvals_evidence e WHERE e.model_version_id = model_version)
       SELECT i.recorded_by_id FROM items i
+      UNION SELECT s.reporter_id FROM serving s
       UNION
-      SELECT s.principal_id FROM items i JOIN public.approvals_evidencesource s ON s.evidence_id = i.id));
+      SELECT s.principal_id FROM items i JOIN public.approvals_evidencesource s ON s.evidence_id = i.id
+      UNION
+      SELECT s.principal_id FROM serving g
+        JOIN public.governance_principal k ON k.id = g.reporter_id AND k.kind = 'system'
+        JOIN public.approvals_evidence e ON e.promotion_id = g.promotion_id AND e.plan_id = g.plan_id
+          AND e.recorded_by_id = g.reporter_id
+        JOIN public.approvals_evidencesource s ON s.evidence_id = e.id));
 END $$;
 
 -- Persons who wrote a retraining envelope for a version: it is judged with the version's release.
@@ -148,7 +175,9 @@ BEGIN
     WHERE i.role = 'training' AND i.dataset_version_id IS NOT NULL);
 END $$;
 
-CREATE OR REPLACE FUNCTION muniment.gate_context_of(release bigint, policy_version bigint, p_at timestamptz)
+-- `above`: what the version was made from, where that is known (muniment.above_remembered).
+CREATE OR REPLACE FUNCTION muniment.gate_context_of(release bigint, policy_version bigint, p_at timestamptz,
+                                                    above jsonb DEFAULT NULL)
 RETURNS muniment.gate_context LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   c muniment.gate_context;
@@ -167,10 +196,16 @@ BEGIN
   c.at := p_at;
   c.policy_version_id := coalesce(policy_version,
     muniment.active_policy_version(c.environment_id, c.risk_tier, c.namespace_id, c.slot));
-  SELECT coalesce(array_agg(x.id ORDER BY x.id) FILTER (WHERE x.kind = 'dataset_version'), '{}'),
-         coalesce(array_agg(x.id ORDER BY x.id)
-                  FILTER (WHERE x.kind = 'model_version' AND x.id <> c.model_version_id), '{}')
-    INTO c.closure, c.ancestors FROM muniment.closure_of_model_version(c.model_version_id) x;
+  IF above IS NULL THEN
+    SELECT coalesce(array_agg(x.id ORDER BY x.id) FILTER (WHERE x.kind = 'dataset_version'), '{}'),
+           coalesce(array_agg(x.id ORDER BY x.id)
+                    FILTER (WHERE x.kind = 'model_version' AND x.id <> c.model_version_id), '{}')
+      INTO c.closure, c.ancestors FROM muniment.closure_of_model_version(c.model_version_id) x;
+  ELSE
+    c.closure := ARRAY(SELECT x::bigint FROM jsonb_array_elements_text(above -> 'dataset_version') x ORDER BY 1);
+    c.ancestors := ARRAY(SELECT x::bigint FROM jsonb_array_elements_text(above -> 'model_version') x
+                         WHERE x::bigint <> c.model_version_id ORDER BY 1);
+  END IF;
   IF cardinality(c.closure) > muniment.closure_limit() THEN
     RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'closure-too-large',
       MESSAGE = format('More than %s dataset versions lie above this version.', muniment.closure_limit());

@@ -103,7 +103,7 @@ BEGIN
                                    || muniment.change_plan_content(c.change_plan_id)),
     'data', muniment.digest_of(jsonb_build_array(c.closure, c.ancestors, c.training) || muniment.bases_of(c.model_version_id)
                                 || muniment.corrections_counted(c.model_version_id)),
-    'privacy', muniment.digest_of(to_jsonb(muniment.privacy_epochs(c))),
+    'privacy', muniment.digest_of(to_jsonb(coalesce(c.privacy_epochs, muniment.privacy_epochs(c)))),
     'use', muniment.digest_of(muniment.use_content(c) || muniment.change_plan_content(c.change_plan_id)));
 END $$;
 
@@ -130,10 +130,8 @@ BEGIN
 END $$;
 
 -- Everything a vote given now would bind to. The statement a person signs carries the digest of this.
-CREATE OR REPLACE FUNCTION muniment.vote_binding(release bigint, requirement bigint, cited bigint[], grant_id bigint)
+CREATE OR REPLACE FUNCTION muniment.vote_bound(c muniment.gate_context, requirement bigint, cited bigint[], grant_id bigint)
 RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  c muniment.gate_context := muniment.gate_context_of(release, NULL, clock_timestamp());
 BEGIN
   RETURN muniment.release_aspects(c) || jsonb_build_object(
     'evidence', muniment.evidence_digest(cited),
@@ -142,6 +140,12 @@ BEGIN
     'policy_version', c.policy_version_id,
     'publication', muniment.newest_publication(c.environment_id, c.namespace_id),
     'use_epoch', c.use_epoch);
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.vote_binding(release bigint, requirement bigint, cited bigint[], grant_id bigint)
+RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN muniment.vote_bound(muniment.gate_context_of(release, NULL, clock_timestamp()), requirement, cited, grant_id);
 END $$;
 
 -- The newest publication that may concern releases of a namespace in an environment; 0 where there is none. Publications
@@ -188,7 +192,7 @@ DECLARE
 BEGIN
   RETURN QUERY
     SELECT muniment.policy_version_after(e.id, c.environment_id, t.tier, c.namespace_id, c.slot)
-    FROM unnest(v_tiers || v_tier || c.risk_tier) AS t (tier), (
+    FROM (SELECT DISTINCT x.tier FROM unnest(v_tiers || v_tier || c.risk_tier) AS x (tier)) AS t, (
       SELECT pp.id FROM public.approvals_policy p
       JOIN public.approvals_policyversion pv ON pv.policy_id = p.id
       JOIN public.approvals_policypublication pp ON pp.policy_version_id = pv.id

@@ -14,10 +14,69 @@ BEGIN
     WHERE s.lack IS NOT NULL);
 END $$;
 
--- Items of evidence of a kind on one subject, newest first, each with the first thing that keeps it from counting.
+-- Evidence of a kind on what a version did each time it served where a promotion is: promoting again forgets no failure.
+-- Monitoring reports a window after the other: the fifty recorded last by a reporter under a plan and those of the fifty
+-- newest windows say all there is to say, since a failure stands until a window as new, recorded later, is good. Windows
+-- without a verdict are counted apart, and so is what is of no window, measured or not: fifty of them push no failure out of
+-- sight. Of windows as many are looked at as count, by the index, however many there are; all of those that the system worked
+-- out, since each of their sources has fifty of its own.
+CREATE OR REPLACE FUNCTION muniment.newest_while_serving(model_version bigint, promotion bigint, plan_kind text)
+RETURNS bigint[] LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN ARRAY(
+    WITH reporting AS MATERIALIZED (
+      SELECT x.id AS promotion_id, b.plan_id, b.reporter_id, k.kind = 'system' AS by_system
+      FROM public.approvals_promotion n
+      JOIN public.approvals_release r ON r.model_version_id = newest_while_serving.model_version
+      JOIN public.approvals_promotion x ON x.release_id = r.id AND x.environment_id = n.environment_id
+      CROSS JOIN LATERAL muniment.reporting_on(x.id) b
+      JOIN public.approvals_plan p ON p.id = b.plan_id AND p.kind = newest_while_serving.plan_kind
+      JOIN public.governance_principal k ON k.id = b.reporter_id
+      WHERE n.id = newest_while_serving.promotion),
+    windows AS (
+      SELECT g.by_system, g.plan_id, g.reporter_id, w.evidence_id AS id, w.window_end, w.verdict = 'reported' AS unjudged
+      FROM reporting g CROSS JOIN (VALUES ('good'), ('bad'), ('reported')) v (verdict)
+      CROSS JOIN LATERAL (
+        (SELECT m.evidence_id, m.window_end, m.verdict FROM public.approvals_monitoringwindow m
+         WHERE m.promotion_id = g.promotion_id AND m.plan_id = g.plan_id AND m.recorded_by_id = g.reporter_id
+           AND m.verdict = v.verdict ORDER BY m.evidence_id DESC LIMIT CASE WHEN NOT g.by_system THEN 50 END)
+        UNION
+        (SELECT m.evidence_id, m.window_end, m.verdict FROM public.approvals_monitoringwindow m
+         WHERE m.promotion_id = g.promotion_id AND m.plan_id = g.plan_id AND m.recorded_by_id = g.reporter_id
+           AND m.verdict = v.verdict ORDER BY m.window_end DESC, m.evidence_id DESC
+         LIMIT CASE WHEN NOT g.by_system THEN 50 END)) w),
+    windowless AS (
+      SELECT g.by_system, g.plan_id, g.reporter_id, e.id,
+             EXISTS (SELECT 1 FROM public.approvals_evidencevalue v WHERE v.evidence_id = e.id)
+             OR EXISTS (SELECT 1 FROM public.approvals_evidenceanswer a WHERE a.evidence_id = e.id) AS measured
+      FROM reporting g
+      JOIN public.approvals_evidence e ON e.promotion_id = g.promotion_id AND e.plan_id = g.plan_id
+        AND e.recorded_by_id = g.reporter_id
+      WHERE NOT EXISTS (SELECT 1 FROM public.approvals_monitoringwindow m WHERE m.evidence_id = e.id)),
+    ranked AS (
+      SELECT w.id, row_number() OVER (PARTITION BY w.plan_id, w.reporter_id, s.sources, w.unjudged ORDER BY w.id DESC) AS newest,
+             row_number() OVER (PARTITION BY w.plan_id, w.reporter_id, s.sources, w.unjudged
+                                ORDER BY w.window_end DESC, w.id DESC) AS newest_window
+      FROM windows w CROSS JOIN LATERAL (SELECT CASE WHEN w.by_system THEN muniment.sources_of(w.id) END AS sources) s
+      UNION ALL
+      SELECT w.id, row_number() OVER (PARTITION BY w.plan_id, w.reporter_id, s.sources, w.measured ORDER BY w.id DESC), NULL
+      FROM windowless w CROSS JOIN LATERAL (SELECT CASE WHEN w.by_system THEN muniment.sources_of(w.id) END AS sources) s)
+    SELECT r.id FROM ranked r WHERE r.newest <= 50 OR r.newest_window <= 50);
+END $$;
+
+-- Who handed in the figures that evidence rests on, in one order.
+CREATE OR REPLACE FUNCTION muniment.sources_of(evidence bigint) RETURNS bigint[] LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN ARRAY(SELECT s.principal_id FROM public.approvals_evidencesource s WHERE s.evidence_id = sources_of.evidence ORDER BY 1);
+END $$;
+
+-- Items of evidence of a kind on one subject, newest first, each with the first thing that keeps it from counting. `until`:
+-- of a monitoring window its end; NULL: it is none.
 CREATE OR REPLACE FUNCTION muniment.weighed_evidence(c muniment.gate_context, p_params jsonb, p_subject text, p_id bigint,
                                                      p_digest text)
-RETURNS TABLE (id bigint, plan_id bigint, reporter bigint[], independent boolean, verdict text, why text, params jsonb)
+RETURNS TABLE (id bigint, plan_id bigint, reporter bigint[], independent boolean, verdict text, until timestamptz, why text,
+               params jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -26,29 +85,7 @@ BEGIN
   CASE p_subject  -- each by its own index
     WHEN 'model' THEN v_items := ARRAY(SELECT e.id FROM public.approvals_evidence e WHERE e.model_version_id = p_id);
     WHEN 'data' THEN v_items := ARRAY(SELECT e.id FROM public.approvals_evidence e WHERE e.dataset_version_id = p_id);
-    -- Of every time it served there: promoting again forgets no failure. Monitoring reports a window after the other: the
-    -- fifty recorded last by a reporter under a plan and those of the fifty newest windows say all there is to say, since a
-    -- failure stands until a window as new, recorded later, is good. Claims without a measurement are counted apart, and so
-    -- is what is of no window: fifty of them push no failure out of sight.
-    WHEN 'promotion' THEN v_items := ARRAY(
-      SELECT o.id FROM (
-        SELECT a.id, row_number() OVER (PARTITION BY a.plan_id, a.recorded_by_id, a.sources, a.measured, a.windowless
-                                        ORDER BY a.id DESC) AS newest,
-               row_number() OVER (PARTITION BY a.plan_id, a.recorded_by_id, a.sources, a.measured, a.windowless
-                                  ORDER BY a.window_end DESC, a.id DESC) AS newest_window
-        FROM (
-          SELECT e.id, e.plan_id, e.recorded_by_id, m.window_end, m.id IS NULL AS windowless, CASE WHEN b.kind = 'system' THEN
-                   ARRAY(SELECT s.principal_id FROM public.approvals_evidencesource s WHERE s.evidence_id = e.id ORDER BY 1) END AS sources,
-                 EXISTS (SELECT 1 FROM public.approvals_evidencevalue v WHERE v.evidence_id = e.id)
-                 OR EXISTS (SELECT 1 FROM public.approvals_evidenceanswer x WHERE x.evidence_id = e.id) AS measured
-          FROM public.approvals_promotion n
-          JOIN public.approvals_release r ON r.model_version_id = c.model_version_id
-          JOIN public.approvals_promotion x ON x.release_id = r.id AND x.environment_id = n.environment_id
-          JOIN public.approvals_evidence e ON e.promotion_id = x.id
-          JOIN public.governance_principal b ON b.id = e.recorded_by_id
-          LEFT JOIN public.approvals_monitoringwindow m ON m.evidence_id = e.id
-          WHERE n.id = p_id) a) o
-      WHERE o.newest <= 50 OR o.newest_window <= 50);
+    WHEN 'promotion' THEN v_items := muniment.newest_while_serving(c.model_version_id, p_id, p_params ->> 'plan_kind');
   END CASE;
   RETURN QUERY
   WITH items AS MATERIALIZED (  -- else the verdict would be worked out at each mention of it
@@ -57,11 +94,13 @@ BEGIN
            greatest(p.locked_at, (SELECT max(k.recorded_at) FROM public.approvals_plancriterion k WHERE k.plan_id = p.id)) AS locked_at,
            v.persons AS reporter, NOT v.persons && c.makers AS independent,
            b.name AS reporter_name, coalesce(v.names, b.display_name) AS reporter_shown,
-           muniment.evidence_verdict(e.id) AS verdict,
+           -- a window's is kept as it was worked out: plan and values are final
+           coalesce(m.verdict, muniment.evidence_verdict(e.id)) AS verdict, m.window_end AS until,
            muniment.policy_shortfalls(e.id, p_params -> 'criteria') AS below
     FROM public.approvals_evidence e
     JOIN public.approvals_plan p ON p.id = e.plan_id
     JOIN public.governance_principal b ON b.id = e.recorded_by_id
+    LEFT JOIN public.approvals_monitoringwindow m ON m.evidence_id = e.id
     CROSS JOIN LATERAL (
       SELECT muniment.vouching_for(e.id, b.id) AS persons, (
         SELECT string_agg(DISTINCT q.display_name, ', ') FROM public.approvals_evidencesource s
@@ -70,7 +109,7 @@ BEGIN
     WHERE p.kind = p_params ->> 'plan_kind'
       AND e.id = ANY (v_items)
   )
-  SELECT i.id, i.plan_id, i.reporter, i.independent, i.verdict,
+  SELECT i.id, i.plan_id, i.reporter, i.independent, i.verdict, i.until,
     CASE
       WHEN i.subject_digest IS DISTINCT FROM p_digest OR p_digest = '' THEN 'evidence-other-digest'
       WHEN i.verdict = 'bad' THEN 'evidence-failed'
@@ -95,7 +134,6 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   w record;
   v_good jsonb := '[]';      -- items seen so far (newer ones), good ones: {plan, reporter, independent, until}
-  v_until timestamptz;       -- of a monitoring window its end; NULL: it is none
   v_failed jsonb := '[]';
   v_first jsonb;             -- what keeps the newest item from counting
   v_counts boolean := false;
@@ -104,8 +142,6 @@ BEGIN
   p_base := p_base || jsonb_build_object('plan_kind', p_params ->> 'plan_kind');
   FOR w IN SELECT * FROM muniment.weighed_evidence(c, p_params, p_subject, p_id, p_digest) LOOP
     v_rests := v_rests || jsonb_build_object('kind', 'evidence', 'id', w.id, 'verdict', w.verdict, 'digest', p_digest);
-    v_until := CASE WHEN p_subject = 'promotion' THEN (
-      SELECT x.window_end FROM public.approvals_monitoringwindow x WHERE x.evidence_id = w.id) END;
     IF w.why IS NULL THEN
       v_counts := true;
     ELSIF v_first IS NULL THEN
@@ -113,13 +149,13 @@ BEGIN
     END IF;
     IF w.verdict = 'good' AND w.why IS DISTINCT FROM 'evidence-other-digest' THEN
       v_good := v_good || jsonb_build_object('plan', w.plan_id, 'reporter', w.reporter::text, 'independent', w.independent,
-                                             'until', v_until);
+                                             'until', w.until);
     -- Truth of an earlier window that comes late, or one that was left out, says nothing of the window that failed.
-    ELSIF w.why = 'evidence-failed' AND v_until IS NOT NULL AND NOT EXISTS (
+    ELSIF w.why = 'evidence-failed' AND w.until IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM jsonb_array_elements(v_good) g
             WHERE g -> 'plan' = to_jsonb(w.plan_id) AND (g ->> 'reporter' = w.reporter::text OR (g ->> 'independent')::boolean)
-              AND (g ->> 'until')::timestamptz >= v_until)
-          OR w.why = 'evidence-failed' AND v_until IS NULL
+              AND (g ->> 'until')::timestamptz >= w.until)
+          OR w.why = 'evidence-failed' AND w.until IS NULL
           AND NOT v_good @> jsonb_build_array(jsonb_build_object('plan', w.plan_id, 'reporter', w.reporter::text))
           AND NOT v_good @> jsonb_build_array(jsonb_build_object('plan', w.plan_id, 'independent', true)) THEN
       v_failed := v_failed || muniment.problem('evidence-failed', p_base || w.params);
@@ -154,7 +190,7 @@ BEGIN
       WHERE v_subject = 'model'
     UNION ALL
     SELECT v.id, CASE WHEN v.digest_value = '' THEN '' ELSE v.digest_algorithm || ':' || v.digest_value END,
-           jsonb_build_object('subject', d.name, 'version', v.label),
+           jsonb_build_object('subject', d.name, 'version', v.label, 'dataset_version', v.id),
            EXISTS (SELECT 1 FROM public.approvals_plan p WHERE p.dataset_id = d.id AND p.kind = v_kind)
       FROM public.lineage_datasetversion v JOIN public.lineage_dataset d ON d.id = v.dataset_id
       WHERE v_subject = 'data' AND v.id = ANY (c.training)

@@ -32,48 +32,48 @@ BEGIN
            h.history_user_id, h.history_date
       FROM public.lineage_historicalmodelversion h WHERE h.id = c.model_version_id AND h.history_type = '~'
     UNION ALL
-    SELECT 'data', 'data-linked', jsonb_build_object('dataset', d.name, 'version', x.label, 'run', i.run_id),
+    SELECT 'data', 'data-linked', jsonb_build_object('dataset', d.name, 'version', x.label, 'run', i.run_id, 'dataset_version', x.id),
            i.recorded_by_id, i.recorded_at
       FROM public.lineage_runinput i JOIN public.lineage_datasetversion x ON x.id = i.dataset_version_id
       JOIN public.lineage_dataset d ON d.id = x.dataset_id WHERE i.run_id = ANY (v_runs)
     UNION ALL
-    SELECT 'data', 'model-linked', jsonb_build_object('model', m.name, 'version', v.number, 'run', i.run_id),
+    SELECT 'data', 'model-linked', jsonb_build_object('model', m.name, 'version', v.number, 'run', i.run_id, 'model_version', v.id),
            i.recorded_by_id, i.recorded_at
       FROM public.lineage_runinput i JOIN public.lineage_modelversion v ON v.id = i.model_version_id
       JOIN public.lineage_model m ON m.id = v.model_id WHERE i.run_id = ANY (v_runs) AND i.role <> 'baseline'
     UNION ALL
-    SELECT 'data', 'made-by-run', jsonb_build_object('run', o.run_id), o.recorded_by_id, o.recorded_at
+    SELECT 'data', 'made-by-run', jsonb_build_object('run', o.run_id, 'run_id', o.run_id), o.recorded_by_id, o.recorded_at
       FROM public.lineage_runoutput o WHERE o.run_id = ANY (v_runs)
     UNION ALL
-    SELECT 'data', CASE k.kind WHEN 'void' THEN 'link-voided' ELSE 'link-restored' END, jsonb_build_object('run', r.run_key),
+    SELECT 'data', CASE k.kind WHEN 'void' THEN 'link-voided' ELSE 'link-restored' END, jsonb_build_object('run', r.run_key, 'run_id', r.id),
            k.recorded_by_id, k.recorded_at
       FROM public.lineage_linkcorrection k JOIN public.lineage_run r ON r.id = k.run_id
       WHERE k.id IN (SELECT muniment.corrections_above(c.model_version_id))
     UNION ALL
-    SELECT 'privacy', 'terms-narrowed', jsonb_build_object('dataset', d.name, 'number', t.number), t.recorded_by_id,
+    SELECT 'privacy', 'terms-narrowed', jsonb_build_object('dataset', d.name, 'number', t.number, 'dataset_id', d.id), t.recorded_by_id,
            greatest(t.recorded_at, t.effective_from)
       FROM public.lineage_collectionterms t JOIN public.lineage_dataset d ON d.id = t.dataset_id
       WHERE t.dataset_id = ANY (c.datasets) AND t.narrows AND t.effective_from <= c.at
     UNION ALL
-    SELECT 'privacy', 'terms-withdrawn', jsonb_build_object('dataset', d.name, 'number', t.number), w.recorded_by_id,
+    SELECT 'privacy', 'terms-withdrawn', jsonb_build_object('dataset', d.name, 'number', t.number, 'dataset_id', d.id), w.recorded_by_id,
            greatest(w.recorded_at, t.effective_from)
       FROM public.lineage_termswithdrawal w JOIN public.lineage_collectionterms t ON t.id = w.terms_id
       JOIN public.lineage_dataset d ON d.id = t.dataset_id
       WHERE t.dataset_id = ANY (c.datasets) AND t.effective_from <= c.at
     UNION ALL
-    SELECT 'privacy', 'first-terms', jsonb_build_object('dataset', d.name, 'number', t.number), t.recorded_by_id,
+    SELECT 'privacy', 'first-terms', jsonb_build_object('dataset', d.name, 'number', t.number, 'dataset_id', d.id), t.recorded_by_id,
            greatest(t.recorded_at, t.effective_from)
       FROM public.lineage_collectionterms t JOIN public.lineage_dataset d ON d.id = t.dataset_id
       WHERE t.dataset_id = ANY (c.datasets) AND t.number = 1 AND t.effective_from <= c.at
     UNION ALL
     SELECT 'privacy', 'flag-raised',
-           jsonb_build_object('dataset', d.name, 'version', x.label, 'category', f.category, 'column', f."column"),
+           jsonb_build_object('dataset', d.name, 'version', x.label, 'category', f.category, 'column', f."column", 'dataset_version', x.id),
            f.recorded_by_id, f.recorded_at
       FROM public.lineage_sensitivityflag f JOIN public.lineage_datasetversion x ON x.id = f.dataset_version_id
       JOIN public.lineage_dataset d ON d.id = x.dataset_id
       WHERE f.dataset_version_id = ANY (c.closure) AND f.raises
     UNION ALL
-    SELECT DISTINCT 'privacy', 'flag-let-through', jsonb_build_object('dataset', d.name, 'version', x.label), e.recorded_by_id,
+    SELECT DISTINCT 'privacy', 'flag-let-through', jsonb_build_object('dataset', d.name, 'version', x.label, 'dataset_version', x.id), e.recorded_by_id,
            min(e.recorded_at) OVER (PARTITION BY e.target_id, e.recorded_by_id, e.epoch)
       FROM public.lineage_columnlineage e JOIN public.lineage_datasetversion x ON x.id = e.target_id
       JOIN public.lineage_dataset d ON d.id = x.dataset_id

@@ -108,34 +108,46 @@ BEGIN
       AND n.slot = change_plan_at.slot ORDER BY n.id DESC LIMIT 1);
 END $$;
 
--- How a plan stands: {plan, title, uses, used, ends_at, keeps, ended}; `ended` is why it is not in force, NULL while it is.
--- All of the reasons last: what ended it once keeps it ended. `release`: one whose own promotion ends nothing.
-CREATE OR REPLACE FUNCTION muniment.change_plan_state(change_plan bigint, at timestamptz, release bigint DEFAULT NULL)
-RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' AS $$
+-- Everything that has ended a plan, in the order in which it is named; what ended it once keeps it ended, so the first that is
+-- ever there is when it ended. `release`: one whose own promotion ends nothing.
+CREATE OR REPLACE FUNCTION muniment.change_plan_endings(change_plan bigint, at timestamptz, release bigint DEFAULT NULL)
+RETURNS text[] LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   p public.approvals_changeplan%ROWTYPE;
   v_base public.approvals_promotion%ROWTYPE;
   v_family bigint[];  -- the base version's promotion, then those of the retrains
 BEGIN
-  SELECT x.* INTO STRICT p FROM public.approvals_changeplan x WHERE x.id = change_plan_state.change_plan;
+  SELECT x.* INTO STRICT p FROM public.approvals_changeplan x WHERE x.id = change_plan_endings.change_plan;
   v_family := ARRAY(SELECT u.promotion_id FROM public.approvals_changeplanuse u WHERE u.change_plan_id = p.id ORDER BY u.number);
   SELECT n.* INTO v_base FROM public.approvals_promotion n WHERE n.id = v_family[1];
-  RETURN jsonb_build_object('plan', p.id, 'title', p.title, 'base', p.model_version_id, 'uses', p.uses,
-    'used', greatest(cardinality(v_family) - 1, 0), 'ends_at', p.ends_at, 'keeps', to_jsonb(p.keeps), 'ended', CASE
-      WHEN EXISTS (SELECT 1 FROM public.approvals_changeplanrevocation r WHERE r.change_plan_id = p.id) THEN 'plan-revoked'
-      WHEN cardinality(v_family) = 0 THEN 'plan-not-in-force'
-      WHEN EXISTS (
+  RETURN array_remove(ARRAY[
+    CASE WHEN EXISTS (SELECT 1 FROM public.approvals_changeplanrevocation r WHERE r.change_plan_id = p.id)
+      THEN 'plan-revoked' END,
+    CASE WHEN cardinality(v_family) = 0 THEN 'plan-not-in-force' END,
+    CASE WHEN EXISTS (
         SELECT 1 FROM public.lineage_modelversion v JOIN public.lineage_recall k
           ON (k.digest_algorithm, k.digest_value) = (v.digest_algorithm, v.digest_value)
-        WHERE v.id = p.model_version_id AND v.digest_value <> '') THEN 'plan-base-recalled'
-      WHEN EXISTS (SELECT 1 FROM public.approvals_promotionend e
-                   WHERE e.promotion_id = ANY (v_family) AND e.kind <> 'superseded') THEN 'plan-serving-ended'
-      WHEN EXISTS (SELECT 1 FROM public.approvals_promotion n
-                   WHERE n.model_id = v_base.model_id AND n.environment_id = v_base.environment_id AND n.slot = v_base.slot
-                     AND n.id > v_base.id AND n.id <> ALL (v_family) AND n.release_id IS DISTINCT FROM change_plan_state.release)
-        THEN 'plan-replaced'
-      WHEN cardinality(v_family) > p.uses THEN 'plan-spent'
-      WHEN p.ends_at <= change_plan_state.at THEN 'plan-over' END);
+        WHERE v.id = p.model_version_id AND v.digest_value <> '') THEN 'plan-base-recalled' END,
+    CASE WHEN EXISTS (SELECT 1 FROM public.approvals_promotionend e
+                      WHERE e.promotion_id = ANY (v_family) AND e.kind <> 'superseded') THEN 'plan-serving-ended' END,
+    CASE WHEN EXISTS (SELECT 1 FROM public.approvals_promotion n
+                      WHERE n.model_id = v_base.model_id AND n.environment_id = v_base.environment_id AND n.slot = v_base.slot
+                        AND n.id > v_base.id AND n.id <> ALL (v_family)
+                        AND n.release_id IS DISTINCT FROM change_plan_endings.release) THEN 'plan-replaced' END,
+    CASE WHEN cardinality(v_family) > p.uses THEN 'plan-spent' END,
+    CASE WHEN p.ends_at <= change_plan_endings.at THEN 'plan-over' END], NULL);
+END $$;
+
+-- How a plan stands: {plan, title, uses, used, ends_at, keeps, ended}; `ended` is why it is not in force, NULL while it is.
+CREATE OR REPLACE FUNCTION muniment.change_plan_state(change_plan bigint, at timestamptz, release bigint DEFAULT NULL)
+RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' AS $$
+BEGIN
+  RETURN (
+    SELECT jsonb_build_object('plan', p.id, 'title', p.title, 'base', p.model_version_id, 'uses', p.uses,
+      'used', greatest((SELECT count(*) FROM public.approvals_changeplanuse u WHERE u.change_plan_id = p.id) - 1, 0),
+      'ends_at', p.ends_at, 'keeps', to_jsonb(p.keeps),
+      'ended', (muniment.change_plan_endings(p.id, change_plan_state.at, change_plan_state.release))[1])
+    FROM public.approvals_changeplan p WHERE p.id = change_plan_state.change_plan);
 END $$;
 
 -- One edge: {key, reason, allowed, found, inside, params}.
@@ -155,7 +167,7 @@ BEGIN
   IF spec ? 'one_of' THEN
     RETURN EXISTS (SELECT 1 FROM jsonb_array_elements(spec -> 'one_of') o WHERE o = said OR o #>> '{}' = v_text);
   END IF;
-  IF v_text IS NULL OR v_text !~ '^-?[0-9]{1,60}(\.[0-9]{1,60})?([eE][-+]?[0-9]{1,2})?$' THEN
+  IF v_text IS NULL OR v_text !~ '^-?[0-9]{1,60}([.][0-9]{1,60})?([eE][-+]?[0-9]{1,2})?$' THEN
     RETURN false;
   END IF;
   v_number := v_text::numeric;

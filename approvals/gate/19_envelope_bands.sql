@@ -182,7 +182,11 @@ BEGIN
   IF v_why IS NOT NULL THEN
     a.params := a.params || jsonb_build_object('envelope', jsonb_build_object('plan', c.envelope -> 'plan',
       'title', c.envelope -> 'title', 'why', v_why, 'crossed', jsonb_path_query_array(
-        c.envelope -> 'edges', '$[*] ? (!(@.inside == true)).key')));
+        c.envelope -> 'edges', '$[*] ? (!(@.inside == true)).key'), 'metrics', (
+          SELECT coalesce(jsonb_object_agg(e.edge ->> 'key', jsonb_build_object(
+                   'metric', e.edge -> 'params' -> 'metric', 'slice', e.edge -> 'params' -> 'slice')), '{}')
+          FROM jsonb_array_elements(c.envelope -> 'edges') AS e (edge)
+          WHERE e.edge ->> 'key' LIKE 'band:%' AND e.edge -> 'inside' IS DISTINCT FROM 'true')));
     RETURN a;
   END IF;
   RETURN ('WAIVED', 'inside-envelope', jsonb_build_object('plan', c.envelope -> 'plan', 'title', c.envelope -> 'title',

@@ -64,21 +64,28 @@ END $$;
 CREATE OR REPLACE FUNCTION muniment.standing_signatures(release bigint, p_at timestamptz)
 RETURNS TABLE (key text, kind text, status text, reason text, params jsonb, rests_on jsonb)
 LANGUAGE plpgsql STABLE ROWS 8 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY SELECT * FROM muniment.standing_in(muniment.gate_context_of(release, NULL, p_at));
+END $$;
+
+-- The same of a context that is known: of everything in it only the policy is another one, and the votes.
+CREATE OR REPLACE FUNCTION muniment.standing_in(c muniment.gate_context)
+RETURNS TABLE (key text, kind text, status text, reason text, params jsonb, rests_on jsonb)
+LANGUAGE plpgsql STABLE ROWS 8 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   v_decision public.approvals_gatedecision%ROWTYPE;
-  c muniment.gate_context;
   v_outgrown text[];
 BEGIN
   SELECT d.* INTO v_decision FROM public.approvals_gatedecision d
     JOIN public.approvals_promotion p ON p.id = d.promotion_id
-    WHERE d.release_id = release AND p.kind = 'release' ORDER BY d.id LIMIT 1;
+    WHERE d.release_id = c.release_id AND p.kind = 'release' ORDER BY d.id LIMIT 1;
   IF NOT FOUND THEN
     RETURN QUERY SELECT 'approval', 'signoff', 'UNSATISFIED', 'never-promoted', '{}'::jsonb, '[]'::jsonb;
     RETURN;
   END IF;
   -- Judged by the policy it was approved under: what the active one words otherwise is for the next release.
-  c := muniment.gate_context_of(release, v_decision.policy_version_id, p_at);
+  c.policy_version_id := v_decision.policy_version_id;
   c.votes := muniment.live_votes(c);
   v_outgrown := muniment.outgrown_envelope(c, v_decision.promotion_id);
   RETURN QUERY
@@ -111,25 +118,37 @@ END $$;
 CREATE OR REPLACE FUNCTION muniment.serving_rows(release_id bigint, at timestamptz, signatures boolean DEFAULT true)
 RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' SET jit = off
 SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+  RETURN muniment.serving_rows_in(
+    muniment.gate_context_of(serving_rows.release_id, NULL, coalesce(serving_rows.at, clock_timestamp())), '{}', signatures);
+END $$;
+
+-- The same in a context. `known`: rows by the key of their requirement, where they need not be asked for once more.
+CREATE OR REPLACE FUNCTION muniment.serving_rows_in(c muniment.gate_context, known jsonb, signatures boolean)
+RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  c muniment.gate_context;
   q record;
   a muniment.gate_answer;
-  v_rows jsonb := '[]';
+  v_rows jsonb[] := '{}';
+  v_artifact boolean := false;
 BEGIN
-  c := muniment.gate_context_of(serving_rows.release_id, NULL, coalesce(serving_rows.at, clock_timestamp()));
   c.votes := '[]';
   c.filled := '{}';
   FOR q IN
     SELECT r.key, r.kind, r.params FROM public.approvals_requirement r
       WHERE r.policy_version_id = c.policy_version_id AND r.kind <> 'signoff' ORDER BY r.position
   LOOP
+    v_artifact := v_artifact OR q.kind = 'artifact';
+    IF known ? q.key THEN
+      v_rows := v_rows || (known -> q.key);
+      CONTINUE;
+    END IF;
     a := muniment.fact_answer(c, q.kind, q.params);
     v_rows := v_rows || jsonb_build_object('key', q.key, 'kind', q.kind, 'status', a.status, 'reason', a.reason,
                                            'params', a.params, 'rests_on', a.rests_on);
   END LOOP;
   -- Recalled bytes serve nowhere, whatever a policy asks.
-  IF NOT v_rows @> '[{"kind": "artifact"}]' THEN
+  IF NOT v_artifact THEN
     a := muniment.fact_answer(c, 'artifact', '{}');
     IF a.reason IN ('digest-recalled', 'digest-contradicted') THEN
       v_rows := v_rows || jsonb_build_object('key', 'artifact', 'kind', 'artifact', 'status', a.status,
@@ -142,12 +161,12 @@ BEGIN
                                    'risk_tier', c.risk_tier), 'rests_on', '[]'::jsonb);
   END IF;
   IF signatures THEN
-    v_rows := v_rows || (
-      SELECT coalesce(jsonb_agg(jsonb_build_object('key', s.key, 'kind', s.kind, 'status', s.status, 'reason', s.reason,
-                                                   'params', s.params, 'rests_on', s.rests_on)), '[]')
-      FROM muniment.standing_signatures(serving_rows.release_id, c.at) s);
+    v_rows := v_rows || ARRAY(
+      SELECT jsonb_build_object('key', s.key, 'kind', s.kind, 'status', s.status, 'reason', s.reason,
+                                'params', s.params, 'rests_on', s.rests_on)
+      FROM muniment.standing_in(c) s);
   END IF;
-  RETURN v_rows;
+  RETURN to_jsonb(v_rows);
 END $$;
 
 -- Whether an approval is still good for serving: what a rollback, a reinstatement and a fallback ask.

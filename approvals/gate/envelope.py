@@ -8,12 +8,13 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import F, Func, JSONField, QuerySet
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
-from approvals.models import ChangePlan, PlanKind, Release
+from approvals.models import ChangePlan, LiveSlot, PlanKind, Release
 
 Text = str | Promise
 
@@ -188,7 +189,7 @@ def judged_from(answer: Any) -> Judged | None:
     found = _json(answer)
     if found is None:
         return None
-    return Judged(_state(found), bool(found["inside"]), [Edge(**one) for one in found["edges"]])
+    return Judged(state_from(found), bool(found["inside"]), [Edge(**one) for one in found["edges"]])
 
 
 class ChangePlanState(Func):
@@ -203,12 +204,24 @@ def with_state(plans: QuerySet[ChangePlan]) -> QuerySet[Any]:
     return plans.annotate(stands=ChangePlanState(F("pk"), Now()))
 
 
+def with_envelope(live: QuerySet[LiveSlot]) -> QuerySet[Any]:
+    """What is live, with `envelope`: how the retraining envelope that came into force there last stands, or None."""
+    return live.annotate(
+        envelope=RawSQL(
+            "SELECT muniment.change_plan_state(x.id, clock_timestamp()) FROM muniment.change_plan_at("
+            "approvals_liveslot.model_id, approvals_liveslot.environment_id, approvals_liveslot.slot) AS x (id)"
+            " WHERE x.id IS NOT NULL",
+            [], output_field=JSONField(),
+        )
+    )  # fmt: skip
+
+
 def state_of(plan: ChangePlan) -> State:
     """How an envelope stands now. One query, none for one read `with_state`."""
     if not hasattr(plan, "stands"):
         plan = with_state(ChangePlan.objects.filter(pk=plan.pk)).get()
     stands: Mapping[str, Any] = plan.stands  # type: ignore[attr-defined]  # annotated
-    return _state(stands)
+    return state_from(stands)
 
 
 def described(plan: ChangePlan) -> list[str]:
@@ -248,7 +261,9 @@ def limits(band: Mapping[str, Any]) -> str:
 
 def note(envelope: Mapping[str, Any]) -> str:
     """Why an envelope does not pass over a signature, from the parameters of the gate's answer."""
-    crossed = ", ".join(str(one) for one in envelope.get("crossed") or ())
+    metrics = envelope.get("metrics") or {}
+    edges = [Edge(str(key), False, "", None, None, metrics.get(key, {})) for key in envelope.get("crossed") or ()]
+    crossed = ", ".join(edge.label for edge in edges)
     why = str(NOTE_WORDINGS.get(str(envelope.get("why")), envelope.get("why"))) % {"crossed": crossed or "?"}
     return str(_("The retraining envelope “%(title)s” does not pass over it. %(why)s")) % {
         "title": envelope.get("title", "?"), "why": why,
@@ -285,7 +300,8 @@ def _of_metric(params: Mapping[str, Any]) -> str:
     return f"{params.get('metric', '?')}{where}"
 
 
-def _state(answer: Mapping[str, Any]) -> State:
+def state_from(answer: Mapping[str, Any]) -> State:
+    """How an envelope stands, from what muniment.change_plan_state answered."""
     return State(
         plan=answer["plan"], title=answer["title"], base=answer["base"], uses=answer["uses"], used=answer["used"],
         ends_at=datetime.fromisoformat(answer["ends_at"]), keeps=list(answer["keeps"]), ended=answer["ended"] or "",

@@ -54,17 +54,20 @@ class RequirementStatus:
     def passes(self) -> bool:
         return self.status in PASSING
 
-    def as_dict(self) -> dict[str, Any]:
-        """As the API and a refusal carry it."""
+    def as_row(self) -> dict[str, Any]:
+        """As decisions keep it: without the words."""
         return {
             "key": self.key,
             "kind": self.kind,
             "status": self.status,
             "reason": self.reason,
             "params": self.params,
-            "message": self.message,
             "rests_on": self.rests_on,
         }
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the API and a refusal carry it."""
+        return {**self.as_row(), "message": self.message}
 
 
 @dataclass(frozen=True, slots=True)

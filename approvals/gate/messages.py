@@ -372,7 +372,13 @@ class _Shown(dict[str, Any]):
         return "?"
 
 
+#: What stands for a name that is not the reader's to read (approvals/gate/95_reading.sql).
+HIDDEN = "(of another namespace)"
+
+
 def _shown(name: str, value: Any) -> str:
+    if value == HIDDEN:
+        return _now("(of another namespace)")
     if name == "role" and value in Role.values:
         return str(Role(value).label)
     if name == "plan_kind" and value in PlanKind.values:

@@ -16,6 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from approvals.models import Aspect, Release
+from governance.accounts.models import Principal
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,19 @@ WORDINGS: Mapping[str, str | Promise] = {
     "policy-published": _("version %(number)s of the policy was published"),
     "evidence-superseded": _("evidence %(evidence)s was superseded by %(by)s"),
 }
+#: The same where it happened in a namespace that the reader does not read.
+ELSEWHERE: Mapping[str, str | Promise] = {
+    "data-linked": _("data of another namespace was linked above it"),
+    "model-linked": _("a model of another namespace was linked above it"),
+    "made-by-run": _("a run of another namespace above it was linked"),
+    "link-voided": _("a link of a run of another namespace above it was found wrong and voided"),
+    "link-restored": _("a link of a run of another namespace above it was restored"),
+    "terms-narrowed": _("the terms of data of another namespace became narrower"),
+    "terms-withdrawn": _("the terms of data of another namespace were withdrawn"),
+    "first-terms": _("data of another namespace got its first terms"),
+    "flag-raised": _("%(category)s was raised on data of another namespace"),
+    "flag-let-through": _("columns of data of another namespace were linked to columns under a flag"),
+}
 
 
 @dataclass(frozen=True)
@@ -88,19 +102,23 @@ class Cause:
     at: datetime
 
 
-def causes(release: Release) -> dict[int, list[Cause]]:
-    """The stale votes of a release and what made them so, oldest first.
+def causes(release: Release, reader: Principal) -> dict[int, list[Cause]]:
+    """The stale votes of a release and what made them so, oldest first, as someone may read it.
+
+    What changed in a namespace that they do not read is told without its name, and without who did it.
 
     Returns:
         sign-off id -> its causes. One query.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT c.sign_off_id, c.aspect, c.what, c.params, coalesce(p.display_name, ''), c.at"
+            "SELECT c.sign_off_id, c.aspect, c.what, x.read,"
+            " CASE WHEN x.read ? 'hidden' THEN '' ELSE coalesce(p.display_name, '') END, c.at"
             " FROM muniment.causes_of_staleness(%s) WITH ORDINALITY"
             "   AS c (sign_off_id, aspect, what, params, by_id, at, n)"
+            " CROSS JOIN LATERAL (SELECT muniment.reason_read_by(%s, c.params) AS read) x"
             " LEFT JOIN public.governance_principal p ON p.id = c.by_id ORDER BY c.n",
-            [release.pk],
+            [release.pk, reader.pk],
         )
         rows = cursor.fetchall()
     found: dict[int, list[Cause]] = defaultdict(list)
@@ -111,7 +129,7 @@ def causes(release: Release) -> dict[int, list[Cause]]:
 
 def _say(what: str, params: Any) -> str:
     given = json.loads(params) if isinstance(params, str) else params
-    return str(WORDINGS[what]) % defaultdict(lambda: "?", given)
+    return str(ELSEWHERE[what] if "hidden" in given else WORDINGS[what]) % defaultdict(lambda: "?", given)
 
 
 def bound_to(binds: list[str]) -> set[str]:

@@ -12,7 +12,14 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from governance.accounts.models import ApiKey, Namespace, Principal
-from governance.api.authentication import Caller, find_caller, refuse_key_in_address, required, shown_in
+from governance.api.authentication import (
+    Caller,
+    Question,
+    find_caller,
+    refuse_key_in_address,
+    required,
+    shown_in,
+)
 from governance.api.parsers import MAX_BYTES, read_json, text_fault
 from governance.api.principals import ApiKeyIdentity, namespace_of, principal_of
 from governance.api.scopes import require_scope
@@ -45,6 +52,8 @@ class Asked:
     key: ApiKey
     reason: str
     values: dict[str, Any] = field(default_factory=dict)
+    answer: Any = None
+    """To the question that was asked along with who calls (reading.py)."""
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -54,11 +63,12 @@ class Asked:
         require_scope(self.key, collection=collection, method="POST")
 
 
-def identify(request: HttpRequest) -> Caller:
-    """The service account, its key and where it is, its call counted; Basic and Bearer are read alike.
+def shown_key(request: HttpRequest) -> tuple[str | None, str]:
+    """The account's name (None: not said) and the key that a call shows; Basic and Bearer are read alike.
 
     Raises:
-        Unauthenticated, rest_framework's AuthenticationFailed (401), Invalid: no key, no valid one, one in the address.
+        Unauthenticated, rest_framework's AuthenticationFailed (401), Invalid: no key, one of no such form, one in the
+            address.
     """
     refuse_key_in_address(request.GET)
     shown = shown_in(request.META.get("HTTP_AUTHORIZATION", ""))
@@ -69,7 +79,16 @@ def identify(request: HttpRequest) -> Caller:
                 " MLFLOW_TRACKING_PASSWORD."
             )
         )
-    caller = find_caller(shown[1], request.headers.get(WORKSPACE))
+    return shown
+
+
+def identify(request: HttpRequest, shown: tuple[str | None, str], question: Question) -> Caller:
+    """The service account, its key and where it is, its call counted, the question answered.
+
+    Raises:
+        rest_framework's AuthenticationFailed (401): no valid key.
+    """
+    caller = find_caller(shown[1], request.headers.get(WORKSPACE), question)
     key = required(caller and caller.key, shown[0])
     request.user = ApiKeyIdentity(principal=key.principal, key=key)  # type: ignore[assignment]  # the logs read who asks from there
     principal_of(request)

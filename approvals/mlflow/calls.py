@@ -1,5 +1,6 @@
 """The calls of MLflow's registry that write. Each reads its fields, calls one action, and answers with what stands."""
 
+import json
 import re
 from typing import Any
 
@@ -31,7 +32,15 @@ _OWN_VERSION = re.compile(r"models:/([^/@]+)/([0-9]{1,9})")
 
 def model_named(asked: Asked, name: str) -> Model:
     """The model of that name in the workspace. Raises Missing."""
-    pk = reading.model_id(asked.namespace, name)
+    return _model(asked, name, reading.answer(reading.ids({"name": name}), asked.namespace)[0])
+
+
+def model_asked(asked: Asked) -> Model:
+    """The model that the call names, which `reading.ids` asked for. Raises Missing."""
+    return _model(asked, asked["name"], asked.answer[0])
+
+
+def _model(asked: Asked, name: str, pk: int | None) -> Model:
     if pk is None:
         raise Missing(_("There is no registered model named %(name)s.") % {"name": name})
     model = known_as(Model, id=pk, name=name, namespace_id=asked.namespace.pk)
@@ -41,17 +50,21 @@ def model_named(asked: Asked, name: str) -> Model:
 
 def version_of(asked: Asked, name: str, number: int) -> ModelVersion:
     """The version of that number. Raises Missing."""
-    return _version(asked, name, number, *reading.version_ids(asked.namespace, name, number))
+    found = reading.answer(reading.ids({"name": name, "version": number}), asked.namespace)
+    return _version(asked, name, number, *found)
+
+
+def version_asked(asked: Asked) -> ModelVersion:
+    """The version that the call names, which `reading.ids` asked for. Raises Missing."""
+    return _version(asked, asked["name"], asked["version"], *asked.answer)
 
 
 def _version(asked: Asked, name: str, number: int, model_id: int | None, pk: int | None) -> ModelVersion:
-    if model_id is None:
-        raise Missing(_("There is no registered model named %(name)s.") % {"name": name})
+    model = _model(asked, name, model_id)
     if pk is None:
         raise Missing(_("%(name)s has no version %(number)d.") % {"name": name, "number": number})
-    version = known_as(ModelVersion, id=pk, number=number, model_id=model_id)
-    version.model = known_as(Model, id=model_id, name=name, namespace_id=asked.namespace.pk)
-    version.model.namespace = asked.namespace
+    version = known_as(ModelVersion, id=pk, number=number, model_id=model.pk)
+    version.model = model
     return version
 
 
@@ -100,18 +113,18 @@ def create_registered_model(asked: Asked) -> str:
     return model_answer(model)
 
 
-@call("PATCH", "registered-models/update", "models", name=NAME, description=DESCRIPTION)
+@call("PATCH", "registered-models/update", "models", question=reading.ids, name=NAME, description=DESCRIPTION)
 def update_registered_model(asked: Asked) -> str:
     """Describe a model."""
-    model = model_named(asked, asked["name"])
+    model = model_asked(asked)
     actions.update_model(model=model, changes={"description": asked["description"]}, **acting(asked))
     return model_answer(model)
 
 
-@call("POST", "registered-models/rename", "models", name=NAME, new_name=NAME)
+@call("POST", "registered-models/rename", "models", question=reading.ids, name=NAME, new_name=NAME)
 def rename_registered_model(asked: Asked) -> str:
     """Give a model another name; what is live keeps its own."""
-    model = model_named(asked, asked["name"])
+    model = model_asked(asked)
     try:
         actions.rename_model(model=model, name=asked["new_name"], **acting(asked))
     except AlreadyDifferent as taken:
@@ -119,27 +132,27 @@ def rename_registered_model(asked: Asked) -> str:
     return model_answer(model)
 
 
-@call("DELETE", "registered-models/delete", "models", name=NAME)
+@call("DELETE", "registered-models/delete", "models", question=reading.ids, name=NAME)
 def delete_registered_model(asked: Asked) -> str:
     """Refused: records are kept."""
-    model_named(asked, asked["name"])
+    model_asked(asked)
     raise KeptForGood(
         _("Records are kept for good: no model is deleted. Archive its versions (stage Archived) instead.")
     )
 
 
-@call("POST", "registered-models/set-tag", "models", name=NAME, key=KEY, value=VALUE)
+@call("POST", "registered-models/set-tag", "models", question=reading.ids, name=NAME, key=KEY, value=VALUE)
 def set_registered_model_tag(asked: Asked) -> str:
     """Tag a model."""
     refuse_prompts({asked["key"]: asked["value"]})
-    actions.tag_model(model=model_named(asked, asked["name"]), tags={asked["key"]: asked["value"]}, **acting(asked))
+    actions.tag_model(model=model_asked(asked), tags={asked["key"]: asked["value"]}, **acting(asked))
     return "{}"
 
 
-@call("DELETE", "registered-models/delete-tag", "models", name=NAME, key=OLD_KEY)
+@call("DELETE", "registered-models/delete-tag", "models", question=reading.ids, name=NAME, key=OLD_KEY)
 def delete_registered_model_tag(asked: Asked) -> str:
     """Take a tag of a model away; the record of it stays."""
-    actions.tag_model(model=model_named(asked, asked["name"]), tags={asked["key"]: None}, **acting(asked))
+    actions.tag_model(model=model_asked(asked), tags={asked["key"]: None}, **acting(asked))
     return "{}"
 
 
@@ -161,11 +174,11 @@ def alias_of(asked: Asked) -> str:
     return alias
 
 
-@call("POST", "registered-models/alias", "models", name=NAME, alias=ALIAS, version=VERSION)
+@call("POST", "registered-models/alias", "models", question=reading.alias, name=NAME, alias=ALIAS, version=VERSION)
 def set_registered_model_alias(asked: Asked) -> str:
     """Let an alias mean a version. One that an environment claims is a promotion: the gate answers."""
     alias = alias_of(asked)
-    model_id, pk, claims, look = reading.alias_asked(asked.namespace, asked["name"], asked["version"], alias)
+    model_id, pk, claims, look = json.loads(asked.answer)
     environment = promoting.claiming(alias, claims, look)
     version = _version(asked, asked["name"], asked["version"], model_id, pk)
     if environment is None:
@@ -175,11 +188,11 @@ def set_registered_model_alias(asked: Asked) -> str:
     return "{}"
 
 
-@call("DELETE", "registered-models/alias", "models", name=NAME, alias=ALIAS)
+@call("DELETE", "registered-models/alias", "models", question=reading.ids, name=NAME, alias=ALIAS)
 def delete_registered_model_alias(asked: Asked) -> str:
     """Take an alias away. One that an environment claims ends what is live: that is a person's to do."""
     alias = alias_of(asked)
-    model = model_named(asked, asked["name"])
+    model = model_asked(asked)
     environment = promoting.environment_of_alias(alias)
     if environment is None:
         actions.remove_alias(model=model, alias=alias, **acting(asked))
@@ -192,35 +205,37 @@ def delete_registered_model_alias(asked: Asked) -> str:
 
 
 @call(
-    "POST", "model-versions/create", "model-versions", name=NAME, source=Field("text", 500, required=True),
-    run_id=Field("text", 256), run_link=Field("text", 500), tags=TAGS, description=DESCRIPTION,
-    model_id=Field("text", 250),
+    "POST", "model-versions/create", "model-versions", question=reading.ids, name=NAME,
+    source=Field("text", 500, required=True), run_id=Field("text", 256), run_link=Field("text", 500), tags=TAGS,
+    description=DESCRIPTION, model_id=Field("text", 250),
 )  # fmt: skip
 def create_model_version(asked: Asked) -> str:
     """Register a version with what the client knows of it. The same again is the same version."""
     refuse_prompts(asked["tags"])
-    model = model_named(asked, asked["name"])
+    model = model_asked(asked)
     told = {name: asked[name] for name in ("source", "run_id", "run_link", "tags", "description", "model_id")}
     copied = _OWN_VERSION.fullmatch(asked["source"])
     parent = version_of(asked, copied[1], int(copied[2])) if copied else None
     if parent is not None:
         parent = ModelVersion.objects.select_related("model__namespace").get(pk=parent.pk)
-    version, _created = actions.register_from_mlflow(
-        model=model, told=actions.Told(**told), copied_from=parent, **acting(asked)
-    )
+    said = actions.Told(**told)
+    version, created = actions.register_from_mlflow(model=model, told=said, copied_from=parent, **acting(asked))
+    if created and parent is None and not said.tags and not said.description:
+        return wrapped("model_version", reading.new_version_body(version, said, asked.principal))
     return version_answer(version)
 
 
-@call("PATCH", "model-versions/update", "model-versions", name=NAME, version=VERSION, description=DESCRIPTION)
+@call("PATCH", "model-versions/update", "model-versions", question=reading.ids, name=NAME, version=VERSION,
+      description=DESCRIPTION)  # fmt: skip
 def update_model_version(asked: Asked) -> str:
     """Describe a version."""
-    version = version_of(asked, asked["name"], asked["version"])
+    version = version_asked(asked)
     actions.describe_model_version(model_version=version, text=asked["description"], **acting(asked))
     return version_answer(version)
 
 
 @call(
-    "POST", "model-versions/transition-stage", "model-versions", name=NAME, version=VERSION,
+    "POST", "model-versions/transition-stage", "model-versions", question=reading.ids, name=NAME, version=VERSION,
     stage=Field("text", 40, required=True), archive_existing_versions=Field("flag", default=False),
 )  # fmt: skip
 def transition_model_version_stage(asked: Asked) -> str:
@@ -230,32 +245,34 @@ def transition_model_version_stage(asked: Asked) -> str:
         raise Invalid(
             _("The stages are None, Staging, Production and Archived; not “%(it)s”.") % {"it": asked["stage"]}
         )
-    version = version_of(asked, asked["name"], asked["version"])
+    version = version_asked(asked)
     promoting.enter_stage(asked, version, stage, archive_existing=asked["archive_existing_versions"])
     return version_answer(version)
 
 
-@call("DELETE", "model-versions/delete", "model-versions", name=NAME, version=VERSION)
+@call("DELETE", "model-versions/delete", "model-versions", question=reading.ids, name=NAME, version=VERSION)
 def delete_model_version(asked: Asked) -> str:
     """Refused: records are kept."""
-    version_of(asked, asked["name"], asked["version"])
+    version_asked(asked)
     raise KeptForGood(
         _("Records are kept for good: no version is deleted. Archive it (transition to stage Archived) instead.")
     )
 
 
-@call("POST", "model-versions/set-tag", "model-versions", name=NAME, version=VERSION, key=KEY, value=VALUE)
+@call("POST", "model-versions/set-tag", "model-versions", question=reading.ids, name=NAME, version=VERSION, key=KEY,
+      value=VALUE)  # fmt: skip
 def set_model_version_tag(asked: Asked) -> str:
     """Tag a version. A tag promotes nothing; those of ours carry facts that the client has no field for."""
     refuse_prompts({asked["key"]: asked["value"]})
-    version = version_of(asked, asked["name"], asked["version"])
+    version = version_asked(asked)
     actions.tag_and_complete(model_version=version, tags={asked["key"]: asked["value"]}, **acting(asked))
     return "{}"
 
 
-@call("DELETE", "model-versions/delete-tag", "model-versions", name=NAME, version=VERSION, key=OLD_KEY)
+@call("DELETE", "model-versions/delete-tag", "model-versions", question=reading.ids, name=NAME, version=VERSION,
+      key=OLD_KEY)  # fmt: skip
 def delete_model_version_tag(asked: Asked) -> str:
     """Take a tag of a version away; the record of it stays."""
-    version = version_of(asked, asked["name"], asked["version"])
+    version = version_asked(asked)
     actions.tag_model_version(model_version=version, tags={asked["key"]: None}, **acting(asked))
     return "{}"

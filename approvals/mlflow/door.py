@@ -6,7 +6,7 @@ the account's rate are the same code as the native API's.
 """
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
@@ -14,12 +14,18 @@ from django.urls import URLPattern, path
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
+from approvals.mlflow import reading
 from approvals.mlflow.answers import answer, of_error, unknown_endpoint
-from approvals.mlflow.asked import Asked, Field, identify, values_of, workspace_of
+from approvals.mlflow.asked import Asked, Field, identify, shown_key, values_of, workspace_of
+from governance.api.authentication import NO_QUESTION, Question
 from governance.api.scopes import require_scope
+from governance.errors import Refused
 
 Handler = Callable[[Asked], str]
+Asking = Callable[[Mapping[str, Any]], Question]
 PREFIX = "api/2.0/mlflow/"
+READ_AHEAD = 64 * 1024
+"""Bytes of a body that is read before it is known who sends it, so that both are asked of the database at once."""
 
 
 class Call(NamedTuple):
@@ -28,6 +34,7 @@ class Call(NamedTuple):
     handler: Handler
     collection: str
     reads: bool
+    question: Asking | None
     fields: dict[str, Field]
 
 
@@ -35,18 +42,25 @@ CALLS: dict[str, dict[str, Call]] = {}
 
 
 def call(
-    method: str, address: str, collection: str, *, reads: bool | None = None, **fields: Field
+    method: str,
+    address: str,
+    collection: str,
+    *,
+    reads: bool | None = None,
+    question: Asking | None = None,
+    **fields: Field,
 ) -> Callable[[Handler], Handler]:
     """Declare a handler as the answer to a call.
 
     Args:
         collection: the native API's name for the records, which a key's scopes go by.
         reads: whether the call writes nothing; None: GET does not.
+        question: from the fields, what is asked of the database before the handler, as `asked.answer`.
         fields: what it takes; anything else is left alone.
     """
 
     def declare(handler: Handler) -> Handler:
-        made = Call(handler, collection, method == "GET" if reads is None else reads, fields)
+        made = Call(handler, collection, method == "GET" if reads is None else reads, question, fields)
         CALLS.setdefault(address, {})[method] = made
         return handler
 
@@ -56,15 +70,34 @@ def call(
 def carried_out(request: HttpRequest, made: Call, reason: str) -> HttpResponse:
     """The answer to a call, whatever comes of it."""
     try:
-        caller = identify(request)
+        shown = shown_key(request)
+        values, fault = _read_ahead(request, made)
+        question = made.question(values) if made.question is not None and values is not None else NO_QUESTION
+        caller = identify(request, shown, question)
         if caller.rate is not None:
             caller.rate.require()
         require_scope(caller.key, collection=made.collection, method="GET" if made.reads else "POST")
-        values = values_of(request, made.fields)
-        asked = Asked(caller.key.principal, workspace_of(request, caller), caller.key, reason, values)
-        return answer(made.handler(asked))
+        if fault is not None:
+            raise fault
+        if values is None:
+            values = values_of(request, made.fields)
+        namespace, answered = workspace_of(request, caller), caller.answer
+        if made.question is not None and (question is NO_QUESTION or caller.namespace is None):
+            answered = reading.answer(made.question(values), namespace)
+        return answer(made.handler(Asked(caller.key.principal, namespace, caller.key, reason, values, answered)))
     except Exception as error:
         return of_error(error, request)
+
+
+def _read_ahead(request: HttpRequest, made: Call) -> tuple[dict[str, Any] | None, Refused | None]:
+    """The fields of a short call, or what is wrong with them, which waits until it is known who asks."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if request.method != "GET" and not (length.isdecimal() and int(length) <= READ_AHEAD):
+        return None, None
+    try:
+        return values_of(request, made.fields), None
+    except Refused as fault:
+        return None, fault
 
 
 def _view(address: str, calls: dict[str, Call]) -> Any:

@@ -3,7 +3,9 @@
 Bodies are JSON texts: they go out as the database wrote them.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -21,8 +23,12 @@ from approvals.mlflow.filters import (
     read_token,
     write_token,
 )
-from governance.accounts.models import Namespace
-from lineage.models import Model
+from governance.accounts.models import Namespace, Principal
+from governance.api.authentication import Question
+from lineage.actions import Told
+from lineage.models import Model, ModelVersion
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Page(NamedTuple):
@@ -90,57 +96,57 @@ def model_body(model: int) -> str:
 
 def version_body(version: int) -> str:
     """A `model_version`."""
-    body = _one("SELECT muniment.registry_version_body(%s)", [version])
-    assert body is not None
-    return body
+    return str(_one("SELECT muniment.registry_version_body(%s)", [version]))
 
 
-def model_by_name(namespace: Namespace, name: str) -> str | None:
-    """The body of the model of that name; None: there is none."""
-    return _one("SELECT muniment.registry_model_named(%s, %s)", [namespace.pk, name])
+def new_version_body(version: ModelVersion, told: Told, by: Principal) -> str:
+    """As `version_body`, of a version that was made this moment and of which no more was said: nothing is asked."""
+    at = (version.recorded_at - EPOCH) // timedelta(milliseconds=1)
+    body = {
+        "name": version.model.name, "version": str(version.number), "user_id": by.name, "creation_timestamp": at,
+        "last_updated_timestamp": at, "current_stage": "None", "description": "", "source": told.source,
+        "run_id": told.run_id, "run_link": told.run_link, "model_id": told.model_id, "status": "READY",
+        "status_message": "", "model_params": [], "model_metrics": [], "tags": [], "aliases": [],
+    }  # fmt: skip
+    return json.dumps(body, ensure_ascii=False)
 
 
-def version_by_number(namespace: Namespace, name: str, number: int) -> str | None:
+def model_named(values: Mapping[str, Any]) -> Question:
+    """The body of the model of a name; None: there is none."""
+    return Question("muniment.registry_model_named({namespace}, %s)", [values["name"]])
+
+
+def version_numbered(values: Mapping[str, Any]) -> Question:
     """The body of a version; None: there is none."""
-    return _one("SELECT muniment.registry_version_named(%s, %s, %s)", [namespace.pk, name, number])
+    return Question("muniment.registry_version_named({namespace}, %s, %s)", [values["name"], values["version"]])
 
 
-def version_by_alias(namespace: Namespace, name: str, alias: str) -> str | None:
+def version_of_alias(values: Mapping[str, Any]) -> Question:
     """The body of the version an alias means; a claimed one means what is live. None: none."""
-    return _one("SELECT muniment.registry_alias_named(%s, %s, %s)", [namespace.pk, name, alias])
+    return Question("muniment.registry_alias_named({namespace}, %s, %s)", [values["name"], values["alias"]])
 
 
-def model_id(namespace: Namespace, name: str) -> int | None:
-    """The model of that name; None: there is none."""
-    return version_ids(namespace, name, 0)[0]
+def ids(values: Mapping[str, Any]) -> Question:
+    """[the model of a name, its version of the number, if the call names one]; None for what is not there."""
+    return Question("muniment.registry_ids({namespace}, %s, %s)", [values["name"], values.get("version", 0)])
 
 
-def version_ids(namespace: Namespace, name: str, number: int) -> tuple[int | None, int | None]:
-    """The model of that name and its version of that number; None for what is not there."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT muniment.registry_ids(%s, %s, %s)", [namespace.pk, name, number])
-        model, version = cursor.fetchone()[0]
-    return model, version
+def alias(values: Mapping[str, Any]) -> Question:
+    """As `ids`, and of the alias: the environment that claims it, and the claimed alias it looks like; as JSON."""
+    return Question(
+        "muniment.registry_alias_asked({namespace}, %s, %s, %s)", [values["name"], values["version"], values["alias"]]
+    )
 
 
-def alias_asked(
-    namespace: Namespace, name: str, number: int, alias: str
-) -> tuple[int | None, int | None, int | None, str | None]:
-    """As `version_ids`, the environment that claims an alias, and the claimed alias it looks like, in one question."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT muniment.registry_ids(%s, %s, %s), muniment.environment_of_alias(%s), muniment.claimed_look(%s)",
-            [namespace.pk, name, number, alias, alias],
-        )
-        (model, version), environment, look = cursor.fetchone()
-    return model, version, environment, look
+def answer(question: Question, namespace: Namespace) -> Any:
+    """The answer to a question that was not asked along with who calls."""
+    return _one(f"SELECT {question.sql.format(namespace='%s')}", [namespace.pk, *question.parameters])
 
 
-def _one(sql: str, parameters: Sequence[Any]) -> str | None:
+def _one(sql: str, parameters: Sequence[Any]) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        found: str | None = cursor.fetchone()[0]
-    return found
+        return cursor.fetchone()[0]
 
 
 def latest(model: Model, stages: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ class BaselineReason(models.TextChoices):
     """Why a profile is what drift is measured against."""
 
     LIVE = "live", _("trained the live champion")
+    WAS_LIVE = "was_live", _("trained the champion that was live last")
     PREVIOUS = "previous", _("the version before")
     NONE = "none", _("nothing to compare with")
 
@@ -90,7 +91,10 @@ class DataCheck(BornFinalModel):
         _("why that baseline"),
         max_length=10,
         choices=BaselineReason,
-        help_text=_("live: it trained the champion in an environment with live traffic; previous: the version before."),
+        help_text=_(
+            "live: it trained the champion in an environment with live traffic; was_live: the one that was live there"
+            " last; previous: the version before, of those that did not drift themselves."
+        ),
     )
     quality = models.OneToOneField(
         Evidence,
@@ -131,7 +135,7 @@ class DataCheck(BornFinalModel):
                 fields=["expectation_set", "profile", "baseline"], nulls_distinct=False, name="data_check_once"
             ),
             models.CheckConstraint(
-                condition=Q(baseline_reason__in=["live", "previous"], baseline__isnull=False)
+                condition=Q(baseline_reason__in=["live", "was_live", "previous"], baseline__isnull=False)
                 | Q(baseline_reason="none", baseline__isnull=True),
                 name="data_check_baseline_reason",
             ),

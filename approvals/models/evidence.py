@@ -118,7 +118,7 @@ class Evidence(BornFinalModel):
         indexes = [
             models.Index(fields=["model_version", "plan"], name="evidence_of_model_version"),
             models.Index(fields=["dataset_version", "plan"], name="evidence_of_dataset_version"),
-            models.Index(fields=["promotion", "plan"], name="evidence_of_promotion"),
+            models.Index(fields=["promotion", "plan", "recorded_by", "id"], name="evidence_of_promotion_by"),
             models.Index(fields=["recorded_at", "id"], name="evidence_by_moment"),
         ]
 

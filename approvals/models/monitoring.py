@@ -110,6 +110,14 @@ class MonitoringWindow(BornFinalModel):
             models.Index(fields=["promotion", "plan", "window_start", "id"], name="monitoring_window_in_time"),
             models.Index(fields=["promotion", "plan", "-window_end"], name="monitoring_window_newest"),
             models.Index(fields=["plan"], name="monitoring_window_of_plan"),
+            # What the gate looks at: the newest of each reporter and verdict, by when it was recorded and by its end.
+            models.Index(
+                fields=["promotion", "plan", "recorded_by", "verdict", "evidence"], name="monitoring_window_recorded"
+            ),
+            models.Index(
+                fields=["promotion", "plan", "recorded_by", "verdict", "window_end", "evidence"],
+                name="monitoring_window_by_end",
+            ),
             models.Index(fields=["recorded_at", "id"], name="monitoring_window_by_moment"),
         ]
 

@@ -1,5 +1,8 @@
 """What went live, on which decision, and what ended it."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -9,6 +12,12 @@ from approvals.models.fields import MomentSetField
 from approvals.models.policies import PolicyVersion
 from approvals.models.releases import Release
 from governance.history.models import BornFinalModel
+
+#: Masks what the gate answered for a reader (approvals/gate/95_reading.sql).
+REQUIREMENTS_READ_BY: Final = "muniment.requirements_read_by"
+#: The same of what is said with one reason.
+REASON_READ_BY: Final = "muniment.reason_read_by"
+MASKED: Final[Mapping[str, str]] = {"requirements": REQUIREMENTS_READ_BY}
 
 
 class Promotion(BornFinalModel):
@@ -127,6 +136,7 @@ class GateDecision(BornFinalModel):
 
     namespace_path = "release__model_version__model__namespace"
     written_by_database = True
+    masked = MASKED
 
     promotion = models.OneToOneField(
         Promotion, on_delete=models.PROTECT, related_name="decision", verbose_name=_("promotion")
@@ -162,6 +172,7 @@ class RefusedAttempt(BornFinalModel):
     """Someone asked for a promotion and the gate was closed. Recorded by the door in a transaction of its own."""
 
     namespace_path = "release__model_version__model__namespace"
+    masked = MASKED
 
     release = models.ForeignKey(
         Release, on_delete=models.PROTECT, related_name="refused_attempts", verbose_name=_("release")

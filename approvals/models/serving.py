@@ -1,5 +1,8 @@
 """What the policy answered when a fact changed under a live promotion, and what became of it."""
 
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -8,6 +11,9 @@ from approvals.models.policies import PolicyVersion
 from approvals.models.promotions import Promotion
 from approvals.responses import Cause
 from governance.history.models import BornFinalModel
+
+#: Masks the way of a change for a reader (approvals/gate/95_reading.sql).
+CHAIN_READ_BY: Final = "muniment.chain_read_by"
 
 
 class ServingNotice(BornFinalModel):
@@ -19,6 +25,7 @@ class ServingNotice(BornFinalModel):
 
     namespace_path = "promotion__release__model_version__model__namespace"
     written_by_database = True
+    masked: ClassVar[Mapping[str, str]] = {"chain": CHAIN_READ_BY}
 
     promotion = models.ForeignKey(
         Promotion, on_delete=models.PROTECT, related_name="notices", verbose_name=_("promotion")

@@ -100,8 +100,7 @@ def _before(column: ColumnProfile, baselines: Mapping[int, Profile], used: dict[
 
 def _baselines(promotion: Promotion, reader: Principal) -> dict[int, Profile]:
     """Profiles of the data that the live version was trained on, by id: the server's own before anybody's."""
-    from approvals.checks import best_profile
-    from lineage.quality.records import profile_of
+    from lineage.quality.records import best_profile, profile_of
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT unnest(muniment.training_of(%s)) ORDER BY 1", [promotion.release.model_version_id])

@@ -12,47 +12,52 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Prefetch
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet, Subquery
 
-from approvals.models import VIEWPOINTS, Finding, FindingEvent, Plan, PlanCriterion, Promotion
+from approvals.models import (
+    VIEWPOINTS,
+    Finding,
+    FindingEvent,
+    MonitoringWindow,
+    Plan,
+    PlanCriterion,
+    Promotion,
+)
 
 POINTS = 180  # of a line: more than a drawing shows apart
 NEWEST = 20  # windows listed one by one
 
-#: What was last said of each window by each reporter (its truth, its values), and in which point of the line it falls.
+#: What was last said of each window by each reporter (its truth, its values), by the point of the line it falls in:
+#: a row for each point, then one for each metric seen in it. Windows are numbered in one sort, and the numbers do for
+#: counting them and for finding the newest that says a metric. Limits are matched by whoever asks: joined here as well,
+#: a planner that did not know how few there are compared every window with every value, for a minute and a half.
 WINDOWS = """
-  WITH latest AS MATERIALIZED (
+  WITH latest AS (
     SELECT DISTINCT ON (w.plan_id, w.window_start, w.recorded_by_id, w.known_until IS NULL)
-           w.id, w.plan_id, w.evidence_id, w.window_start, w.window_end, w.verdict
+           w.plan_id, w.evidence_id, w.window_start, w.window_end, w.verdict = 'bad' AS bad
     FROM approvals_monitoringwindow w
     WHERE w.promotion_id = %(promotion)s AND w.evidence_id IS NOT NULL AND w.recorded_at <= %(at)s
       AND w.window_end > %(since)s
     ORDER BY w.plan_id, w.window_start, w.recorded_by_id, w.known_until IS NULL, w.known_until DESC, w.id DESC),
   ranked AS (
-    SELECT l.*, dense_rank() OVER (PARTITION BY l.plan_id ORDER BY l.window_start) AS n,
-           lag(l.window_end) OVER (PARTITION BY l.plan_id ORDER BY l.window_start, l.id) AS before
-    FROM latest l),
+    SELECT l.*, dense_rank() OVER up AS n, lag(l.window_end) OVER up AS before
+    FROM latest l WINDOW up AS (PARTITION BY l.plan_id ORDER BY l.window_start)),
   placed AS MATERIALIZED (
-    SELECT r.*, (r.n - 1) * %(points)s / greatest(max(r.n) OVER (PARTITION BY r.plan_id), %(points)s) AS point
-    FROM ranked r),
-  lines AS (
-    SELECT p.plan_id, p.point, c.id, min(v.value) AS low, max(v.value) AS high,
-           (array_agg(v.value ORDER BY p.window_start DESC))[1] AS last, min(v.ci_low) AS ci_low,
-           max(v.ci_high) AS ci_high, max(v.unit) AS unit
-    FROM placed p
-    JOIN approvals_plancriterion c ON c.plan_id = p.plan_id
-    JOIN approvals_evidencevalue v ON v.evidence_id = p.evidence_id AND v.metric = c.metric AND v.slice = c.slice
-      AND (c.dataset_role = '' OR v.dataset_role = c.dataset_role)
-    GROUP BY p.plan_id, p.point, c.id),
-  told AS (
-    SELECT l.plan_id, l.point, jsonb_object_agg(l.id, jsonb_build_array(l.low::text, l.high::text, l.last::text,
-             l.ci_low::text, l.ci_high::text, l.unit)) AS told
-    FROM lines l GROUP BY l.plan_id, l.point)
-  SELECT p.plan_id, p.point, min(p.window_start), max(p.window_end), count(DISTINCT p.window_start),
-         count(DISTINCT p.window_start) FILTER (WHERE p.verdict = 'bad'),
-         coalesce(bool_or(p.window_start - p.before > (p.window_end - p.window_start) / 2), false), max(t.told::text)
-  FROM placed p LEFT JOIN told t ON t.plan_id = p.plan_id AND t.point = p.point
-  GROUP BY p.plan_id, p.point ORDER BY p.plan_id, p.point
+    SELECT r.plan_id, r.evidence_id, r.window_start, r.window_end, r.bad, r.n,
+           (r.n - 1) * %(points)s / greatest(max(r.n) OVER (PARTITION BY r.plan_id), %(points)s) AS point,
+           r.window_start - r.before > (r.window_end - r.window_start) / 2 AS gap
+    FROM ranked r)
+  SELECT p.plan_id, p.point, NULL AS metric, NULL AS slice, NULL AS dataset_role,
+         min(p.window_start), max(p.window_end), max(p.n) - min(p.n) + 1, count(DISTINCT p.n) FILTER (WHERE p.bad),
+         coalesce(bool_or(p.gap), false),
+         NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL
+  FROM placed p GROUP BY p.plan_id, p.point
+  UNION ALL
+  SELECT p.plan_id, p.point, v.metric, v.slice, v.dataset_role, NULL, NULL, NULL, NULL, NULL,
+         min(v.value), max(v.value), (max(ARRAY[p.n, v.value]))[2], min(v.ci_low), max(v.ci_high), max(v.unit)
+  FROM placed p JOIN approvals_evidencevalue v ON v.evidence_id = p.evidence_id
+  GROUP BY p.plan_id, p.point, v.metric, v.slice, v.dataset_role
+  ORDER BY 1, 2, 3 NULLS FIRST, 4, 5
 """
 
 #: Predictions counted, and for how many the truth is known by now: those without any truth count as unlabelled.
@@ -95,15 +100,20 @@ MONEY = """
   ORDER BY s.period_end
 """
 
-#: Windows one by one, the newest first, with what they say.
+#: Windows one by one, the newest first, with what they say; so many of each plan by its index, then so many of all.
 LISTED = """
   SELECT w.id, w.plan_id, w.kind, w.window_start, w.window_end, w.verdict, w.known_until, w.predictions, w.labelled,
          w.recorded_at, b.display_name, w.evidence_id,
          (SELECT jsonb_agg(jsonb_build_array(v.metric, v.slice, trim_scale(v.value)::text, v.unit) ORDER BY v.id)::text
           FROM approvals_evidencevalue v WHERE v.evidence_id = w.evidence_id)
-  FROM approvals_monitoringwindow w JOIN governance_principal b ON b.id = w.recorded_by_id
-  WHERE w.promotion_id = %(promotion)s AND w.recorded_at <= %(at)s
-    AND (w.window_start, w.id) < (%(before)s, %(before_id)s)
+  FROM approvals_plan l
+  CROSS JOIN LATERAL (
+    SELECT x.* FROM approvals_monitoringwindow x
+    WHERE x.promotion_id = %(promotion)s AND x.plan_id = l.id AND x.recorded_at <= %(at)s
+      AND (x.window_start, x.id) < (%(before)s, %(before_id)s)
+    ORDER BY x.window_start DESC, x.id DESC LIMIT %(limit)s) w
+  JOIN governance_principal b ON b.id = w.recorded_by_id
+  WHERE l.model_id = %(model)s
   ORDER BY w.window_start DESC, w.id DESC LIMIT %(limit)s
 """
 
@@ -122,6 +132,10 @@ class Point:
     gap: bool
 
 
+#: From, until, windows, bad ones, and whether it follows a gap.
+Span = tuple[datetime, datetime, int, int, bool]
+
+
 @dataclass(slots=True)
 class Line:
     """A metric against its limit over time."""
@@ -129,6 +143,25 @@ class Line:
     criterion: PlanCriterion
     points: list[Point] = field(default_factory=list)
     unit: str = ""
+
+    def is_of(self, metric: str, slice: str, dataset_role: str) -> bool:
+        """Whether its limit is on these values."""
+        one = self.criterion
+        return (one.metric, one.slice) == (metric, slice) and one.dataset_role in ("", dataset_role)
+
+    def add(
+        self, span: Span, low: Decimal, high: Decimal, last: Decimal, ci_low: Decimal | None,
+        ci_high: Decimal | None, unit: str,
+    ) -> None:  # fmt: skip
+        """What was seen in a stretch of time. Another dataset role in the same stretch widens the range."""
+        start, end, _windows, _bad, gap = span
+        self.unit = unit
+        if self.points and self.points[-1].start == start:
+            former = self.points.pop()
+            low, high = min(low, former.low), max(high, former.high)
+            ci_low = min((one for one in (ci_low, former.ci_low) if one is not None), default=None)
+            ci_high = max((one for one in (ci_high, former.ci_high) if one is not None), default=None)
+        self.points.append(Point(start, end, low, high, last, ci_low, ci_high, gap))
 
     def crosses(self, point: Point) -> bool:
         """Whether a window of this point does not meet the limit: the extreme that comes closest decides."""
@@ -152,7 +185,7 @@ class Covered:
 
 @dataclass(slots=True)
 class PlanStanding:
-    """What was observed under one plan."""
+    """What was observed under one plan in the time asked for; `newest`: the end of the newest judged window ever."""
 
     plan: Plan
     lines: list[Line] = field(default_factory=list)
@@ -162,8 +195,10 @@ class PlanStanding:
     first: datetime | None = None
     last: datetime | None = None
     expected_by: datetime | None = None
+    newest: datetime | None = None
+    newest_bad: bool = False
     findings: list[Finding] = field(default_factory=list)
-    spans: list[tuple[datetime, datetime, int, int, bool]] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
 
     @property
     def silent(self) -> bool:
@@ -257,13 +292,19 @@ def _superseded(one: PlanStanding, plans: dict[int, PlanStanding]) -> bool:
 
 def _plans(promotion: Promotion, at: datetime) -> dict[int, PlanStanding]:
     """The model's monitoring plans with their limits and the breaches that are open."""
-    found = Plan.objects.filter(model=promotion.model_id, kind__in=VIEWPOINTS, recorded_at__lte=at).select_related(
-        "owner"
+    windows = MonitoringWindow.objects.filter(plan=OuterRef("pk"), promotion=promotion, recorded_at__lte=at)
+    newest = windows.exclude(verdict="").order_by("-window_end", "-id")
+    found: QuerySet[Any] = (
+        Plan.objects.filter(model=promotion.model_id, kind__in=VIEWPOINTS, recorded_at__lte=at)
+        .select_related("owner")
+        .prefetch_related(Prefetch("criteria", PlanCriterion.objects.order_by("id")))
+        .annotate(newest=Subquery(newest.values("window_end")[:1]), verdict=Subquery(newest.values("verdict")[:1]))
     )
-    criteria = PlanCriterion.objects.order_by("id")
     plans = {
-        plan.pk: PlanStanding(plan, [Line(one) for one in plan.criteria.all()])
-        for plan in found.prefetch_related(Prefetch("criteria", criteria)).order_by("pk")
+        plan.pk: PlanStanding(
+            plan, [Line(one) for one in plan.criteria.all()], newest=plan.newest, newest_bad=plan.verdict == "bad"
+        )
+        for plan in found.order_by("pk")
     }
     for finding in open_breaches([promotion.pk], at):
         if finding.plan_id in plans:
@@ -285,22 +326,18 @@ def open_breaches(promotions: Sequence[int], at: datetime) -> list[Finding]:
 def _observed(plans: dict[int, PlanStanding], given: dict[str, Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(WINDOWS, given)
-        for plan, _point, start, end, windows, bad, gap, told in cursor.fetchall():
+        for plan, _point, metric, slice_, role, start, end, windows, bad, gap, *seen in cursor.fetchall():
             standing = plans[plan]
-            standing.windows += windows
-            standing.bad += bad
-            standing.first = standing.first or start
-            standing.last = end
-            standing.spans.append((start, end, windows, bad, gap))
-            values = json.loads(told) if told else {}
+            if metric is None:
+                standing.windows += windows
+                standing.bad += bad
+                standing.first = standing.first or start
+                standing.last = end
+                standing.spans.append((start, end, windows, bad, gap))
+                continue
             for line in standing.lines:
-                if (one := values.get(str(line.criterion.pk))) is not None:
-                    low, high, last, ci_low, ci_high = (None if v is None else Decimal(v) for v in one[:5])
-                    assert low is not None  # NOT NULL in the database, as the next two
-                    assert high is not None
-                    assert last is not None
-                    line.points.append(Point(start, end, low, high, last, ci_low, ci_high, gap))
-                    line.unit = one[5]
+                if line.is_of(metric, slice_, role):
+                    line.add(standing.spans[-1], *seen)
         cursor.execute(COVERAGE, given)
         for plan, start, end, predictions, labelled in cursor.fetchall():
             plans[plan].coverage.append(Covered(start, end, int(predictions), int(labelled)))

@@ -7,18 +7,19 @@ What the gate would have answered is not worked out anew: what it did decide is 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import ForeignKey, JSONField, Q, QuerySet
+from django.db.models import ForeignKey, Q
 from django.db.models import Model as DjangoModel
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from approvals.audience import OF_ANOTHER
 from approvals.models import (
+    ChangePlan,
     Evidence,
     Finding,
     GateDecision,
@@ -30,10 +31,14 @@ from approvals.models import (
     Release,
     ServingNotice,
     SignOff,
+    Trial,
 )
+from approvals.pages.plans_then import on_change_plan, on_trial
 from approvals.pages.policies import readable_policies
+from approvals.pages.then import Section, Value, digest_of, fields_of, link, section
 from approvals.queries import live
 from governance.accounts.models import Principal
+from governance.accounts.permissions import readable_namespaces
 from governance.api.views import readable
 from governance.history.moments import standing_at
 from lineage.models import (
@@ -46,27 +51,6 @@ from lineage.models import (
     RunOutput,
     SensitivityFlag,
 )
-
-SHOWN = 100  # rows of one section; what is older is counted out by "more"
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One cell: what kind of thing it is, so that the page can draw moments and digests as it does everywhere."""
-
-    text: Any
-    kind: str = "text"
-    address: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A table of what belonged to the record then."""
-
-    title: Any
-    headers: Sequence[Any]
-    rows: list[list[Value]]
-    more: bool = False
 
 
 @dataclass(slots=True)
@@ -105,7 +89,7 @@ def find(kind: Kind, reader: Principal, id: int, moment: datetime) -> AsItWas | 
         record: Any = kind.model._default_manager.select_related(*relations).filter(pk=id).first()
         if record is None:
             return AsItWas(_title(kind, today), existed=False)
-        return AsItWas(_title(kind, record), True, fields_of(record), kind.sections(record, reader, moment))
+        return AsItWas(_title(kind, record), True, fields_of(record, reader), kind.sections(record, reader, moment))
 
 
 def _title(kind: Kind, record: Any) -> str:
@@ -113,83 +97,15 @@ def _title(kind: Kind, record: Any) -> str:
         return _("%(model)s, version %(number)s") % {
             "model": record.model.title or record.model.name, "number": record.number,
         }  # fmt: skip
-    name = getattr(record, "title", "") or getattr(record, "name", "")
+    named = record.plan if isinstance(record, Trial) else record
+    name = getattr(named, "title", "") or getattr(named, "name", "")
     return str(name or f"{kind.noun} {record.pk}")
-
-
-def fields_of(record: Any) -> list[tuple[Any, Value]]:
-    """Every field that said something, by its name for people."""
-    found = []
-    for one in record._meta.concrete_fields:
-        value = getattr(record, one.name)
-        if one.name == "id" or value in (None, "", [], {}):
-            continue
-        found.append((one.verbose_name, shown(record, one, value)))
-    return found
-
-
-def shown(record: Any, one: Any, value: Any) -> Value:
-    """One field's value as the page shows it."""
-    if isinstance(value, datetime):
-        return Value(value, "moment")
-    if isinstance(one, JSONField):
-        return Value(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str), "json")
-    if isinstance(value, ModelVersion):
-        return Value(f"{value.model.name} {value.number}")
-    if isinstance(value, bool):
-        return Value(_("yes") if value else _("no"))
-    if isinstance(value, list):
-        return Value(", ".join(map(str, value)), "list")
-    if one.choices:
-        return Value(getattr(record, f"get_{one.name}_display")())
-    if one.name in ("digest_value", "statement_digest"):
-        return Value(value, "digest")
-    return Value(value)
-
-
-def section(title: Any, rows: QuerySet[Any], **columns: Callable[[Any], Any]) -> Section:
-    """A table of the newest rows; each column says how it is read off a row."""
-    found = list(rows.order_by("-pk")[: SHOWN + 1])
-    cells = [[_cell(read(row)) for read in columns.values()] for row in found[:SHOWN]]
-    return Section(title, [_HEADERS[name] for name in columns], cells, len(found) > SHOWN)
-
-
-def _cell(value: Any) -> Value:
-    if isinstance(value, Value):
-        return value
-    if isinstance(value, datetime):
-        return Value(value, "moment")
-    if isinstance(value, bool):
-        return Value(_("yes") if value else _("no"))
-    return Value("" if value is None else value)
-
-
-_HEADERS: dict[str, Any] = {
-    "what": gettext_lazy("What"), "who": gettext_lazy("Who"), "at": gettext_lazy("When"), "why": gettext_lazy("Why"),
-    "number": gettext_lazy("Number"), "label": gettext_lazy("Version"), "digest": gettext_lazy("Digest"),
-    "licence": gettext_lazy("Licence"), "basis": gettext_lazy("Legal basis"), "since": gettext_lazy("From"),
-    "until": gettext_lazy("Until"), "withdrawn": gettext_lazy("Withdrawn"), "column": gettext_lazy("Column"),
-    "category": gettext_lazy("Category"), "present": gettext_lazy("Present"), "treatment": gettext_lazy("Treatment"),
-    "assessment": gettext_lazy("Answered as"), "severity": gettext_lazy("Severity"), "blocks": gettext_lazy("Blocks"),
-    "state": gettext_lazy("State then"), "environment": gettext_lazy("Environment"), "slot": gettext_lazy("Slot"),
-    "vote": gettext_lazy("Vote"), "requirement": gettext_lazy("Requirement"), "comment": gettext_lazy("Comment"),
-    "role": gettext_lazy("Role"), "plan": gettext_lazy("Plan"), "kind": gettext_lazy("Kind"),
-}  # fmt: skip
-
-
-def _link(text: Any, page: str, id: int, moment: datetime) -> Value:
-    """To another record as it was at the same moment."""
-    return Value(text, address=f"{reverse(f'{page}-as-it-was', args=[id])}?at={moment.isoformat()}".replace("+", "%2B"))
-
-
-def _digest(row: Any) -> Value:
-    return Value(f"{row.digest_algorithm}:{row.digest_value}", "digest") if row.digest_value else Value("")
 
 
 def _findings(about: Q, moment: datetime) -> Section:
     rows = Finding.objects.filter(about).select_related("recorded_by").prefetch_related("events")
     return section(
-        _("Findings"), rows, what=lambda f: _link(f.text[:80], "finding", f.pk, moment),
+        _("Findings"), rows, what=lambda f: link(f.text[:80], "finding", f.pk, moment),
         severity=lambda f: f.get_severity_display(), blocks=lambda f: f.blocks, state=_finding_state,
         who=lambda f: f.recorded_by, at=lambda f: f.recorded_at,
     )  # fmt: skip
@@ -204,7 +120,7 @@ def _live(about: Q, reader: Principal, moment: datetime) -> Section:
     rows = live(reader, at=moment).filter(about).select_related("recorded_by")
     return section(
         _("Live then"), rows,
-        what=lambda p: _link(_("version %(n)s") % {"n": p.release.model_version.number}, "serving", p.pk, moment),
+        what=lambda p: link(_("version %(n)s") % {"n": p.release.model_version.number}, "serving", p.pk, moment),
         environment=lambda p: p.environment, slot=lambda p: p.get_slot_display(), since=lambda p: p.started_at,
         who=lambda p: p.recorded_by,
     )  # fmt: skip
@@ -213,7 +129,7 @@ def _live(about: Q, reader: Principal, moment: datetime) -> Section:
 def _releases(about: Q, moment: datetime) -> Section:
     rows = Release.objects.filter(about).select_related("environment", "closure", "recorded_by", "model_version")
     return section(
-        _("Releases"), rows, what=lambda r: _link(_("release %(n)s") % {"n": r.pk}, "release", r.pk, moment),
+        _("Releases"), rows, what=lambda r: link(_("release %(n)s") % {"n": r.pk}, "release", r.pk, moment),
         number=lambda r: r.model_version.number, environment=lambda r: r.environment,
         slot=lambda r: r.get_slot_display(),
         state=lambda r: r.closure.get_kind_display() if hasattr(r, "closure") else _("open"),
@@ -226,7 +142,7 @@ def _on_dataset(dataset: Dataset, reader: Principal, moment: datetime) -> list[S
     terms = CollectionTerms.objects.filter(dataset=dataset).select_related("withdrawal", "recorded_by")
     flags = SensitivityFlag.objects.filter(dataset_version__dataset=dataset).select_related("dataset_version")
     return [
-        section(_("Versions"), versions, label=lambda v: v.label, digest=_digest, who=lambda v: v.recorded_by,
+        section(_("Versions"), versions, label=lambda v: v.label, digest=digest_of, who=lambda v: v.recorded_by,
                 at=lambda v: v.recorded_at),
         section(_("Terms"), terms, number=lambda t: t.number, licence=lambda t: t.licence,
                 basis=lambda t: t.legal_basis, since=lambda t: t.effective_from, until=lambda t: t.effective_to,
@@ -245,11 +161,15 @@ def _on_model(model: Model, reader: Principal, moment: datetime) -> list[Section
     versions = ModelVersion.objects.filter(model=model).select_related("recorded_by")
     return [
         _live(Q(model=model), reader, moment),
-        section(_("Versions"), versions, number=lambda v: _link(v.number, "model-version", v.pk, moment),
-                digest=_digest, who=lambda v: v.recorded_by, at=lambda v: v.recorded_at),
+        section(_("Versions"), versions, number=lambda v: link(v.number, "model-version", v.pk, moment),
+                digest=digest_of, who=lambda v: v.recorded_by, at=lambda v: v.recorded_at),
         _releases(Q(model_version__model=model), moment),
         _findings(Q(model=model) | Q(model_version__model=model) | Q(promotion__model=model), moment),
     ]  # fmt: skip
+
+
+def _is_in(link: RunInput, namespaces: set[int]) -> bool:
+    return link.dataset_version is not None and link.dataset_version.dataset.namespace_id in namespaces
 
 
 def _on_model_version(version: ModelVersion, reader: Principal, moment: datetime) -> list[Section]:
@@ -259,10 +179,13 @@ def _on_model_version(version: ModelVersion, reader: Principal, moment: datetime
         "dataset_version__dataset", "recorded_by"
     )
     evidence = Evidence.objects.filter(model_version=version).select_related("plan", "recorded_by")
+    mine = set(readable_namespaces(reader).values_list("pk", flat=True))
     return [
-        section(_("Made from"), made_from, what=lambda i: i.dataset_version.dataset.name,
-                label=lambda i: i.dataset_version.label, role=lambda i: i.get_role_display(),
-                digest=lambda i: _digest(i.dataset_version), at=lambda i: i.recorded_at),
+        section(_("Made from"), made_from,
+                what=lambda i: i.dataset_version.dataset.name if _is_in(i, mine) else OF_ANOTHER,
+                label=lambda i: i.dataset_version.label if _is_in(i, mine) else "–",
+                role=lambda i: i.get_role_display(),
+                digest=lambda i: digest_of(i.dataset_version), at=lambda i: i.recorded_at),
         section(_("Evidence"), evidence, plan=lambda e: e.plan.title, who=lambda e: e.recorded_by,
                 at=lambda e: e.recorded_at, until=lambda e: e.valid_until),
         _live(Q(release__model_version=version), reader, moment),
@@ -284,7 +207,7 @@ def _on_release(release: Release, reader: Principal, moment: datetime) -> list[S
                 what=lambda d: ", ".join(f"{r['key']}: {r['status'].lower()}" for r in d.requirements)),
         section(_("Refused attempts"), attempts, at=lambda a: a.recorded_at, who=lambda a: a.recorded_by,
                 what=lambda a: ", ".join(r["key"] for r in a.requirements if r["status"] == "UNSATISFIED")),
-        section(_("Promotions"), promotions, what=lambda p: _link(p.get_kind_display(), "serving", p.pk, moment),
+        section(_("Promotions"), promotions, what=lambda p: link(p.get_kind_display(), "serving", p.pk, moment),
                 since=lambda p: p.started_at, until=lambda p: p.end.ended_at if hasattr(p, "end") else None,
                 who=lambda p: p.recorded_by),
     ]  # fmt: skip
@@ -367,5 +290,14 @@ KINDS: dict[str, Kind] = {
     ),
     "policies": Kind(Policy, gettext_lazy("Policy"), "policy", "policies", gettext_lazy("Policies"), _on_policy),
     "findings": Kind(Finding, gettext_lazy("Finding"), "finding", "findings", gettext_lazy("Findings"), _on_finding),
+    "trials": Kind(Trial, gettext_lazy("Trial"), "trial", "trials", gettext_lazy("Trials"), on_trial),
+    "change-plans": Kind(
+        ChangePlan,
+        gettext_lazy("Retraining envelope"),
+        "change-plan",
+        "change-plans",
+        gettext_lazy("Retraining envelopes"),
+        on_change_plan,
+    ),
     "promotions": Kind(Promotion, gettext_lazy("Promotion"), "serving", "models", _MODELS, _on_promotion),
 }

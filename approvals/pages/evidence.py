@@ -15,6 +15,7 @@ from approvals.models import Comparator, Evidence, EvidenceAnswer, EvidenceSourc
 from approvals.queries import with_verdict
 
 BAR_WIDTH, BAR_PAD = 200, 6  # units of the drawing's own
+SMALLEST_PLAIN = -6  # the power of ten below which a page writes an exponent
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ def _measured(value: Mapping[str, Any], bound: Mapping[str, Any] | None) -> Meas
     return Measured(
         metric=str(value["metric"]).replace("_", " "),
         slice=str(value["slice"]),
-        value=plain(number),
+        value=legible(number),
         unit=str(value.get("unit") or ""),
         interval=f"{plain(low)} – {plain(high)}" if low is not None and high is not None else "",
         comparator=Comparator(comparator).label if comparator else "",
@@ -222,6 +223,13 @@ def plain(number: Decimal | None) -> str:
     if number is None:
         return ""
     return format(number.normalize() + 0, "f")
+
+
+def legible(number: Decimal | None) -> str:
+    """The same for a page: nobody counts the zeros of a p value, so below a millionth it has an exponent."""
+    if number and number.adjusted() < SMALLEST_PLAIN:
+        return f"{float(number):.3g}"
+    return plain(number)
 
 
 def bar_of(value: Decimal, comparator: str, threshold: Decimal, low: Decimal, high: Decimal) -> Bar:

@@ -8,8 +8,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
+from approvals.gate.envelope import state_from, with_envelope
 from approvals.impact import live_below
 from approvals.models import AsFound, Finding, FindingEvent, LiveSlot, Promotion, Release, ServingNotice, SignOff
+from approvals.monitoring.overview import watched, with_standing
 from approvals.pages import evidence, reviews
 from governance.accounts.models import Principal
 from governance.accounts.permissions import readable_namespaces
@@ -42,11 +44,13 @@ class PageJudgements:
         return {"live_below": shown, "live_elsewhere": len(found) - len(shown)}
 
     def on_model(self, model: Model, versions: Sequence[ModelVersion]) -> dict[str, Any]:
-        """What is live, every release with who signed it, and findings on the model and its versions."""
+        """What is live and how it does, releases with who signed them, findings on the model and its versions."""
         numbers = [v.pk for v in versions]
+        live = list(with_envelope(with_standing(with_flag(_live().filter(model=model)))))
         releases = list(_releases().filter(model_version__model=model)[:RELEASES_SHOWN])
         return {
-            "live": list(with_flag(_live().filter(model=model))),
+            "live": live,
+            "watched": [(slot, watched(slot), state_from(slot.envelope) if slot.envelope else None) for slot in live],
             "found_live": found(Q(model=model)),
             "reviews": reviews.of_model(model),
             "releases": with_votes(releases),
@@ -119,9 +123,21 @@ def found(wanted: Q, *, most: int = 50) -> list[Any]:
 
 
 def with_flag(live: QuerySet[LiveSlot]) -> QuerySet[LiveSlot]:
-    """What is live with `flagged`: whether something has changed under it that nobody has answered."""
+    """What is live with `flagged`, whether something has changed under it that nobody has answered, and `breached`."""
     standing = ServingNotice.objects.filter(promotion=OuterRef("promotion"), end__isnull=True)
-    return live.annotate(flagged=Exists(standing))
+    return live.annotate(flagged=Exists(standing), breached=_open_breach())
+
+
+def in_breach(live: QuerySet[LiveSlot]) -> QuerySet[LiveSlot]:
+    """Of what is live that of which a breach of a monitoring plan is open."""
+    return live.filter(_open_breach())
+
+
+def _open_breach() -> Exists:
+    closing = FindingEvent.objects.filter(finding=OuterRef("pk"), kind__in=["closed", "reopened"]).order_by("-pk")
+    last = Subquery(closing.values("kind")[:1])
+    breaches = Finding.objects.filter(promotion=OuterRef("promotion"), kind=Finding.Kind.MONITORING_BREACH)
+    return Exists(breaches.alias(last=last).filter(Q(last=None) | ~Q(last="closed")))
 
 
 def live_for(reader: Principal) -> QuerySet[LiveSlot]:

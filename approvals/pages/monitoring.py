@@ -11,10 +11,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from approvals.models import Plan, PlanKind, Promotion
+from approvals.monitoring.overview import STATES, state_of
 from approvals.monitoring.reading import Line, Listed, Money, Monitoring, PlanStanding, monitoring
 
 WIDTH, HEIGHT = 640, 150
 LEFT, RIGHT, TOP, BOTTOM = 66, 626, 12, 122
+DASH = 6
+VALUES_SHOWN = 12  # of a window, in the table
 #: What `?days=` takes; 0: since it went live.
 RANGES = (1, 7, 30, 90, 0)
 
@@ -65,22 +68,15 @@ class Part:
 
     @property
     def state(self) -> str:
-        """In one word: silent, breach, recovered, good or none."""
-        if self.standing.silent:
-            return "silent"
-        if self.standing.findings:
-            return "recovered" if self.standing.windows and not self.last_bad else "breach"
-        return "good" if self.standing.windows and not self.last_bad else "breach" if self.last_bad else "none"
-
-    @property
-    def last_bad(self) -> bool:
-        """Whether the last stretch drawn holds a bad window."""
-        return bool(self.standing.spans and self.standing.spans[-1][3])
+        """In one word, one of `overview.STATES`."""
+        one = self.standing
+        return state_of(seen=one.newest is not None, bad=one.newest_bad, silent=one.silent, breached=bool(one.findings))
 
     @property
     def hours_silent(self) -> int:
         """Whole hours since the last window ended."""
-        return int((timezone.now() - self.standing.last) / timedelta(hours=1)) if self.standing.last else 0
+        newest = self.standing.newest
+        return int((timezone.now() - newest) / timedelta(hours=1)) if newest else 0
 
 
 @dataclass(slots=True)
@@ -94,6 +90,11 @@ class Viewpoint:
     money_first: datetime | None = None
     money_last: datetime | None = None
 
+    @property
+    def state(self) -> str:
+        """That of the worst of its plans; "" where it has none."""
+        return min((part.state for part in self.parts), key=STATES.index, default="")
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -103,6 +104,14 @@ class Row:
     plan: str
     kind: str
     verdict: str
+
+    @property
+    def values(self) -> list[tuple[str, str, str, str]]:
+        """(metric, slice, value as a person reads it, unit), the first of them."""
+        return [
+            (metric, slice, shown(Decimal(value)) if value else _("not measured"), unit)
+            for metric, slice, value, unit in self.window.values[:VALUES_SHOWN]
+        ]
 
 
 @dataclass(slots=True)
@@ -117,6 +126,17 @@ class Page:
     last: datetime
     money: Money | None
     days: int
+
+    @property
+    def state(self) -> str:
+        """That of the worst viewpoint; "" where no plan watches it."""
+        return min((view.state for view in self.viewpoints if view.state), key=STATES.index, default="")
+
+    @property
+    def troubled(self) -> list[Part]:
+        """The plans to look at, the worst first."""
+        found = [part for view in self.viewpoints for part in view.parts if part.state in STATES[:3]]
+        return sorted(found, key=lambda part: STATES.index(part.state))
 
     @property
     def totals(self) -> list[tuple[str, str]]:
@@ -274,10 +294,10 @@ def _x(start: datetime, end: datetime, first: datetime, last: datetime) -> float
 
 
 def _path(places: Sequence[tuple[float, float]]) -> str:
-    """Points joined; a single one as a dash, so that it is seen."""
-    if len(places) == 1:
-        x, y = places[0]
-        return f"M{x - 3:.1f} {y:.1f}h6"
+    """Points joined; those closer than a dash is long end in half a dash on each side, so that they are seen."""
+    (first, top), (last, bottom) = places[0], places[-1]
+    if last - first < DASH:
+        places = [(first - DASH / 2, top), *places, (last + DASH / 2, bottom)]
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
 
 

@@ -43,17 +43,18 @@ class Waiting:
         return [self.titles.get(key, key) for key in self.mine]
 
 
-def waiting(reader: Principal, *, after: int = 0) -> tuple[list[Waiting], bool]:
+def waiting(reader: Principal, *, after: int = 0, most: int | None = None) -> tuple[list[Waiting], bool]:
     """Open releases of the reader's namespaces, oldest first, and whether there are more than are shown.
 
     Two queries, however many there are.
 
     Args:
-        after: id of the release to go on after.
+        after: id of the release to go on after. most: how many are judged; None: SHOWN.
     """
-    releases = list(open_releases(reader).filter(pk__gt=after)[: SHOWN + 1])
-    more = len(releases) > SHOWN
-    releases = releases[:SHOWN]
+    most = most or SHOWN
+    releases = list(open_releases(reader).filter(pk__gt=after)[: most + 1])
+    more = len(releases) > most
+    releases = releases[:most]
     judged = _judged([r.pk for r in releases], reader)
     found = []
     for release in releases:

@@ -212,7 +212,7 @@ def page_for(release: Release, reader: Principal) -> ReleasePage:
             held[grant.role].append(grant.principal)
     mine = {g.role for g in grants if g.principal_id == reader.pk}
     heads = {g.role for g in grants if g.principal_id == reader.pk and g.is_head}
-    stale = stale_causes(release, verdict) if is_open else {}
+    stale = stale_causes(release, verdict, reader) if is_open else {}
     cards = []
     for status in verdict.requirements:
         requirement = requirements.get(status.key)

@@ -1,23 +1,28 @@
 """The serving page: whether something live may keep serving, why not, until when, and what its reader can do."""
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from approvals.actions.serving import CLEARERS
-from approvals.audience import holders_of
-from approvals.models import Promotion, PromotionEnd, ServingNotice
+from approvals.audience import holders_besides
+from approvals.gate.reading import as_read_by
+from approvals.models import Finding, Promotion, PromotionEnd, ServingNotice
+from approvals.pages.judgements import findings
 from approvals.queries import involved_persons
 from approvals.responses import Fallback
-from approvals.serving import Serving, Standing, how_they_stand, masked
+from approvals.serving import Serving, Standing, how_they_stand
 from governance.accounts.models import Principal
-from governance.accounts.permissions import grants_in_force, readable_namespaces
+from governance.accounts.permissions import grants_in_force
 from governance.accounts.roles import Role
 from governance.api.views import readable
+from governance.history.masking import mask
 from lineage.actions.recalls import RECALLERS
 
 DRAWN = 20  # records of a chain that a drawing shows; the table beneath it holds all
@@ -107,8 +112,10 @@ class ServingPage:
     end: PromotionEnd | None
     serving: Serving
     cards: list[NoticeCard]
-    earlier: Sequence[Promotion]
+    earlier: QuerySet[Promotion]
     acts: list[str]
+    breaches: list[Finding]
+    """Open findings on its monitoring, which need hold nothing up."""
 
 
 def find(reader: Principal, id: int) -> Promotion | None:
@@ -127,14 +134,24 @@ def page_for(promotion: Promotion, reader: Principal) -> ServingPage:
     """The page of a promotion for a reader."""
     end = getattr(promotion, "end", None)
     serving = Serving() if end else how_they_stand([promotion.pk]).get(promotion.pk, Serving())
-    shown = set(readable_namespaces(reader).values_list("pk", flat=True))
+    serving.gaps = as_read_by(serving.gaps, reader)
     by_notice = {standing.notice.pk: standing for standing in serving.notices}
     roles = _roles(reader, promotion)
-    own = reader.pk in involved_persons(promotion.release.model_version)
+    involved = involved_persons(promotion.release.model_version)
+    own = reader.pk in involved
+
+    @cache
+    def holders(role: str) -> list[Principal]:
+        return holders_besides(role, promotion.model.namespace_id, involved)
+
+    notices = list(
+        promotion.notices.select_related("end__recorded_by", "end__fallback__release__model_version",
+                                         "policy_version__policy", "recorded_by").order_by("-pk")
+    )  # fmt: skip
+    mask(ServingNotice, reader, notices)
     cards = [
-        _card(notice, by_notice.get(notice.pk), serving, shown, roles, own=own, live=end is None)
-        for notice in promotion.notices.select_related("end__recorded_by", "end__fallback__release__model_version",
-                                                       "policy_version__policy").order_by("-pk")
+        _card(notice, by_notice.get(notice.pk), serving, roles, holders, own=own, live=end is None)
+        for notice in notices
     ]  # fmt: skip
     earlier = (
         Promotion.objects.filter(model=promotion.model_id, environment=promotion.environment_id, slot=promotion.slot)
@@ -142,7 +159,9 @@ def page_for(promotion: Promotion, reader: Principal) -> ServingPage:
         .select_related("release__model_version", "end")
         .order_by("-pk")[:EARLIER_SHOWN]
     )
-    return ServingPage(promotion, end, serving, cards, list(earlier), acts_for(promotion, end, roles, own=own))
+    on_monitoring = findings(Q(promotion=promotion, kind=Finding.Kind.MONITORING_BREACH))
+    breaches = [one for one in on_monitoring if one.is_open]  # type: ignore[attr-defined]  # annotated
+    return ServingPage(promotion, end, serving, cards, earlier, acts_for(promotion, end, roles, own=own), breaches)
 
 
 def acts_for(promotion: Promotion, end: PromotionEnd | None, roles: set[str], *, own: bool) -> list[str]:
@@ -174,15 +193,14 @@ def _roles(reader: Principal, promotion: Promotion) -> set[str]:
 
 
 def _card(
-    notice: ServingNotice, standing: Standing | None, serving: Serving, shown: Collection[int], roles: set[str], *,
-    own: bool, live: bool,
+    notice: ServingNotice, standing: Standing | None, serving: Serving, roles: set[str],
+    holders: Callable[[str], list[Principal]], *, own: bool, live: bool,
 ) -> NoticeCard:  # fmt: skip
-    card = NoticeCard(notice, standing, chain_of(notice.chain, shown), answer_in_words(notice, serving))
+    card = NoticeCard(notice, standing, chain_of(notice.chain), answer_in_words(notice, serving))
     if standing is not None and live:
         role = standing.confirm
         if role is not None:
-            promotion = notice.promotion
-            card.who = holders_of(role, promotion.model.namespace_id, besides=promotion.release.model_version_id)
+            card.who = holders(role)
             card.may_confirm = role in roles and not own
         card.may_clear = bool(roles & {one.value for one in CLEARERS})
     return card
@@ -206,9 +224,8 @@ def answer_in_words(notice: ServingNotice, serving: Serving) -> str:
     return _("When the time is over, %(what)s.") % {"what": what}
 
 
-def chain_of(chain: Sequence[dict[str, Any]], shown: Collection[int]) -> Chain:
-    """A chain as links, with places for the drawing: rows of three, left to right."""
-    nodes = masked(chain, shown)
+def chain_of(nodes: Sequence[dict[str, Any]]) -> Chain:
+    """A chain, as its reader reads it, as links, with places for the drawing: rows of three, left to right."""
     keep = nodes if len(nodes) <= DRAWN else [*nodes[:4], *nodes[-(DRAWN - 4) :]]
     links = [_link(node) for node in nodes]
     drawn = [_link(node, place=place) for place, node in enumerate(keep)]

@@ -27,7 +27,7 @@ from approvals.pages.evidence import EvidenceItem
 from approvals.pages.evidence import read as read_evidence
 from approvals.queries import involved_persons, with_verdict
 from approvals.trials.design import ALARM
-from approvals.trials.reading import Span
+from approvals.trials.reading import Span, unevenness_of
 from approvals.trials.statistics import sample_ratio
 from governance.accounts.models import Principal
 from governance.accounts.permissions import grants_in_force
@@ -155,11 +155,17 @@ class TrialPage:
     may_look: bool
     may_conclude: bool
     may_deviate: bool
+    uneven: str
     acceptable: set[int] = field(default_factory=set)
 
     @property
     def looks_taken(self) -> int:
         return len(self.seen)
+
+    @property
+    def final(self) -> Seen | None:
+        """What the conclusion says; None while there is none."""
+        return self.seen[-1] if self.seen and self.seen[-1].final else None
 
     @property
     def guarded(self) -> list[GuardedShown]:
@@ -241,6 +247,7 @@ def page_for(trial: Trial, reader: Principal) -> TrialPage:
         may_look=going and counted and bool(roles & set(LOOKING)),
         may_conclude=going and counted and bool(roles & set(CONCLUDING)),
         may_deviate=going and bool(roles & set(DEVIATING)),
+        uneven=unevenness_of(trial) if going and counted else "",
     )  # fmt: skip
     if going and page.open_deviations and roles & set(ACCEPTING) and not _own(one, reader):
         page.acceptable = {d.pk for d in deviations if not hasattr(d, "acceptance") and d.recorded_by_id != reader.pk}

@@ -67,10 +67,10 @@ class Signing:
         return not self.refusal and self.mine is None
 
 
-def stale_causes(release: Release, verdict: Verdict) -> dict[int, list[Cause]]:
-    """What made votes stale, by sign-off; asked only where the verdict knows of a stale one."""
+def stale_causes(release: Release, verdict: Verdict, reader: Principal) -> dict[int, list[Cause]]:
+    """What made votes stale, by sign-off, as someone may read it; asked only where the verdict knows of a stale one."""
     ignored = [one for s in verdict.requirements for one in s.params.get("ignored") or ()]
-    return causes(release) if any(one["why"] == "vote-stale" for one in ignored) else {}
+    return causes(release, reader) if any(one["why"] == "vote-stale" for one in ignored) else {}
 
 
 def votes_of(

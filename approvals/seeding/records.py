@@ -7,7 +7,7 @@ from pathlib import Path
 from django.db import connection, transaction
 
 from approvals.seeding.stage import PREFIX, Place, prepare
-from lineage.models import ModelVersion
+from lineage.models import Model
 
 BATCH = 500  # units a transaction; locks and deferred checks are kept until it commits
 HISTORY_A_UNIT = 10  # rows of history, about
@@ -29,23 +29,29 @@ def seed(*, versions: int, tell: Tell) -> int:
         errors.Conflict: nobody administers the system yet.
     """
     places = prepare()
-    there = ModelVersion.objects.filter(model__namespace__name__startswith=PREFIX).count()
-    start = time.monotonic()
-    told = start
-    for first in range(there, versions, BATCH):
-        _batch(places, first, first + BATCH - 1)
+    there = _first_units()
+    missing = [first for first in range(0, versions, BATCH) if first not in there]
+    told = start = time.monotonic()
+
+    for number, first in enumerate(missing, 1):
+        _batch(places, first)
         if time.monotonic() - told > 10:
             told = time.monotonic()
-            done = first + BATCH - there
-            rate = done * HISTORY_A_UNIT / (told - start)
-            tell(f"{there + done:,} of {versions:,} ({rate:,.0f} rows of history a second)")
-    return max(0, -(-(versions - there) // BATCH) * BATCH)
+            rate = number * BATCH * HISTORY_A_UNIT / (told - start)
+            tell(f"{number * BATCH:,} of {len(missing) * BATCH:,} ({rate:,.0f} rows of history a second)")
+    return len(missing) * BATCH
 
 
-def _batch(places: list[Place], first: int, last: int) -> None:
+def _first_units() -> set[int]:
+    """The numbers of the units that made a seeded model; each batch begins with one."""
+    names = Model.objects.filter(namespace__name__startswith=PREFIX).values_list("name", flat=True)
+    return {int(name.rpartition("-")[2]) for name in names}
+
+
+def _batch(places: list[Place], first: int) -> None:
     numbers = {
         "first": first,
-        "last": last,
+        "last": first + BATCH - 1,
         "spaces": ", ".join(str(place.namespace) for place in places),
         "pipelines": ", ".join(str(place.pipeline) for place in places),
         "owners": ", ".join(str(place.owner) for place in places),

@@ -8,6 +8,9 @@ BEGIN
     PERFORM muniment.refuse('MU009', 'other-namespace', 'A plan belongs to the namespace of its subject.',
       'Record it there.');
   END IF;
+  -- Whoever holds a plan open holds its subject, and with it every other plan there: of two plans held beside each other one
+  -- could be chosen once the figures are known, however early the five minutes below are asked about.
+  PERFORM muniment.lock_subject(NEW.model_id, NULL, NEW.dataset_id, NULL);
   NEW.locked_at := clock_timestamp();
   NEW.written_in := muniment.this_transaction();
   RETURN NEW;
@@ -148,7 +151,7 @@ BEGIN
   END IF;
   IF NEW.profile_id IS NOT NULL THEN
     SELECT * INTO p FROM public.lineage_dataprofile WHERE id = NEW.profile_id;
-    IF p.namespace_id <> e.namespace_id OR p.recorded_by_id <> NEW.principal_id THEN
+    IF p.namespace_id IS DISTINCT FROM e.namespace_id OR p.recorded_by_id <> NEW.principal_id THEN
       PERFORM muniment.refuse('MU009', 'other-profile', 'The profile is of another namespace, or from somebody else.',
         'Name who recorded the profile.');
     END IF;

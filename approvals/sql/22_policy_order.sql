@@ -30,7 +30,7 @@ $$;
 -- A finite decimal from text; NULL where it is none.
 CREATE OR REPLACE FUNCTION muniment.threshold_of(given text) RETURNS numeric LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN given ~ '^[+-]?([0-9]{1,100}(\.[0-9]{0,100})?|\.[0-9]{1,100})([eE][+-]?[0-9]{1,3})?$'
+  SELECT CASE WHEN given ~ '^[+-]?([0-9]{1,100}([.][0-9]{0,100})?|[.][0-9]{1,100})([eE][+-]?[0-9]{1,3})?$'
               THEN given::numeric END
 $$;
 

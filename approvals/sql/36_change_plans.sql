@@ -28,7 +28,7 @@ BEGIN
     END IF;
     FOREACH v_name IN ARRAY ARRAY['low', 'high', 'change_low', 'change_high'] LOOP
       -- Text, digit for digit: NaN, Infinity and 1e400 are no bounds.
-      IF b ? v_name AND (jsonb_typeof(b -> v_name) <> 'string' OR b ->> v_name !~ '^-?[0-9]{1,30}(\.[0-9]{1,30})?$') THEN
+      IF b ? v_name AND (jsonb_typeof(b -> v_name) <> 'string' OR b ->> v_name !~ '^-?[0-9]{1,30}([.][0-9]{1,30})?$') THEN
         RETURN ARRAY['band-limit', 'The limits of a band are finite decimal numbers, as text.', 'Correct the limit.'];
       END IF;
     END LOOP;
@@ -56,7 +56,7 @@ BEGIN
            AND NOT jsonb_path_exists(s.value, 'strict $.one_of[*] ? (@.type() == "object" || @.type() == "array")')
          OR s.value ?| ARRAY['min', 'max'] AND s.value - ARRAY['min', 'max'] = '{}'
            AND NOT EXISTS (SELECT 1 FROM jsonb_each(s.value) b WHERE jsonb_typeof(b.value) <> 'string'
-                             OR b.value #>> '{}' !~ '^-?[0-9]{1,30}(\.[0-9]{1,30})?$')) THEN
+                             OR b.value #>> '{}' !~ '^-?[0-9]{1,30}([.][0-9]{1,30})?$')) THEN
       RETURN ARRAY['parameter-form', format('Parameter %s: give min, max or both as decimal text, or one_of with values.', left(s.key, 100)),
                    'Correct it.'];
     ELSIF (s.value ->> 'min')::numeric > (s.value ->> 'max')::numeric THEN
@@ -131,19 +131,72 @@ BEGIN
     ORDER BY p.id FOR NO KEY UPDATE;
 END $$;
 
+-- What has ended the plan of a place just now is told to people, once: where `p_before`, what had ended it before, is empty
+-- and something has since. Its last use and its revocation have messages of their own, its moment has reminders.
+CREATE OR REPLACE FUNCTION muniment.tell_of_ended_plan(p_plan bigint, p_before text[], p_after text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF p_before = '{}' AND p_after <> '{}' AND p_after[1] <> 'plan-spent' THEN
+    PERFORM muniment.tell('change_plan.ended', jsonb_build_object('change_plan', p_plan, 'why', p_after[1]),
+                          format('change_plan:%s', p_plan));
+  END IF;
+END $$;
+
+-- A promotion that ends otherwise than by the next one ends the plan that it rests on.
+CREATE OR REPLACE FUNCTION muniment.end_change_plan() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_plan bigint := (SELECT u.change_plan_id FROM public.approvals_changeplanuse u WHERE u.promotion_id = NEW.promotion_id);
+  v_endings text[];
+BEGIN
+  IF v_plan IS NOT NULL AND NEW.kind NOT IN ('superseded', 'rolled_back') AND NOT EXISTS (
+       SELECT 1 FROM public.approvals_changeplanuse u JOIN public.approvals_promotionend e ON e.promotion_id = u.promotion_id
+       WHERE u.change_plan_id = v_plan AND e.kind <> 'superseded' AND e.id <> NEW.id) THEN
+    v_endings := muniment.change_plan_endings(v_plan, clock_timestamp());
+    -- The recall that ends a promotion of the base version is on record already, and is what this end is told as.
+    PERFORM muniment.tell_of_ended_plan(v_plan, array_remove(array_remove(v_endings, 'plan-serving-ended'),
+      CASE NEW.kind WHEN 'recalled' THEN 'plan-base-recalled' END), v_endings);
+  END IF;
+  RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS r_end_change_plan ON public.approvals_promotionend;
+CREATE TRIGGER r_end_change_plan AFTER INSERT ON public.approvals_promotionend
+  FOR EACH ROW EXECUTE FUNCTION muniment.end_change_plan();
+ALTER TABLE public.approvals_promotionend ENABLE ALWAYS TRIGGER r_end_change_plan;
+
+-- So does the recall of a base version that serves no longer, since a retrain took its place.
+CREATE OR REPLACE FUNCTION muniment.tell_of_recalled_bases(p_starts bigint[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_plan bigint;
+  v_endings text[];
+BEGIN
+  FOR v_plan IN SELECT p.id FROM unnest(p_starts) AS s (key)
+      JOIN public.approvals_changeplan p ON p.model_version_id = s.key >> 2 WHERE s.key & 3 = 2 ORDER BY p.id LOOP
+    v_endings := muniment.change_plan_endings(v_plan, clock_timestamp());
+    PERFORM muniment.tell_of_ended_plan(v_plan, array_remove(v_endings, 'plan-base-recalled'), v_endings);
+  END LOOP;
+END $$;
+
 -- After a promotion through an open gate: the release's own plan comes into force if everyone signed, and a plan whose
--- waivers let it pass is used once more. Nothing observe-only let through does either.
+-- waivers let it pass is used once more; with the last use people are told. Nothing observe-only let through does either.
 CREATE OR REPLACE FUNCTION muniment.count_change_plan(p_promotion bigint, p_release bigint, p_rows jsonb, p_at timestamptz)
 RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_plan bigint := (SELECT r.change_plan_id FROM public.approvals_release r WHERE r.id = p_release);
   v_waived bigint := (jsonb_path_query_first(p_rows, '$[*] ? (@.reason == "inside-envelope").params.plan') #>> '{}')::bigint;
+  v_number smallint;  -- of the use
 BEGIN
   IF v_waived IS NOT NULL THEN
     INSERT INTO public.approvals_changeplanuse (change_plan_id, promotion_id, number, basis)
       SELECT u.change_plan_id, p_promotion, max(u.number) + 1, jsonb_build_object('edges',
                muniment.envelope_edges(muniment.gate_context_of(p_release, NULL, p_at), v_waived))
-      FROM public.approvals_changeplanuse u WHERE u.change_plan_id = v_waived GROUP BY u.change_plan_id;
+      FROM public.approvals_changeplanuse u WHERE u.change_plan_id = v_waived GROUP BY u.change_plan_id
+      RETURNING number INTO v_number;
+    IF v_number = (SELECT p.uses FROM public.approvals_changeplan p WHERE p.id = v_waived) THEN
+      PERFORM muniment.tell('change_plan.spent', jsonb_build_object('change_plan', v_waived), format('change_plan:%s', v_waived));
+    END IF;
   ELSIF v_plan IS NOT NULL AND muniment.change_plan_state(v_plan, p_at, p_release) ->> 'ended' = 'plan-not-in-force'
         AND jsonb_path_exists(p_rows, '$[*] ? (@.kind == "signoff")')
         AND NOT jsonb_path_exists(p_rows, '$[*] ? (@.kind == "signoff" && @.status != "SATISFIED")')

@@ -125,6 +125,9 @@ END $$;
 
 CREATE OR REPLACE FUNCTION muniment.check_trial_bounds() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_least record;
+  v_power double precision;
 BEGIN
   IF EXISTS (
       SELECT 1 FROM muniment.trial_bounds(NEW.id) b WHERE NOT EXISTS (
@@ -133,6 +136,26 @@ BEGIN
           AND k.threshold = b.threshold AND k.dataset_role = '')) THEN
     PERFORM muniment.refuse('MU009', 'trial-bounds', 'The plan lacks bounds that its trial is judged by.',
       'Lock trial and plan by the act that writes both.');
+  END IF;
+  IF NEW.metric_kind = 'proportion' AND NOT (
+       NEW.baseline > 0 AND NEW.baseline < 1
+       AND NEW.baseline + (CASE NEW.better WHEN 'higher' THEN 1 ELSE -1 END) * NEW.minimum_effect BETWEEN 1e-30 AND 1 - 1e-30) THEN
+    PERFORM muniment.refuse('MU009', 'trial-rates', 'The rates of champion and challenger lie between 0 and 1.',
+      'Give the champion''s rate as expected, and a smaller minimum effect.');
+  END IF;
+  SELECT * INTO v_least FROM muniment.trial_least_units(NEW);
+  IF NEW.champion_units < v_least.champion OR NEW.challenger_units < v_least.challenger THEN
+    PERFORM muniment.refuse('MU009', 'trial-too-small', format(
+        'To find this minimum effect with this power takes at least %s units of the champion and %s of the challenger.',
+        v_least.champion, v_least.challenger), 'Lock trial and plan by the act that works the units out.');
+  END IF;
+  IF NEW.looks > 1 THEN
+    v_power := muniment.trial_power(NEW);
+    IF v_power < NEW.power - 1e-5 THEN  -- the two integrations agree within a third of it
+      PERFORM muniment.refuse('MU009', 'trial-too-small', format(
+          'With %s looks these units find the minimum effect with a power of %s, not %s.', NEW.looks, round(v_power::numeric, 4), NEW.power),
+        'Lock trial and plan by the act that works the units out.');
+    END IF;
   END IF;
   RETURN NULL;
 END $$;
@@ -206,6 +229,7 @@ CREATE OR REPLACE FUNCTION muniment.check_trial_reading() RETURNS trigger LANGUA
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_reach record;
+  v_uneven text;
 BEGIN
   PERFORM muniment.require_running_trial(NEW.trial_id);
   NEW.counts_through := (SELECT max(c.id) FROM public.approvals_trialcount c
@@ -222,6 +246,12 @@ BEGIN
        SELECT 1 FROM public.approvals_triallook l
        WHERE l.trial_id = NEW.trial_id AND l.counts_through = NEW.counts_through) THEN
     PERFORM muniment.refuse('MU008', 'nothing-new', 'Nothing was counted since the last look.', 'Read what was seen then.');
+  ELSIF TG_TABLE_NAME = 'approvals_trialconclusion' THEN
+    v_uneven := muniment.trial_unexplained(NEW.trial_id, NEW.counts_through, NEW.through);
+    IF v_uneven IS NOT NULL THEN
+      PERFORM muniment.refuse('MU008', 'counts-uneven', v_uneven,
+        'Send the windows that are missing, with 0 units where nobody came. Where they are lost, record that as a deviation of kind data.');
+    END IF;
   END IF;
   RETURN NEW;
 END $$;

@@ -34,8 +34,11 @@ BEGIN
   END IF;
   PERFORM muniment.check_grant_used(g, v_actor, q.params ->> 'role', c.namespace_id, v_now);
   v_for := coalesce(g.on_behalf_of_id, v_person);
-  SELECT string_agg(DISTINCT i.why, ', ') INTO v_why FROM muniment.involved(c.model_version_id) i
-    WHERE i.person_id IN (v_person, v_for);
+  IF ARRAY[v_person, v_for] && c.involved OR EXISTS (SELECT 1 FROM public.approvals_conflictofinterest k
+                                                     WHERE k.model_id = c.model_id AND k.recorded_by_id IN (v_person, v_for)) THEN
+    SELECT string_agg(DISTINCT i.why, ', ') INTO v_why FROM muniment.involved(c.model_version_id) i
+      WHERE i.person_id IN (v_person, v_for);
+  END IF;
   IF v_why = 'conflict of interest' THEN
     PERFORM muniment.refuse('MU006', 'recused', 'You, or the person you act for, declared a conflict of interest on this model.',
       'Someone else with the role signs.');
@@ -63,7 +66,7 @@ BEGIN
   END IF;
   NEW.printed_name := (SELECT display_name FROM public.governance_principal WHERE id = v_actor);
   NEW.signed_at := v_now;
-  NEW.bound := muniment.vote_binding(NEW.release_id, NEW.requirement_id, NEW.evidence_seen, NEW.role_grant_id);
+  NEW.bound := muniment.vote_bound(c, NEW.requirement_id, NEW.evidence_seen, NEW.role_grant_id);
   -- The statement carries the digest of all it is about; if that has moved, something else was read than would be signed.
   IF position(muniment.digest_of(NEW.bound) IN NEW.statement) = 0 THEN
     PERFORM muniment.refuse('MU008', 'statement-outdated', 'What you were shown has changed since.',

@@ -46,18 +46,29 @@ END $$;
 
 -- A fallback is promoted inside the act of a fact, which holds its own root exclusively and would meet others in a deadlock
 -- if it queued once more. It shares the rows its answer rests on, in their order, and gives up rather than wait long
--- (the caller's lock_timeout, less than a deadlock takes to be noticed): the whole act is then tried again.
+-- (the caller's lock_timeout, less than a deadlock takes to be noticed): the whole act is then tried again. What another
+-- fallback of the same answer has locked, above the same data, is locked.
 CREATE OR REPLACE FUNCTION muniment.lock_for_fallback(p_model_version bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  f record;
+  v_known boolean;
   v_kinds text[];
   v_ids bigint[];
   v_held_kinds text[];
   v_held bigint[];
 BEGIN
   LOOP
+    SELECT x.* INTO f FROM muniment.made_from(p_model_version) x;
+    v_known := muniment.remembered_as(muniment.key_above(f.dataset_versions, f.model_versions), clock_timestamp()) IS NOT NULL;
     SELECT coalesce(array_agg(r.kind), '{}'), coalesce(array_agg(r.id), '{}') INTO v_kinds, v_ids
-      FROM (SELECT x.kind, x.id FROM muniment.roots_of_model_version(p_model_version) x ORDER BY x.kind, x.id) r;
+      FROM (SELECT x.kind, x.id FROM muniment.roots_of_model_version(p_model_version) x WHERE NOT v_known
+            UNION ALL
+            SELECT x.kind, x.id FROM (
+              SELECT 'model_version' AS kind, p_model_version AS id
+              UNION ALL SELECT 'model', v.model_id FROM public.lineage_modelversion v WHERE v.id = p_model_version
+              UNION ALL SELECT 'run', u FROM unnest(f.runs) u) x WHERE v_known
+            ORDER BY 1, 2) r;
     EXIT WHEN (v_kinds, v_ids) IS NOT DISTINCT FROM (v_held_kinds, v_held);
     PERFORM muniment.lock_rows(v_kinds, v_ids, false);  -- lock: fallback
     v_held_kinds := v_kinds;
@@ -175,10 +186,14 @@ DECLARE
   v_rows jsonb;
   v_snapshot text;
   v_open boolean;
+  v_plan bigint := muniment.change_plan_at(NEW.model_id, NEW.environment_id, NEW.slot);
+  v_endings text[];  -- what had ended that envelope before
 BEGIN
   -- What was approved before and is brought back is asked whether it may serve, not whether to promote it anew.
   IF NEW.kind = 'release' THEN
     SELECT muniment.gate_rows(NEW.release_id, v_at), pg_current_snapshot()::text INTO v_rows, v_snapshot;
+  ELSIF NEW.kind = 'fallback' THEN
+    SELECT muniment.serving_rows_of_many(NEW.release_id, v_at), pg_current_snapshot()::text INTO v_rows, v_snapshot;
   ELSE
     SELECT muniment.serving_rows(NEW.release_id, v_at), pg_current_snapshot()::text INTO v_rows, v_snapshot;
   END IF;
@@ -187,6 +202,9 @@ BEGIN
                                 WHERE e.id = NEW.environment_id AND e.observe_only_until > v_at) THEN
     RAISE EXCEPTION USING ERRCODE = 'MU007', MESSAGE = 'The gate is closed.', DETAIL = v_rows::text,
       HINT = 'Each requirement says what is missing and who can give it.';
+  END IF;
+  IF v_plan IS NOT NULL THEN
+    v_endings := muniment.change_plan_endings(v_plan, v_at, NEW.release_id);
   END IF;
   -- The slot's unique key decides between two promotions that both saw an empty slot.
   INSERT INTO public.approvals_liveslot AS l (model_id, environment_id, slot, promotion_id)
@@ -216,6 +234,9 @@ BEGIN
     FROM public.lineage_model m WHERE m.id = NEW.model_id;
   IF NEW.kind = 'release' AND v_open THEN
     PERFORM muniment.count_change_plan(NEW.id, NEW.release_id, v_rows, v_at);
+  END IF;
+  IF v_plan IS NOT NULL THEN
+    PERFORM muniment.tell_of_ended_plan(v_plan, v_endings, muniment.change_plan_endings(v_plan, v_at));
   END IF;
   RETURN NULL;
 END $$;

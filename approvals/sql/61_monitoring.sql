@@ -9,12 +9,15 @@ DECLARE
   o record;
   v_now timestamptz;
 BEGIN
-  PERFORM muniment.lock_promotion(NEW.promotion_id);
+  PERFORM muniment.lock_promotion(NEW.promotion_id);  -- lock: window
   v_now := clock_timestamp() + interval '5 seconds';  -- clocks of two machines differ a little
   SELECT x.model_id, x.started_at, e.ended_at INTO p FROM public.approvals_promotion x
     LEFT JOIN public.approvals_promotionend e ON e.promotion_id = x.id WHERE x.id = NEW.promotion_id;
+  IF NOT FOUND THEN
+    PERFORM muniment.refuse('MU009', 'no-such-promotion', 'There is no such promotion.', 'Look at what is live now.');
+  END IF;
   SELECT x.model_id, x.kind INTO l FROM public.approvals_plan x WHERE x.id = NEW.plan_id;
-  IF l.model_id IS DISTINCT FROM p.model_id OR l.kind NOT LIKE 'monitoring\_%' THEN
+  IF l.model_id IS DISTINCT FROM p.model_id OR NOT starts_with(l.kind, 'monitoring_') THEN
     PERFORM muniment.refuse('MU009', 'other-subject', 'The plan is no monitoring plan of this model.',
       'Report it under one, or lock one.');
   ELSIF NEW.window_end > v_now THEN
@@ -127,6 +130,8 @@ CREATE OR REPLACE FUNCTION muniment.check_money() RETURNS trigger LANGUAGE plpgs
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_currency text;
+  v_window public.approvals_monitoringwindow%ROWTYPE;
+  v_counted_until timestamptz;
 BEGIN
   PERFORM muniment.lock_roots(ARRAY['model'], ARRAY[NEW.model_id], true);
   SELECT c.currency INTO v_currency FROM public.approvals_modelcurrency c WHERE c.model_id = NEW.model_id;
@@ -141,9 +146,26 @@ BEGIN
       SELECT 1 FROM public.approvals_monitoringwindow w JOIN public.approvals_promotion p ON p.id = w.promotion_id
       JOIN public.approvals_evidence e ON e.id = w.evidence_id
       WHERE w.id = NEW.window_id AND w.kind = 'business' AND p.model_id = NEW.model_id
+        AND w.window_start = NEW.period_start AND w.window_end = NEW.period_end
         AND muniment.written_here(e.written_in, e.recorded_at)) THEN
     PERFORM muniment.refuse('MU009', 'other-window', 'The window is none of this model''s business, or was there before.',
       'Enter the amount by itself.');
+  ELSIF NEW.window_id IS NOT NULL THEN
+    -- Money of a promotion is counted once for each moment, whoever reports it and under whichever plan: two plans that watch
+    -- the same earnings, or a plan and the one that replaces it, would count them twice. Windows of a plan that bring money of
+    -- a kind do not overlap, so of each plan the newest that begins before this one's end is the only one that can.
+    SELECT x.* INTO v_window FROM public.approvals_monitoringwindow x WHERE x.id = NEW.window_id;
+    SELECT max(o.window_end) INTO v_counted_until FROM public.approvals_plan l CROSS JOIN LATERAL (
+        SELECT x.window_end FROM public.approvals_monitoringwindow x
+        JOIN public.approvals_moneyentry m ON m.window_id = x.id AND m.kind = NEW.kind
+        WHERE x.promotion_id = v_window.promotion_id AND x.plan_id = l.id AND x.window_start < v_window.window_end
+        ORDER BY x.window_start DESC, x.id DESC LIMIT 1) o
+      WHERE l.model_id = NEW.model_id AND l.kind = 'monitoring_business';
+    IF v_counted_until > v_window.window_start THEN
+      PERFORM muniment.refuse('MU008', 'money-counted', format('The %s of this window, or of a part of it, is counted already.',
+          CASE NEW.kind WHEN 'value' THEN 'value' ELSE 'running cost' END),
+        'Report the window without it; what comes from elsewhere is entered by itself. What was entered wrongly is taken back by a negative entry of its own.');
+    END IF;
   END IF;
   RETURN NEW;
 END $$;
@@ -229,6 +251,7 @@ END $$;
 
 -- Plans under which windows of a promotion are expected by now and none came: the newest of its title, stating how often,
 -- where traffic is live or a window came before. By the clock alone: whether anything reminded anybody does not matter.
+-- What came is what the plan can judge: that predictions were made says nothing of how good they were.
 CREATE OR REPLACE FUNCTION muniment.monitoring_silence(promotions bigint[], at timestamptz)
 RETURNS TABLE (promotion_id bigint, plan_id bigint, last_end timestamptz, expected_by timestamptz)
 LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
@@ -240,10 +263,13 @@ BEGIN
     FROM public.approvals_promotion p
     JOIN public.approvals_environment v ON v.id = p.environment_id
     JOIN public.approvals_plan l ON l.model_id = p.model_id AND l.expected_every_minutes IS NOT NULL
-      AND l.kind LIKE 'monitoring\_%'
-    CROSS JOIN LATERAL (SELECT max(x.window_end) AS newest FROM public.approvals_monitoringwindow x
-                        WHERE x.promotion_id = p.id AND x.plan_id = l.id AND x.recorded_at <= monitoring_silence.at) w
-    WHERE p.id = ANY (promotions) AND l.locked_at <= monitoring_silence.at AND (v.live_traffic OR w.newest IS NOT NULL)
+      AND starts_with(l.kind, 'monitoring_')
+    LEFT JOIN LATERAL (SELECT x.window_end AS newest FROM public.approvals_monitoringwindow x
+                       WHERE x.promotion_id = p.id AND x.plan_id = l.id AND x.recorded_at <= monitoring_silence.at
+                         AND x.kind <> 'predictions' ORDER BY x.window_end DESC LIMIT 1) w ON true
+    WHERE p.id = ANY (promotions) AND l.locked_at <= monitoring_silence.at
+      AND (v.live_traffic OR EXISTS (SELECT 1 FROM public.approvals_monitoringwindow x WHERE x.promotion_id = p.id
+                                       AND x.plan_id = l.id AND x.recorded_at <= monitoring_silence.at))
       AND NOT EXISTS (SELECT 1 FROM public.approvals_promotionend e WHERE e.promotion_id = p.id AND e.ended_at <= monitoring_silence.at)
       AND NOT EXISTS (SELECT 1 FROM public.approvals_plan n WHERE n.model_id = l.model_id AND n.kind = l.kind
                         AND n.title = l.title AND n.id > l.id AND n.locked_at <= monitoring_silence.at)

@@ -18,7 +18,7 @@ END $$;
 -- The same for one of many: under the caller's lock_timeout, and without a block of its own, which costs.
 CREATE OR REPLACE FUNCTION muniment.answer_one(p_promotion bigint, p_cause text, p_cause_id bigint, p_chain jsonb,
                                                p_not_before timestamptz) RETURNS bigint
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   v_now timestamptz;
   v_policy bigint;

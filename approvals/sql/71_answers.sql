@@ -44,6 +44,9 @@ BEGIN
   PERFORM 1 FROM public.approvals_promotion p WHERE p.id = ANY (p_promotions) ORDER BY p.id FOR NO KEY UPDATE;
   v_targets := ARRAY(SELECT DISTINCT r.model_version_id * 4 + 2 FROM public.approvals_promotion p
                      JOIN public.approvals_release r ON r.id = p.release_id WHERE p.id = ANY (p_promotions));
+  IF cardinality(p_promotions) > 1 THEN
+    PERFORM muniment.remember_from_here();
+  END IF;
   FOR v IN
     -- Of a long way the beginning and the end are kept: a notice is recorded three times over, and read by people.
     WITH ways AS MATERIALIZED (
@@ -67,6 +70,7 @@ BEGIN
   LOOP
     PERFORM muniment.answer_one(v.id, p_cause, p_cause_id, v.chain, p_not_before);
   END LOOP;
+  PERFORM muniment.forget();
 EXCEPTION WHEN lock_not_available THEN
   PERFORM muniment.refuse('40001', 'answer-overtaken', 'Someone else is at work on what this change reaches.', 'Try again.');
 END $$;
@@ -271,6 +275,7 @@ BEGIN
       VALUES (v.promotion_id, 'recalled', format('Recall %s: %s', p_recall.id, p_recall.reason));
     PERFORM muniment.tell('promotion.ended', jsonb_build_object('promotion', v.promotion_id), format('release:%s', v.release_id));
   END LOOP;
+  PERFORM muniment.tell_of_recalled_bases(p_starts);
   v_below := muniment.below_keys(p_starts);
   PERFORM muniment.answer_under('source_recalled', p_recall.id, jsonb_build_array(jsonb_build_object(
       'kind', 'recall', 'id', p_recall.id, 'page', NULL, 'name', p_recall.digest_algorithm || ':' || p_recall.digest_value,
@@ -396,7 +401,7 @@ BEGIN
   END IF;
   SELECT * INTO e FROM public.approvals_evidence x WHERE x.id = NEW.evidence_id;
   SELECT p.kind, p.title INTO v_kind, v_title FROM public.approvals_plan p WHERE p.id = e.plan_id;
-  v_monitored := e.promotion_id IS NOT NULL AND v_kind LIKE 'monitoring\_%';
+  v_monitored := e.promotion_id IS NOT NULL AND starts_with(v_kind, 'monitoring_');
   IF v_monitored THEN
     PERFORM muniment.record_breach(e);
     IF muniment.breach_answered(e) THEN

@@ -72,7 +72,8 @@ BEGIN
       AND (muniment.fact_answer(c, 'terms', '{}')).status IS DISTINCT FROM 'SATISFIED';
 END $$;
 
--- Purpose, tier or places of a model changed: what of it is live and was approved for another use.
+-- Purpose, tier or places of a model changed: what of it is live and was approved for another use; of what serves as found,
+-- which nobody approved for any, people are told.
 CREATE OR REPLACE FUNCTION muniment.answer_use() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -82,11 +83,14 @@ DECLARE
   v_keys bigint[] := ARRAY(
     SELECT DISTINCT r.model_version_id * 4 + 2 FROM public.approvals_promotion p
     JOIN public.approvals_release r ON r.id = p.release_id WHERE p.id = ANY (v_promotions));
+  v_found bigint[] := ARRAY(
+    SELECT DISTINCT f.model_version_id * 4 + 2 FROM public.approvals_asfound f
+    WHERE f.model_id = NEW.id AND f.model_version_id * 4 + 2 <> ALL (v_keys));
 BEGIN
   PERFORM muniment.answer_under('use_changed', NEW.id, jsonb_build_array(jsonb_build_object(
       'kind', 'use', 'id', NEW.id, 'page', NEW.id, 'name', NEW.name,
       'detail', concat_ws(' · ', nullif(NEW.intended_purpose, ''), NEW.risk_tier, nullif(array_to_string(NEW.deployment_geography, ', '), '')),
-      'namespace', NEW.namespace_id)), v_keys, v_keys, v_promotions);
+      'namespace', NEW.namespace_id)), v_keys || v_found, v_keys, v_promotions);
   RETURN NULL;
 END $$;
 

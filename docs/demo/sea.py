@@ -10,6 +10,7 @@ import hashlib
 import pickle
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ import numpy as np
 from science import Candidate, Table, Value
 
 LAGS = 12  # months that a forecast looks back
-BINS = 10  # of the population stability index, at the deciles of the base version's window
 TEST_YEARS = 5
 COLUMNS = ["year", "month", "celsius"]
 
@@ -38,9 +38,11 @@ class Window:
 
 def months() -> tuple[Any, Any]:
     """Year and temperature (°C) of each month."""
-    import statsmodels.api as statsmodels
-
-    rows = statsmodels.datasets.elnino.load_pandas().data.to_numpy(dtype=float)
+    package = find_spec("statsmodels")  # found, not imported: that takes seconds, and one of its files is all we need
+    if package is None or package.origin is None:
+        raise FileNotFoundError("statsmodels is not installed: run make again.")
+    source = Path(package.origin).parent / "datasets" / "elnino" / "elnino.csv"
+    rows = np.loadtxt(source, delimiter=",", skiprows=1)
     return np.repeat(rows[:, 0].astype(int), 12), rows[:, 1:].ravel()
 
 
@@ -83,8 +85,7 @@ def explained(candidate: Candidate, data: Window) -> Value:
     years, celsius = months()
     after = (years > data.last) & (years <= data.last + TEST_YEARS)
     rows, wanted = _lagged(celsius[np.flatnonzero(after)[0] - LAGS : np.flatnonzero(after)[-1] + 1])
-    model = candidate.estimator
-    missed = ((wanted - (rows - model["middle"]) @ model["weights"] - model["level"]) ** 2).reshape(-1, 12).sum(axis=1)
+    missed = ((wanted - _said(candidate, rows)) ** 2).reshape(-1, 12).sum(axis=1)
     spread = ((wanted - wanted.mean()) ** 2).reshape(-1, 12).sum(axis=1)
     drawn = np.random.default_rng(1).integers(0, len(missed), size=(2000, len(missed)))
     low, high = np.quantile(1 - missed[drawn].sum(axis=1) / spread[drawn].sum(axis=1), [0.025, 0.975])
@@ -92,22 +93,35 @@ def explained(candidate: Candidate, data: Window) -> Value:
     return Value("r2", share, min(share, float(low)), max(share, float(high)))
 
 
-def stability(base: Window, data: Window) -> float:
-    """The population stability index of a window's temperatures against the base's, over its deciles: the sum of
-    (q - p) ln(q / p)."""
-    edges = np.quantile(base.celsius, np.linspace(0, 1, BINS + 1)[1:-1])
-    p, q = (
-        np.maximum(np.bincount(np.searchsorted(edges, one.celsius), minlength=BINS) / len(one.celsius), 1e-4)
-        for one in (base, data)
-    )
-    return float(((q - p) * np.log(q / p)).sum())
+@dataclass(frozen=True)
+class Errors:
+    """Sums over the errors of a year's forecasts, predicted minus true, in °C: all that monitoring hands in of them."""
+
+    n: int
+    plain: float
+    absolute: float
+    squared: float
+
+    @property
+    def typical(self) -> float:
+        """The root of their mean square (rmse)."""
+        return float((self.squared / self.n) ** 0.5)
 
 
-def same_law(base: Window, data: Window) -> float:
-    """The Kolmogorov-Smirnov statistic of two windows' temperatures (two samples, scipy)."""
-    from scipy import stats
+def errors_of(candidate: Candidate, year: int) -> Errors:
+    """How far the forecasts of a year's months were off, each from the twelve months before it."""
+    years, celsius = months()
+    first = int(np.flatnonzero(years == year)[0])
+    rows, wanted = _lagged(celsius[first - LAGS : first + 12])
+    missed = _said(candidate, rows) - wanted
+    return Errors(
+        len(missed), float(missed.sum()), float(np.abs(missed).sum()), float((missed**2).sum())
+    )  # fmt: skip
 
-    return float(stats.ks_2samp(base.celsius, data.celsius).statistic)
+
+def _said(candidate: Candidate, rows: Any) -> Any:
+    model = candidate.estimator
+    return (rows - model["middle"]) @ model["weights"] + model["level"]
 
 
 def _lagged(celsius: Any) -> tuple[Any, Any]:

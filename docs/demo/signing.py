@@ -1,6 +1,5 @@
 """Chapters 4 and 5: who cannot get past the gate, and who opens it."""
 
-from client import psql
 from judgement import REVIEWERS, gate_question, live_question, sign
 from scene import ENVIRONMENT, Scene, clock, gaps
 from staleness import tell_stale_votes
@@ -60,7 +59,7 @@ def _update(scene: Scene) -> None:
         f"DELETE FROM approvals_evidence WHERE id = {scene.ids['failed evidence']};",
         f"UPDATE lineage_model SET risk_tier = 'low' WHERE id = {scene.ids['model']};",
     )
-    for statement, said in zip(statements, psql(*statements), strict=True):
+    for statement, said in zip(statements, scene.shell.run(*statements), strict=True):
         tell.must(any("ERROR" in line for line in said), f"psql must refuse it, and said {said}.")
         tell.asked(f"psql: {statement}")
         tell.answered(plainly(said), refused=True)
@@ -82,7 +81,7 @@ def _raw_promotion(scene: Scene) -> None:
         f"FROM governance_principal p WHERE p.name = '{scene.variables['RISK_USER']}' \\g /dev/null\n{insert} COMMIT;"
     )
     tell.step("The same shell inserts a promotion, first as nobody, then in a risk manager's name")
-    for what, said in zip(("as nobody", "with a forged actor"), psql(insert, forged), strict=True):
+    for what, said in zip(("as nobody", "with a forged actor"), scene.shell.run(insert, forged), strict=True):
         tell.must(any("ERROR" in line for line in said), f"psql must refuse it, and said {said}.")
         tell.asked(f"psql, {what}: INSERT INTO approvals_promotion … release {release}")
         tell.answered(plainly(said), refused=True)

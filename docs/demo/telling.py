@@ -71,6 +71,10 @@ class Teller:
         """A line of its own."""
         print(text)
 
+    def paragraph(self, text: str) -> None:
+        """Some sentences."""
+        print(textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False))
+
     def seconds(self) -> float:
         """Since the beginning."""
         return time.monotonic() - self.began

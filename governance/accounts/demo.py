@@ -148,7 +148,7 @@ def people(
                 password=password if person.key else None,
                 is_demo=True,
             )
-        yield from credentials(person, found, password, known, both)
+        yield from credentials(person, found, password, known, both, is_new=person.email not in existing)
         for role in person.roles:
             give(both, found, role, None if person.everywhere else namespace)
 
@@ -159,13 +159,19 @@ def credentials(
     password: str,
     known: Mapping[str, str],
     both: tuple[Principal, Principal],
+    *,
+    is_new: bool,
 ) -> Iterator[tuple[str, str]]:
-    """The variables of a person's address and password; a password that was lost is set anew, on record."""
+    """The variables of a person's address and password; a password that was lost is set anew, on record.
+
+    Args:
+        is_new: the account was made just now, with this password.
+    """
     if not person.key:
         return
-    user = User.objects.get(principal=principal)
-    if not known.get(f"{person.key}_PASSWORD") and not user.check_password(password):
+    if not is_new and not known.get(f"{person.key}_PASSWORD"):
         why = "Demo: the file with the password is gone"
+        user = User.objects.get(principal=principal)
         reset_demo_password(actor=both[0], reason=why, user=user, password=password)
         if principal not in both:  # administrators sign nothing
             restore_signing(actor=both[1], reason=why, principal=principal)

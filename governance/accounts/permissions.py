@@ -39,9 +39,13 @@ def require(actor: Principal, *roles: Role, namespace: Namespace | None) -> None
     Raises:
         errors.Forbidden: none of the roles is held there; the sentence names those that may.
     """
-    if holds(actor, *roles, namespace=namespace):
-        return
-    raise errors.Forbidden(
+    if not holds(actor, *roles, namespace=namespace):
+        raise lacking(actor, *roles, namespace=namespace)
+
+
+def lacking(actor: Principal, *roles: Role, namespace: Namespace | None) -> errors.Forbidden:
+    """The refusal of an actor who holds none of the roles there."""
+    return errors.Forbidden(
         _("%(who)s may not do this%(where)s. It takes the role: %(roles)s.")
         % {
             "who": actor.display_name,

@@ -10,7 +10,7 @@ import binascii
 import hmac
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -39,6 +39,14 @@ _SUSPECT_PARAMETERS = frozenset(
 _used = threading.local()
 
 
+class Question(NamedTuple):
+    """One value of the database about a namespace, to be asked along with who calls: in one journey."""
+
+    sql: str
+    """An expression in which `{namespace}` stands for the namespace's id, and %s for each parameter."""
+    parameters: Sequence[Any]
+
+
 class Caller(NamedTuple):
     """Who showed a key, where they are, and where their account stands."""
 
@@ -47,6 +55,8 @@ class Caller(NamedTuple):
     """The one named, or the account's home, if it has a role there; None: it has none, or there is none."""
     rate: rates.Rate | None
     """With this call counted; None: no limit is set."""
+    answer: Any
+    """To the question; None unless the namespace is there."""
 
 
 def refuse_key_in_address(query: Mapping[str, Any]) -> None:
@@ -122,38 +132,46 @@ def _basic(encoded: str) -> tuple[str, str]:
 
 def find_key(given: str) -> ApiKey | None:
     """The key in force that was shown, found by its public prefix and compared in constant time."""
-    return _in_force(_row("SELECT k.* FROM muniment.key_of_prefix(%s) k", given), given)
+    return _in_force(_row("SELECT c.* FROM muniment.caller(%s, NULL, NULL) c", given, []), given)
 
 
-def find_caller(given: str, workspace: str | None) -> Caller | None:
-    """As `find_key`, with the namespace of that name (None: the account's home), and the call counted: in one question.
+#: What is asked where there is no question.
+NO_QUESTION = Question("NULL", [])
 
-    A wrong key counts nothing: the database compares too, and what it compares, a guesser cannot steer.
+
+def find_caller(given: str, workspace: str | None, question: Question = NO_QUESTION) -> Caller | None:
+    """As `find_key`, with the namespace of that name (None: the account's home), in one journey to the database.
+
+    The call is counted, and a question answered. A wrong key counts nothing and is answered nothing: the database
+    compares too, and what it compares, a guesser cannot steer. The count comes last: until the statement ends, its row
+    is locked.
     """
-    same = "CASE WHEN k.hash = %s THEN"
+    answered = question.sql.format(namespace="c.namespace")
     row = _row(
-        f"SELECT k.*, {same} muniment.readable_namespace(k.principal, coalesce(%s, k.home_name)) END,"
-        f" {same} CASE WHEN %s THEN muniment.count_call(k.principal, %s) END END FROM muniment.key_of_prefix(%s) k",
-        given, (hashed := hash_key(given)), workspace, hashed, settings.RATE_LIMIT > 0, rates.WINDOW,
+        f"SELECT c.*, CASE WHEN c.namespace IS NOT NULL THEN {answered} END, CASE WHEN c.hash = %s AND %s"
+        " THEN muniment.count_call(c.principal, %s) END FROM muniment.caller(%s, %s, %s) c",
+        given, [*question.parameters, (hashed := hash_key(given)), settings.RATE_LIMIT > 0, rates.WINDOW],
+        [hashed, workspace],
     )  # fmt: skip
     key = _in_force(row, given)
     if row is None or key is None:
         return None
-    *_key, namespace, counted = row
+    *_key, namespace, answer, counted = row
     named = workspace if workspace is not None else key.principal.home_namespace and key.principal.home_namespace.name
     return Caller(
         key,
         known_as(Namespace, id=namespace, name=named) if namespace is not None else None,
         rates.Rate(settings.RATE_LIMIT, *counted) if counted else None,
+        answer,
     )
 
 
-def _row(sql: str, given: str, *before: Any) -> tuple[Any, ...] | None:
+def _row(sql: str, given: str, before: Sequence[Any], after: Sequence[Any] = ()) -> tuple[Any, ...] | None:
     prefix = given[:PREFIX_LENGTH]
     if "\x00" in prefix:
         return None
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*before, prefix])
+        cursor.execute(sql, [*before, prefix, *after])
         row: tuple[Any, ...] | None = cursor.fetchone()
     return row
 

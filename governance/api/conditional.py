@@ -12,11 +12,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from governance.api.taken import ETAG, ETAGS
 from governance.errors import Invalid, PreconditionFailed
 from governance.history.models import GovernedModel, history_model
 
 _TAG = re.compile(r'"(?P<history>[0-9]{1,19})-(?P<digest>[0-9a-f]{32})"')
-_ANY_TAG = re.compile(r'(W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 _STAMPS = frozenset({"history_id", "history_date", "history_type", "history_change_reason", "history_user_id"}) | {
     "action_id",
     "ledger_entry_id",
@@ -40,11 +40,10 @@ def read_tags(header: str, name: str) -> list[str]:
     text = header.strip()
     if text == "*":
         return ["*"]
-    tags = [tag.strip() for tag in text.split(",")]
-    if not all(_ANY_TAG.fullmatch(tag) for tag in tags):
+    if not re.fullmatch(ETAGS, text):
         sentence = _("Send the ETag of the record as you got it, quotation marks included, or *.")
         raise Invalid(_("%(name)s is not valid.") % {"name": name}, errors={f"({name})": [sentence]})
-    return tags
+    return [found[0] for found in re.finditer(ETAG, text)]  # a tag may hold a comma
 
 
 def known_already(header: str, etag: str) -> bool:

@@ -13,11 +13,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy, override
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework import serializers
 
 from governance.api.conditional import known_already
+from governance.api.moments import PastMomentField
 from governance.api.serializers import FilterSerializer
-from governance.history.moments import read_moment, standing_at
+from governance.history.moments import standing_at
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 NAME_LENGTH = 80
@@ -41,7 +41,7 @@ class DocumentQuery(FilterSerializer):
     """As of when."""
 
     own = frozenset({"format"})
-    as_of = serializers.CharField(
+    as_of = PastMomentField(
         required=False,
         help_text=gettext_lazy(
             "Tell it as the record stood at this moment (inclusive): a day (its first instant in UTC) or a date-time"
@@ -51,11 +51,11 @@ class DocumentQuery(FilterSerializer):
 
 
 def moment_asked(request: HttpRequest) -> datetime | None:
-    """The moment of `as_of`; None for now. Raises ValidationError for other parameters, Invalid for no moment."""
+    """The moment of `as_of`; None for now. Raises ValidationError for other parameters, and for no moment."""
     query = DocumentQuery(data=request.GET)
     query.is_valid(raise_exception=True)
-    given = query.validated_data.get("as_of")
-    return None if given is None else read_moment(given)
+    asked: datetime | None = query.validated_data.get("as_of")
+    return asked
 
 
 @contextmanager

@@ -15,14 +15,16 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q
 from django.http import HttpResponse
+from django.http.request import RawPostDataException
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.request import Request
 
 from governance.accounts.models import Principal
 from governance.api.models import IdempotencyKey
+from governance.api.taken import IDEMPOTENCY_KEY
 from governance.errors import AnswerLost, Invalid, KeyReused, StillRunning
 from governance.history.models import governed_models, history_model
 from governance.unit_of_work import RunningAction
@@ -33,7 +35,6 @@ KEPT_FOR = timedelta(hours=24)
 LEASE = timedelta(minutes=2)
 """Longer than any request is let run: after it, who carried the call out is taken for dead."""
 RETRY_AFTER = 1  # s
-_FORM = re.compile(r'"[\x20\x21\x23-\x7e]{1,255}"|[\x21\x23-\x7e]{1,255}')
 _KEPT_HEADERS = ("Content-Type", "ETag", "Location")
 
 
@@ -82,7 +83,7 @@ def begin(request: Request, principal: Principal) -> Keyed | None:
     given = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if given is None:
         return None
-    if not _FORM.fullmatch(given):
+    if not re.fullmatch(IDEMPOTENCY_KEY, given):
         sentence = _("Send 1 to 255 printable ASCII characters, such as a new UUID.")
         raise Invalid(_("The %(name)s is not valid.") % {"name": HEADER}, errors={f"({HEADER})": [sentence]})
     now = timezone.now()
@@ -137,6 +138,8 @@ def _fingerprint(request: Request) -> str:
         body = request._request.body
     except OSError:
         raise ParseError(_("The connection broke before the whole body had arrived.")) from None
+    except RawPostDataException:  # a form, in which the session's CSRF token was looked for: no keyed call takes one
+        raise UnsupportedMediaType(request.META.get("CONTENT_TYPE", "")) from None
     parts = (request.method or "", request.get_full_path(), request.META.get("CONTENT_TYPE", ""))
     keyed = hmac.new(settings.SECRET_KEY.encode(), digestmod=hashlib.sha256)
     for part in (*(text.encode() for text in parts), body):

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.template.response import SimpleTemplateResponse
+from django.urls import resolve
 
 from governance import errors, logs
 from governance.api import counters
@@ -15,6 +17,9 @@ from governance.unit_of_work import door
 
 #: How a request comes in, by the beginning of its path; anything else is a page.
 DOORS = (("/api/2.0/", "mlflow"), ("/api/v1/lineage", "openlineage"), ("/api/", "api"), ("/admin/", "admin"))
+
+#: Where keys are shown.
+KEYED = ("/api/v1/", "/api/2.0/mlflow/")
 
 requests_log = logging.getLogger("muniment.requests")
 
@@ -91,3 +96,27 @@ class SecurityHeadersMiddleware:
             # What a person or a key may see depends on who asks; no cache between may keep it.
             response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+class KeyedCallMiddleware:
+    """Calls of the API that show a key go straight to their view: what lies further in is for pages.
+
+    Who shows a key is known by it and by nothing else (governance/api/authentication.py): no session is read, no token
+    against forged forms, no language, no messages. Only for views that ask for no such token, as none of the API does.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "HTTP_AUTHORIZATION" not in request.META or not request.path_info.startswith(KEYED):
+            return self.get_response(request)
+        match = resolve(request.path_info)
+        if not getattr(match.func, "csrf_exempt", False):
+            return self.get_response(request)
+        request.resolver_match = match
+        try:
+            response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+        except errors.Refused as refusal:
+            return problems.problem_response(problems.of_refusal(refusal, request))
+        return response.render() if isinstance(response, SimpleTemplateResponse) else response

@@ -4,6 +4,7 @@ No counts: counting reads everything, and the number of what one may not see is 
 """
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,10 +16,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from governance.errors import Invalid
+from governance.errors import Invalid, Missing
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
+CURSOR = r"\.?[0-9A-Za-z_-]+:[0-9A-Za-z]+:[0-9A-Za-z_-]{43}"
+"""What a cursor looks like: a signed value, when it was signed, and the signature."""
 
 
 class KeysetPagination(BasePagination):
@@ -31,13 +34,13 @@ class KeysetPagination(BasePagination):
     ordering: tuple[str, ...] = ("-id",)
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        """One page of records. Raises Invalid for a limit or cursor that was not given out here."""
+        """One page of records. Raises Invalid for a malformed limit or cursor, Missing for a cursor from elsewhere."""
         self.request = request
         asked = view.order() if hasattr(view, "order") else getattr(view, "ordering", None)
         ordering = tuple(asked or self.ordering)
         limit = read_limit(request)
         salt = self._salt(request, view)
-        if cursor := request.query_params.get("cursor"):
+        if (cursor := request.query_params.get("cursor")) is not None:
             queryset = queryset.filter(after(queryset.model, ordering, read_cursor(cursor, ordering, salt)))
         rows = list(queryset.order_by(*ordering)[: limit + 1])
         self.next: str | None = None
@@ -83,7 +86,7 @@ class KeysetPagination(BasePagination):
                 "in": "query",
                 "required": False,
                 "description": "Where to go on: taken from `next`, not to be made up.",
-                "schema": {"type": "string"},
+                "schema": {"type": "string", "pattern": f"^{CURSOR}$"},
             },
         ]
 
@@ -100,16 +103,16 @@ def read_limit(request: Request) -> int:
 
 
 def read_cursor(cursor: str, ordering: Sequence[str], salt: str) -> list[Any]:
-    """The key values a cursor holds. Raises Invalid when it was not given out for this very list."""
+    """The key values a cursor holds. Raises Invalid for what is none, Missing when it is not of this very list."""
+    unchanged = {"cursor": [_("Take it unchanged from `next` of the same list with the same filters.")]}
+    if not re.fullmatch(CURSOR, cursor):
+        raise Invalid(_("The cursor is not valid."), errors=unchanged)
     try:
         values = signing.loads(cursor, salt=salt)
     except signing.BadSignature:
         values = None
     if not isinstance(values, list) or len(values) != len(ordering):
-        raise Invalid(
-            _("The cursor does not belong to this list."),
-            errors={"cursor": [_("Take it unchanged from `next` of the same list with the same filters.")]},
-        )
+        raise Missing(_("The cursor leads to no page of this list."), errors=unchanged)
     return values
 
 

@@ -50,6 +50,8 @@ def text_fault(value: str) -> str | None:
     Tab, line feed and carriage return are kept: people write paragraphs. Other control characters, NUL and halves of
     surrogate pairs are refused: PostgreSQL or a terminal would read another text than the one that was signed.
     """
+    if value.isprintable():  # by far most texts: no character of theirs is of these kinds
+        return None
     for character in value:
         category = unicodedata.category(character)
         if category == "Cs":

@@ -10,9 +10,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from governance.api import errors, listing
+from governance.api import answers, errors, listing, taken
 from governance.api.acts import ActSchema
-from governance.api.serializers import with_receipt
+from governance.api.serializers import StrictMixin, with_receipt
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
@@ -46,14 +46,16 @@ _WITH_BODY = {
     415: _("The body is not application/json."),
     422: _("The Idempotency-Key stands for another call."),
 }
+#: What may fail on our side, whatever is asked.
+_FAULTS = {500: _("A fault of ours, on record in the server's log."), 503: _("Temporarily unavailable: ask again.")}
 _CHANGED = _("If-Match: the record is no longer as it was seen; `params` says what changed.")
 _UNCHANGED = _("If-None-Match: the record is as you have it.")
-_TAG = _("The state of the record; for If-Match and If-None-Match.")
 
 
-def header(name: str, told: Any) -> OpenApiParameter:
+def header(name: str, told: Any, pattern: str) -> OpenApiParameter:
     """An optional request header of text."""
-    return OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.HEADER, required=False, description=str(told))
+    schema = {"type": "string", "pattern": f"^({pattern})$"}
+    return OpenApiParameter(name, schema, OpenApiParameter.HEADER, required=False, description=str(told))
 
 
 _AS_OF = OpenApiParameter(
@@ -106,6 +108,25 @@ class RecordSchema(AutoSchema):
             }
         return super().get_response_serializers()
 
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: Any = False) -> Any:
+        """Of what is sent, also what a field refuses beyond its type."""
+        inherited: Any = super()._map_serializer_field
+        mapped: Any = inherited(field, direction, bypass_extensions)
+        return taken.as_taken(field, mapped) if direction == "request" and mapped is not None else mapped
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
+        """Of what is sent, also that fields which are not named are refused."""
+        inherited: Any = super()._map_basic_serializer
+        mapped: Any = inherited(serializer, direction)
+        strict = isinstance(serializer, StrictMixin)
+        return {**mapped, "additionalProperties": False} if strict and direction == "request" else mapped
+
+    def _fields(self) -> OpenApiParameter:
+        """The parameter by which a reader asks for some fields only."""
+        told = _("Only these fields of each record, joined by commas.")
+        schema = {"type": "string", "pattern": taken.fields_pattern(self._shown()().fields)}  # type: ignore[attr-defined]  # of records
+        return OpenApiParameter("fields", schema, required=False, description=str(told))
+
     def get_override_parameters(self) -> list[Any]:
         """The parameters of lists and records, and the headers that make a call conditional or safe to repeat."""
         view: Any = self.view
@@ -115,14 +136,12 @@ class RecordSchema(AutoSchema):
             return [filters] if filters and doing == "list" else self._key()
         past = [_AS_OF] if view.has_etags() else []
         if doing == "list":
-            return [listing.parameters_of(view.__class__), *past]
+            return [listing.parameters_of(view.__class__), self._fields(), *past]
         if doing == "retrieve":
-            told = _("Only these fields, joined by commas.")
-            fields = OpenApiParameter("fields", OpenApiTypes.STR, required=False, description=str(told))
-            return [fields, *past, *([header("If-None-Match", _TAG)] if view.has_etags() else [])]
+            return [self._fields(), *past, *([header("If-None-Match", answers.TAG, ".*")] if view.has_etags() else [])]
         if self._acts_on_state():
             seen = _("The ETag of the record as you saw it: refused with 412 if it has changed.")
-            return [header("If-Match", seen), *self._key()]
+            return [header("If-Match", seen, taken.ETAGS), *self._key()]
         return self._key()
 
     def _key(self) -> list[OpenApiParameter]:
@@ -130,7 +149,10 @@ class RecordSchema(AutoSchema):
         doing = getattr(self.view, "action", None)
         if self.method != "POST" or doing in getattr(self.view, "answers_with_a_secret", ()):
             return []
-        return [header("Idempotency-Key", _("Sent again with the same key, the call is answered and not repeated."))]
+        if "multipart/form-data" in self.map_parsers():
+            return []  # an upload's body is not held in memory to be told again
+        told = _("Sent again with the same key, the call is answered and not repeated.")
+        return [header("Idempotency-Key", told, taken.IDEMPOTENCY_KEY)]
 
     def _acts_on_state(self) -> bool:
         view: Any = self.view
@@ -141,13 +163,15 @@ class RecordSchema(AutoSchema):
         responses: dict[str, Any] = super()._get_response_bodies(direction)
         if direction != "response":
             return responses
-        problems: dict[int, Any] = dict(_ALWAYS)
+        problems: dict[int, Any] = {**_ALWAYS, **_FAULTS}
         if self.method in ("POST", "PUT", "PATCH"):
             problems.update(_WITH_BODY)
         else:
             problems[400] = _("A parameter is not valid; `errors` names it.")
         if "{" in self.path or self.method != "GET":
             problems[404] = _("No such record, or none that the caller may read: told alike.")
+        elif getattr(self.view, "action", None) == "list":
+            problems[404] = _("The cursor leads to no page of this list.")
         if not hasattr(self.view, "orderings"):  # a question rather than a record: it names records, and has conditions
             problems.setdefault(404, _("What is asked about is not there, or not to be read by the caller."))
             problems.setdefault(409, _("What is on record does not admit an answer, or the answer asked for."))
@@ -160,10 +184,24 @@ class RecordSchema(AutoSchema):
                 responses[str(status)] = answer(told, str(status), [errors.CONTENT_TYPE], direction)
         view: Any = self.view
         if getattr(view, "action", None) == "retrieve" and hasattr(view, "orderings") and view.has_etags():
-            tag = {"ETag": {"schema": {"type": "string"}, "description": str(_TAG)}}
-            responses["200"]["headers"] = tag
-            responses["304"] = {"description": str(_UNCHANGED), "headers": tag}
+            responses["304"] = {"description": str(_UNCHANGED)}
+        for code, answered in responses.items():
+            refs = {
+                answers.HEADERS[one][0]: {"$ref": f"#/components/headers/{one}"} for one in self._headers(int(code))
+            }
+            answered["headers"] = {**answered.get("headers", {}), **refs}
         return responses
+
+    def _headers(self, status: int) -> list[str]:
+        """Which headers an answer of that status may carry, by the name of their component."""
+        view: Any = self.view
+        names = ["RequestId", *([] if status == 401 else ["RateLimit", "RateLimitPolicy"])]
+        if hasattr(view, "orderings") and view.has_etags() and getattr(view, "action", None) != "list":
+            names += ["Etag"] if status in (200, 201, 304) else []
+        if self.method == "POST" and status < 300:
+            names += [*(["Location"] if status == 201 else []), *(["Replayed"] if self._key() else [])]
+        names += {401: ["Challenge"], 409: ["RetryAfter"], 429: ["RetryAfter"]}.get(status, [])
+        return names
 
     def get_auth(self) -> list[dict[str, Any]]:
         """Each scheme alone suffices; drf-spectacular asks for all that one class offers together."""

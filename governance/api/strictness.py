@@ -29,20 +29,61 @@ _TEXT_FIELDS = (
 )
 
 
+#: What shows nothing though Unicode files it under letters, marks or symbols: default ignorables, Braille's blank.
+_UNSEEN = frozenset(
+    map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2800, 0x3164, 0xFFA0,
+              *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+)  # fmt: skip
+#: Kinds of other forms of a letter that are read as the letter itself: wide, of another typeface, two in one.
+_SAME_LETTER = ("<wide>", "<font>", "<compat>")
+_WORD = re.compile(r"[^\W\d_]+")
+#: Scripts with letters that are drawn as Latin ones are. Of Greek these alone: αNet and ν-SVM are names people give.
+_LIKE_LATIN = frozenset({"CYRILLIC", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"})
+_GREEK_LIKE_LATIN = frozenset("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο")
+
+
 def name_fault(value: str) -> str | None:
     """The sentence that says why this text cannot be a name, or None.
 
-    A name is compared, typed and read aloud: two names that look alike must be alike. So no blanks at the ends, no line
-    breaks, no invisible or direction-changing characters, and one Unicode form (NFC).
+    A name is compared, typed and read aloud: two names that look alike must be alike. So no blanks at the ends, no
+    line breaks, no invisible or direction-changing characters, no blank but the plain one, one Unicode form (NFC), of
+    each Latin letter the plain one, and no word in which a letter of another script passes for a Latin one. Names that
+    are wholly of another script are taken as they are.
     """
     if value != value.strip():
         return _("A name neither begins nor ends with a blank.")
+    if value.isascii() and value.isprintable():
+        return None
     if unicodedata.normalize("NFC", value) != value:
         return _("Write the name in Unicode's composed form (NFC), so that it compares as it looks.")
+    before = ""
     for character in value:
-        if unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp", "Co", "Cn"}:
+        category = unicodedata.category(character)
+        chooses = before == "So" and "\ufe00" <= character <= "\ufe0f"  # how a symbol is drawn, as ⚠️: not unseen there
+        before = category
+        if category in {"Cc", "Cf", "Zl", "Zp", "Co", "Cn"} or (character in _UNSEEN and not chooses):
             return _("A name holds no invisible character; U+%(code)04X is one.") % {"code": ord(character)}
+        if category == "Zs" and character != " ":
+            return _("Blanks in a name are plain ones; U+%(code)04X is another.") % {"code": ord(character)}
+        plain = unicodedata.normalize("NFKC", character)
+        if category[0] == "L" and plain.isascii() and unicodedata.decomposition(character).startswith(_SAME_LETTER):
+            return _("In a name, write %(plain)s for U+%(code)04X, which looks like it.") % {
+                "plain": plain, "code": ord(character),
+            }  # fmt: skip
+    for word in _WORD.findall(value):
+        if stranger := _stranger_in(word):
+            return _("In the word %(word)s the letter U+%(code)04X of another script passes for a Latin one.") % {
+                "word": word, "code": ord(stranger),
+            }  # fmt: skip
     return None
+
+
+def _stranger_in(word: str) -> str | None:
+    """The letter of another script that stands in a Latin word and may be taken for one of its own."""
+    scripts = {character: unicodedata.name(character, "").partition(" ")[0] for character in word}
+    if "LATIN" not in scripts.values():
+        return None
+    return next((c for c, script in scripts.items() if script in _LIKE_LATIN or c in _GREEK_LIKE_LATIN), None)
 
 
 def is_number(value: Any) -> bool:
@@ -91,6 +132,8 @@ def _text_field_fault(field: Any, value: Any) -> str | None:
         return fault
     if isinstance(field, serializers.CharField) and not value.strip() and not field.allow_blank:
         return _("Say something here, or leave the field out.")
+    if isinstance(field, serializers.RegexField) and value.endswith("\n"):
+        return _("Leave out the line break at the end.")  # Python's $ lets it pass; nobody else's does
     if getattr(field, "is_name", False) or field.field_name == "name":
         return name_fault(value)
     return None

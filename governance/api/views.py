@@ -17,11 +17,12 @@ from rest_framework.views import APIView
 from governance.accounts.models import Namespace, Principal
 from governance.accounts.permissions import readable_namespaces
 from governance.api import conditional, idempotency, listing, rates
+from governance.api.acts import ActSchema
 from governance.api.fields import MAX_ID
 from governance.api.principals import api_key_of, namespace_of, principal_of, reason_of
 from governance.api.scopes import require_scope
 from governance.api.serializers import FilterSerializer, with_receipt
-from governance.errors import Invalid, Missing
+from governance.errors import Invalid, Missing, PreconditionFailed
 from governance.history.as_of import page_as_of, rebuilt
 from governance.history.models import GovernedModel, history_model
 from governance.history.moments import is_read_from_history, may_have_changed, read_moment, standing_at
@@ -51,7 +52,8 @@ class DoorMixin(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """After authentication, before the handler.
 
-        Raises Forbidden when the key was not issued for this, TooManyRequests, and what idempotency.begin raises.
+        Raises MethodNotAllowed, Forbidden when the key was not issued for this, TooManyRequests, and what
+        idempotency.begin raises.
         """
         super().initial(request, *args, **kwargs)
         if not (request.user and request.user.is_authenticated):
@@ -59,6 +61,8 @@ class DoorMixin(APIView):
         self.rate = rates.count(self.principal)
         if self.rate is not None:
             self.rate.require()
+        if not self._answers(request.method or ""):
+            self.http_method_not_allowed(request)  # first, or a header only another method takes would be judged
         require_scope(api_key_of(request), collection=self.collection, method=request.method or "")
         if request.method in READING or idempotency.HEADER not in request.headers:
             return
@@ -68,6 +72,10 @@ class DoorMixin(APIView):
         self.keyed = idempotency.begin(request, self.principal)
         if self.keyed is not None:
             self.riders.notes.append(self.keyed.note)
+
+    def _answers(self, method: str) -> bool:
+        """Whether this address does anything for a method."""
+        return method.lower() in self.http_method_names and hasattr(self, method.lower())
 
     def handle_exception(self, exc: Exception) -> Response:
         """The answer to what was raised: a problem, or the answer that a keyed call got before."""
@@ -201,7 +209,8 @@ class RecordViewSet(DoorMixin, viewsets.GenericViewSet[Any]):
     def _hold_to_what_was_seen(self, request: Request, id: str | None) -> None:
         """A change under If-Match holds its record to the state the caller saw.
 
-        Raises PreconditionFailed (412) when it has changed; looked at again, under lock, in the act's transaction.
+        Raises PreconditionFailed (412) when it has changed, and what `read` raises where the body is wrong besides.
+        Looked at again, under lock, in the act's transaction.
         """
         header = request.META.get("HTTP_IF_MATCH")
         if header is None or request.method in READING:
@@ -210,7 +219,14 @@ class RecordViewSet(DoorMixin, viewsets.GenericViewSet[Any]):
         if id is None or not self.has_etags():
             sentence = _("There is no ETag here that it could match. Leave the header out.")
             raise Invalid(sentence, errors={"(If-Match)": [sentence]})
-        conditional.require_match(tags, self.find(id), self.shown)
+        try:
+            conditional.require_match(tags, self.find(id), self.shown)
+        except PreconditionFailed:
+            # A body that is wrong in every state is told first: reading the record again would not mend it.
+            told: ActSchema | None = getattr(getattr(self, self.action), "act_schema", None)
+            if told is not None and told.body is not None:
+                self.read(told.body)
+            raise
 
         def unchanged() -> None:
             self.lock(self.find(id))

@@ -26,11 +26,11 @@ import unicodedata
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 OPEN, CLOSED, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
 INTERRUPTED = 130  # by the keyboard, as in every shell
@@ -401,7 +401,9 @@ def register(registry: Registry, args: argparse.Namespace) -> int:
         new = "registered" if answer.status == 201 else "was there"
         receipts.append({"kind": key, "id": record["id"], "new": answer.status == 201, "receipt": receipt})
         if not args.json:
-            say(f"{key} {record['id']} {new}, ledger entry {plain(receipt.get('ledger_entry'))}", sys.stdout)
+            # The number is what `gate --version` asks for; it is not the id.
+            number = f" (version {plain(record.get('number'))})" if key == "model_version" else ""
+            say(f"{key} {record['id']}{number} {new}, ledger entry {plain(receipt.get('ledger_entry'))}", sys.stdout)
     if args.json:
         say(json.dumps({"registered": receipts}, indent=2), sys.stdout)
     return OPEN
@@ -541,9 +543,22 @@ def assigned(key: str, champion: Fraction, unit: str) -> str:
 
 def assign(args: argparse.Namespace) -> int:
     """The arm of each unit, from the command line or one a line from standard input; asks nobody."""
-    for unit in args.units or (line.rstrip("\n") for line in sys.stdin):
+    for unit in args.units or _lines_of(sys.stdin.buffer):
         print(f"{plain(unit)}\t{assigned(args.key, 1 - args.challenger_share, unit)}")
     return OPEN
+
+
+def _lines_of(file: BinaryIO) -> Iterator[str]:
+    """Units as the rule takes them: UTF-8 whatever the locale, and all that stands before a line feed. Raises Stop."""
+    for number, line in enumerate(file, start=1):
+        try:
+            unit = line.removesuffix(b"\n").decode("utf-8")
+        except UnicodeDecodeError:
+            raise Stop(WRONG_USE, f"line {number} is not UTF-8: a unit is text that has a UTF-8 form") from None
+        if unit.endswith("\r"):
+            says = "a carriage return, which would be part of the unit: end lines with a line feed alone"
+            raise Stop(WRONG_USE, f"line {number} ends with {says}")
+        yield unit
 
 
 def profile(registry: Registry | None, args: argparse.Namespace) -> int:
@@ -566,6 +581,7 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
         if __package__:
             from . import muniment_profile
         else:
+            sys.path.append(str(Path(__file__).resolve().parent))  # python -I, as `make` runs it, does not look there
             import muniment_profile  # type: ignore[import-not-found, no-redef]  # installed beside this file
     except ImportError:
         raise Stop(WRONG_USE, "Profiling takes more than this file: pip install 'muniment[profile]'.") from None

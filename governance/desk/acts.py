@@ -10,8 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, Func, Q, QuerySet, TextField
-from django.db.models.functions import Left
+from django.db.models import Func, Q, QuerySet, TextField
 
 from governance.accounts.models import Namespace, Principal
 from governance.desk import kinds
@@ -19,10 +18,11 @@ from governance.desk.models import Act
 from governance.desk.readers import Scope
 from governance.desk.search import matches_words
 from governance.history.builder import literal, quote
+from governance.history.masking import mask_columns
 from governance.history.models import history_model
 from governance.ledger.models import LedgerEntry, LedgerPosition
 
-COUNTED = 10_000  # acts; beyond, a list says "more than"
+COUNTED = 1_000  # acts; beyond, a list says "more than"
 WRITTEN_SHOWN = 200  # changes of one act on a page
 #: Columns that the recorder stamps: told once, above the fields.
 _STAMPED = ("id", "recorded_at", "recorded_by_id")
@@ -74,16 +74,9 @@ def wanted_acts(scope: Scope, wanted: Wanted) -> QuerySet[Act]:
     if wanted.door:
         rows = rows.filter(door=wanted.door)
     if wanted.reason:
-        words = Func(
-            Left("reason", 2000), F("namespace_id"), function="muniment.search_vector", output_field=TextField()
-        )
-        # The index is on the rows that lead: of a kind, the act is looked up there.
-        leading = scope.narrow(Act.objects.filter(matches_words(words, wanted.reason, scope), lead=True))
-        rows = (
-            rows.filter(action_id__in=leading.values("action_id"))
-            if wanted.kind
-            else rows.filter(matches_words(words, wanted.reason, scope))
-        )
+        words = Func("reason", "namespace_id", "kind", "lead", function="muniment.act_words", output_field=TextField())
+        among = f":{wanted.kind}"
+        rows = rows.filter(matches_words(words, wanted.reason, scope, among))
     return rows
 
 
@@ -172,6 +165,9 @@ def written(scope: Scope, act: Told, *, reader: Principal, after: int = 0) -> li
             if new is not None and old is not None
             else [],
         )
+    for kind in {row["kind"] for row in rows}:
+        changed = [one for row in rows if row["kind"] == kind for one in row["changes"]]
+        mask_columns(kinds.models_by_kind()[kind].masked, reader, changed, key="column")
     return rows
 
 

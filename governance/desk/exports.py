@@ -152,16 +152,20 @@ def _readable(model: type[GovernedModel], reader: Principal) -> tuple[str, dict[
 
 
 def _listed(model: type[GovernedModel], reader: Principal, names: Sequence[str], parameters: dict[str, Any]) -> str:
-    """The columns, confidential ones empty where they are not the reader's; adds what that takes to the parameters."""
-    if not model.confidential:
-        return ", ".join(f"t.{quote(name)}" for name in names)
-    open_to, more = _named(model.confided_rows(reader).values("pk"), prefix="c")
-    parameters.update(more)
-    return ", ".join(
-        f"CASE WHEN t.id IN ({open_to}) THEN t.{quote(name)} END AS {quote(name)}" if name in model.confidential
-        else f"t.{quote(name)}"
-        for name in names
-    )  # fmt: skip
+    """The columns as the reader reads them: masked ones masked; confidential ones, with their reasons, empty or theirs.
+
+    Adds what that takes to the parameters.
+    """
+    shown = {name: f"t.{quote(name)}" for name in names}
+    for name, function in model.masked.items():
+        parameters["reader"] = reader.pk
+        shown[name] = f"{function}(%(reader)s, t.{quote(name)}) AS {quote(name)}"
+    if model.confidential:
+        open_to, more = _named(model.confided_rows(reader).values("pk"), prefix="c")
+        parameters.update(more)
+        for name in {*model.confidential, "history_change_reason"} & set(names):
+            shown[name] = f"CASE WHEN t.id IN ({open_to}) THEN t.{quote(name)} END AS {quote(name)}"
+    return ", ".join(shown.values())
 
 
 def _named(rows: models.QuerySet[Any, Any], *, prefix: str = "p") -> tuple[str, dict[str, Any]]:

@@ -106,6 +106,24 @@ def _namespace_of_row(model: type[GovernedModel], row: str) -> str:
     return f"({_joined(field.related_model, rest)} WHERE t0.id = {row}.{quote(str(field.column))})"
 
 
+def _parent_is_there(model: type[GovernedModel]) -> str:
+    """SQL that refuses a row whose way to its namespace begins at what is not there yet: nobody there would find it.
+
+    Foreign keys are looked at when the transaction ends. Further up the way the same was asked before.
+    """
+    step, _dot, rest = model.namespace_path.partition("__")
+    if not rest:
+        return ""
+    field: Any = model._meta.get_field(step)
+    parent, column = quote(field.related_model._meta.db_table), f"NEW.{quote(str(field.column))}"
+    return f"""
+  IF v_namespace IS NULL AND {column} IS NOT NULL
+     AND NOT EXISTS (SELECT 1 FROM public.{parent} p WHERE p.id = {column}) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'not-there-yet', TABLE = {literal(model._meta.db_table)},
+      MESSAGE = 'What this belongs to is not there yet.', HINT = 'Record that first.';
+  END IF;"""
+
+
 def _entry(model: type[GovernedModel], row: str) -> tuple[str, str]:
     """SQL for a record's title and for its words, from a row of its history named `row`."""
     columns = searched(model)
@@ -130,7 +148,7 @@ CREATE OR REPLACE FUNCTION muniment.{quote(name)}() RETURNS trigger LANGUAGE plp
 {_PINNED} AS $keep$
 DECLARE
   v_namespace bigint := {_namespace_of_row(model, "NEW")};
-BEGIN
+BEGIN{_parent_is_there(model)}
   -- Looked for first: all but the first row of a bulk are there, and an insertion that conflicts costs more.
   IF NOT EXISTS (SELECT 1 FROM public.governance_act a WHERE a.action_id = NEW.action_id AND a.kind = {literal(table)}
                  AND a.op = NEW.history_type AND a.namespace_id IS NOT DISTINCT FROM v_namespace) THEN

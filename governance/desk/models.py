@@ -1,7 +1,8 @@
 """What the desk reads and keeps.
 
-`Act` and `SearchEntry` are working tables that triggers keep beside the histories (governance/desk/keeping.py), so that
-one index answers for forty tables. They are no evidence; histories and ledger are, and both can be filled from them.
+`Act`, `SearchEntry` and `SearchWord` are working tables that triggers keep beside the histories
+(governance/desk/keeping.py), so that one index answers for forty tables. They are no evidence; histories and ledger
+are, and all can be filled from them.
 `Sample` and `Export` are governed: what an auditor drew and who took records out stays on record.
 """
 
@@ -91,6 +92,31 @@ class SearchEntry(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class SearchWord(models.Model):
+    """A word of names in one namespace, or (namespace 0) in any: what misspelt words are corrected to."""
+
+    id = models.BigAutoField(primary_key=True)
+    namespace_id = models.BigIntegerField(_("namespace"), help_text=_("0: of all namespaces, and of none."))
+    word = models.TextField(_("word"))
+    shapes = ArrayField(
+        models.TextField(), verbose_name=_("shapes"),
+        help_text=_("What is left of its beginning without a letter or two, each led by the namespace."),
+    )  # fmt: skip
+
+    class Meta:
+        db_table = "governance_searchword"
+        verbose_name = _("search word")
+        verbose_name_plural = _("search words")
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index("word", "namespace_id", name="searchword_there"),
+            # New words are few: kept in the index at once, nobody who asks reads through a list of those to come.
+            GinIndex(fields=["shapes"], fastupdate=False, name="searchword_shapes"),
+        ]
+
+    def __str__(self) -> str:
+        return self.word
 
 
 class Sample(BornFinalModel):

@@ -1,7 +1,7 @@
 """Search over everything: words, names, digests, ids and keys of records, within what one may read.
 
 What is called exactly so comes first, then what has all the words in its name, then what has them anywhere; where
-nothing has them, names that are spelt almost so, if PostgreSQL brings pg_trgm along.
+nothing has them, names that hold the words they may have been meant for (governance/desk/spelling.py).
 
 The namespace is a word of each entry, so that the index gives only what the reader may read: what others hold changes
 neither result, order nor (but for the size of the index) time. Nothing is ranked by how common a word is elsewhere.
@@ -20,7 +20,7 @@ from django.db.models.expressions import Combinable, Func, RawSQL
 from django.db.models.functions import Lower
 
 from governance.accounts.models import Namespace
-from governance.desk import kinds
+from governance.desk import kinds, spelling
 from governance.desk.models import SearchEntry
 from governance.desk.readers import Scope
 
@@ -67,18 +67,6 @@ SELECT id FROM found ORDER BY id DESC LIMIT %(size)s
 """
 
 
-#: Names that are spelt almost so, the nearest first. Candidates are bounded before they are sorted.
-_ALMOST = """
-WITH found AS MATERIALIZED (
-  SELECT id, lower(title) AS name FROM governance_searchentry
-  WHERE lower(title) OPERATOR(public.%%>) lower(%(given)s) AND (%(kind)s = '' OR kind = %(kind)s)
-    AND (%(namespaces)s::bigint[] IS NULL OR namespace_id = ANY (%(namespaces)s))
-  LIMIT %(most)s)
-SELECT id FROM found ORDER BY name OPERATOR(public.<->>) lower(%(given)s), id DESC LIMIT %(size)s
-"""
-_HAS_TRIGRAMS = "SELECT to_regclass('public.searchentry_title_trigrams') IS NOT NULL"
-
-
 class _Matches(Func):
     """`vector @@ query`."""
 
@@ -87,9 +75,13 @@ class _Matches(Func):
     output_field = BooleanField()
 
 
-def matches_words(vector: Combinable, given: str, scope: Scope) -> Any:
-    """The condition that a vector of `muniment.search_vector` holds all words given, within the scope."""
-    return _Matches(vector, RawSQL("%s::tsquery", [question(given, scope)]))
+def matches_words(vector: Combinable, given: str, scope: Scope, among: str) -> Any:
+    """The condition that a vector of `muniment.act_words` holds all words given, within the scope.
+
+    Args:
+        among: a word of the index itself, which no text holds: a colon and a kind, or a colon for what leads its act.
+    """
+    return _Matches(vector, RawSQL("%s::tsquery", [f"{question(given, scope)} & '{among}'"]))
 
 
 def question(given: str, scope: Scope) -> str:
@@ -101,9 +93,13 @@ def question(given: str, scope: Scope) -> str:
 
 
 def _question(words: Sequence[str], scope: Scope) -> str:
-    if not words or scope.namespaces == ():
+    return _of_all([f"'{word}':*" for word in words], scope)
+
+
+def _of_all(parts: Sequence[str], scope: Scope) -> str:
+    if not parts or scope.namespaces == ():
         return "'nothing:at:all'"
-    asked = [f"'{word}':*" for word in words]
+    asked = list(parts)
     if scope.namespaces is not None:
         asked.append("(" + " | ".join(f"'ns:{number}'" for number in scope.namespaces) + ")")
     return " & ".join(asked)
@@ -138,7 +134,7 @@ def find(
     if before is None:
         exact = _exactly(scope, given, kind)
         named = _newest(_question([f"t:{word}" for word in words], scope), kind, None, EXACT) if ids else []
-        almost = _almost(scope, given, kind) if not exact and not ids else []
+        almost = _almost(scope, words, kind) if not exact and not ids else []
     entries = {entry.pk: entry for entry in exact}
     entries |= _entries([one for one in (*named, *almost, *ids[:size]) if one not in entries])
     spaces = Namespace.objects.in_bulk({entry.namespace_id for entry in entries.values() if entry.namespace_id})
@@ -152,16 +148,19 @@ def _entries(ids: Sequence[int]) -> dict[int, Any]:
     return {one: held[one] for one in ids if one in held}
 
 
-def _almost(scope: Scope, given: str, kind: str) -> list[int]:
-    """Entries whose name is spelt almost as it was given; none without PostgreSQL's pg_trgm."""
-    with connection.cursor() as cursor:
-        cursor.execute(_HAS_TRIGRAMS)
-        if not cursor.fetchone()[0] or scope.namespaces == ():
-            return []
-        spaces = None if scope.namespaces is None else list(scope.namespaces)
-        asked = {"given": given.replace("\x00", " ")[:LENGTH], "kind": kind, "namespaces": spaces, "most": CANDIDATES}
-        cursor.execute(_ALMOST, {**asked, "size": EXACT})
-        return [row[0] for row in cursor.fetchall()]
+def _almost(scope: Scope, words: Sequence[str], kind: str) -> list[int]:
+    """Entries whose name holds what the words may have been meant for, the newest; none where none is misspelt."""
+    meant = spelling.meant_for(words, scope)
+    if all(meant.get(word, [word]) == [word] for word in words):
+        return []
+    return _newest(_of_all([_meant(word, meant.get(word)) for word in words], scope), kind, None, EXACT)
+
+
+def _meant(word: str, instead: list[str] | None) -> str:
+    """Part of a tsquery over names: a word of names as it stands, the beginning of one, or one of those instead."""
+    if instead == [word]:
+        return f"'t:{word}'"
+    return "(" + " | ".join([f"'t:{word}':*", *(f"'t:{one}'" for one in instead or ())]) + ")"
 
 
 def _newest(asked: str, kind: str, before: int | None, size: int) -> list[int]:

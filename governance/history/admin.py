@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
@@ -16,6 +17,7 @@ from simple_history.admin import SimpleHistoryAdmin
 
 from governance.accounts.models import Namespace, Principal, User
 from governance.accounts.permissions import readable_namespaces
+from governance.history.masking import mask
 from governance.history.models import GovernedModel, governed_models
 
 COUNTED = 10_000  # rows of a list that its pages reach; older ones are found by search and filters
@@ -90,10 +92,24 @@ class GovernedAdmin(SimpleHistoryAdmin):  # type: ignore[misc]  # simple-history
             return fields
         return [name for name in fields if name not in self.model.confidential]
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """What shows a record, or a state of its history: masked fields as this reader reads them."""
+        if obj is not None and isinstance(request.user, User):
+            mask(self.model, request.user.principal, [obj])
+            _without_names_elsewhere(request.user, self.model, [obj])
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The list, whose rows may name records of namespaces that are not the reader's."""
+        found = super().get_changelist_instance(request)
+        if isinstance(request.user, User) and not request.user.reads_everything:
+            found.result_list = list(found.result_list)
+            _without_names_elsewhere(request.user, self.model, found.result_list)
+        return found
+
     def get_list_select_related(self, request: HttpRequest) -> Sequence[str]:
-        """Every foreign key that the list shows: one query a page, not one a row."""
-        shown = self.get_list_display(request)
-        return [f.name for f in self.model._meta.concrete_fields if f.is_relation and f.name in shown]
+        """Every foreign key that the list shows, with what its text is made of: one query a page, not one a row."""
+        return related(self.model, set(self.get_list_display(request)))
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """The record's history; 404 for a record outside the reader's namespaces."""
@@ -123,16 +139,50 @@ class GovernedAdmin(SimpleHistoryAdmin):  # type: ignore[misc]  # simple-history
     def set_history_delta_changes(
         self, request: HttpRequest, historical_records: Any, foreign_keys_are_objs: bool = True
     ) -> None:
-        """Give each history row who acted and what changed, field by field; the first one, what it began with."""
+        """Give each history row who acted, why, and what changed, field by field; the first one, what it began with."""
         rows = list(historical_records)
         actors = Principal.objects.in_bulk({row.history_user_id for row in rows})
         hidden = set(self.model.confidential)
         if hidden and _confided(request, self.model, {row.id for row in rows}):
             hidden.clear()
-        for newer, older in zip(rows, [*rows[1:], rows[-1].prev_record if rows else None], strict=False):
+        states = [*rows, *(one for one in [rows[-1].prev_record if rows else None] if one is not None)]
+        if isinstance(request.user, User):
+            mask(self.model, request.user.principal, states)
+        for newer, older in zip(rows, [*states[1:], None], strict=False):
             newer.acting = actors.get(newer.history_user_id)
             newer.changed = changes(older, newer, besides=hidden)
+            newer.why = "" if hidden else newer.history_change_reason
         historical_records.object_list = rows
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Stands for a record of a namespace that the reader does not read."""
+
+    pk: int
+
+    def __str__(self) -> str:
+        return str(_("(of another namespace)"))
+
+
+def _without_names_elsewhere(reader: User, model: type[GovernedModel], rows: Sequence[Any]) -> None:
+    """Put `Elsewhere` where rows refer to records that are not the reader's to read; a query for each relation."""
+    if reader.reads_everything:
+        return
+    for field in model._meta.concrete_fields:
+        other = field.related_model
+        if not field.is_relation or other is Namespace or not isinstance(other, type):
+            continue
+        path = other.namespace_path if issubclass(other, GovernedModel) else ""
+        ids = {getattr(row, field.attname) for row in rows} - {None}
+        if not path or not ids:
+            continue
+        named = other._default_manager.filter(pk__in=ids, **{f"{path}__isnull": False})
+        away = named.exclude(**{f"{path}__in": readable_namespaces(reader.principal)})
+        hidden = set(away.values_list("pk", flat=True))
+        for row in rows:
+            if getattr(row, field.attname) in hidden:
+                row._state.fields_cache[field.name] = Elsewhere(getattr(row, field.attname))
 
 
 def _confided(request: HttpRequest, model: type[GovernedModel], ids: Iterable[int]) -> bool:
@@ -156,6 +206,17 @@ def changes(older: Any | None, newer: Any, *, besides: Collection[str] = ()) -> 
         new = getattr(newer, field.attname)
         if old != new and not (older is None and new in ("", None, [], {})):
             found.append({"field": field.verbose_name, "old": old if older is not None else None, "new": new})
+    return found
+
+
+def related(model: type[models.Model], names: Collection[str]) -> list[str]:
+    """The relations among some names of a model's, each with the relations that the text of what it leads to reads."""
+    found = []
+    for field in model._meta.get_fields():
+        leads_to: Any = field.related_model
+        if field.name in names and (field.many_to_one or field.one_to_one) and leads_to is not None:
+            found.append(field.name)
+            found += [f"{field.name}__{more}" for more in related(leads_to, leads_to.__str__.__code__.co_names)]
     return found
 
 

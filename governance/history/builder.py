@@ -128,6 +128,7 @@ DECLARE
   -- 256 random bits: a UUID has 122, so of three. There is no pgcrypto in the embedded server.
   v_salt bytea := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
   v_body text;
+  v_xid bigint := pg_current_xact_id()::text::bigint;
 BEGIN
   IF muniment.shape_of({literal("public." + quote(table))}::regclass)
        <> {_shape(cursor, table)}
@@ -140,6 +141,15 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'MU001', MESSAGE = 'The acting principal does not exist or is not active.',
       DETAIL = 'no-such-actor', HINT = 'Act as an active principal.';
+  END IF;
+  -- Lists of acts show who began one, and why: whoever wrote on under its id would stand there under another's name.
+  -- One at a time, so that none slips in beside an act that is not yet committed.
+  PERFORM pg_advisory_xact_lock(hashtextextended('muniment.act ' || v_action, 0));
+  IF (SELECT (a.actor_id, e.xid, e.epoch) <> (v_actor, v_xid, {epoch})
+      FROM (SELECT x.id, x.actor_id FROM public.governance_act x WHERE x.action_id = v_action LIMIT 1) a
+      JOIN public.governance_ledgerentry e ON e.id = a.id) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU001', MESSAGE = 'This act is another''s, or is over.', DETAIL = 'act-of-another',
+      TABLE = TG_TABLE_NAME, HINT = 'Begin an act of your own: one transaction, one actor, an id that is new.';
   END IF;
   IF TG_OP = 'UPDATE' THEN
     SELECT history_date INTO v_last FROM public.{quote(history_table)}
@@ -154,7 +164,7 @@ BEGIN
     RETURNING history_id INTO v_history;
   v_body := '{{"columns":{{' || {body} || '}},"reason":' || to_json(v_reason)::text || '}}';
   INSERT INTO public.governance_ledgerentry (id, epoch, xid, leaf, salt, body) VALUES (
-    v_entry, {epoch}, pg_current_xact_id()::text::bigint,
+    v_entry, {epoch}, v_xid,
     '{{"action":"' || v_action || '","actor":' || v_actor
       || ',"digest":"' || encode(sha256(v_salt || convert_to(v_body, 'UTF8')), 'hex')
       || '","history":' || v_history || ',"object":' || NEW.id

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from governance import errors
 from governance.accounts.models import Principal
 from governance.history.as_of import page_as_of
+from governance.history.masking import mask
 from governance.history.models import GovernedModel, history_model
 
 #: States of one record that are gone through for one answer.
@@ -22,7 +23,10 @@ STAMPS = frozenset({"id", "recorded_at", "recorded_by"})
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field that differs. `times`: how often it changed between the moments; `by` and so on: the last time."""
+    """One field that differs. `times`: how often it changed between the moments; `by` and so on: the last time.
+
+    `withheld`: before and after are not for the reader; of a record with such fields `reason` is not either, and None.
+    """
 
     field: Field[Any, Any]
     before: Any
@@ -31,7 +35,7 @@ class Difference:
     times: int
     at: datetime
     by: Principal
-    reason: str
+    reason: str | None
     history_id: int
     ledger_entry: int
 
@@ -45,7 +49,7 @@ class Comparison:
 
 
 def compare(model: type[GovernedModel], id: int, start: datetime, end: datetime, *, reader: Principal) -> Comparison:
-    """What changed between two moments, in the order of the fields; four queries.
+    """What changed between two moments, in the order of the fields; four queries, and one for each masked field.
 
     Args:
         reader: whose confidential fields are shown; that they may read the record is the caller's to know.
@@ -67,6 +71,7 @@ def compare(model: type[GovernedModel], id: int, start: datetime, end: datetime,
         )
     if not states:
         return Comparison((then is not None, then is not None), [])
+    mask(model, reader, [*states, *([then] if then is not None else [])])
     open_ = not model.confidential or id in model.confided(reader, [id])
     actors = Principal.objects.in_bulk({state.history_user_id for state in states})
     found = []
@@ -84,7 +89,8 @@ def compare(model: type[GovernedModel], id: int, start: datetime, end: datetime,
         found.append(
             Difference(
                 field, None if hidden else before, None if hidden else value, hidden, times, last.history_date,
-                actors[last.history_user_id], last.history_change_reason, last.history_id, last.ledger_entry_id,
+                actors[last.history_user_id], last.history_change_reason if open_ else None, last.history_id,
+                last.ledger_entry_id,
             )
         )  # fmt: skip
     return Comparison((then is not None, True), found)

@@ -6,7 +6,7 @@ that name the actor and the reason. The database's triggers see to that (`builde
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.db import models
@@ -81,8 +81,12 @@ class GovernedModel(models.Model):
     #: True: search does not find it by its words; who may read them is narrower than who reads its namespace.
     search_hidden: ClassVar[bool] = False
 
-    #: Fields that not everyone who reads the record may read: whoever shows them asks `confided`.
+    #: Fields that not everyone who reads the record may read: whoever shows them asks `confided`. Reasons of acts on
+    #: such a record are kept from the same readers: they may say the same.
     confidential: ClassVar[tuple[str, ...]] = ()
+    #: JSON columns that name records of several namespaces -> the database's function that masks them for a reader:
+    #: whoever shows them asks `governance.history.masking`.
+    masked: ClassVar[Mapping[str, str]] = {}
 
     id = models.BigAutoField(primary_key=True)
     recorded_at = RecordedAtField(_("recorded at"), editable=False)

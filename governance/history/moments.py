@@ -30,9 +30,11 @@ from governance.history.models import GovernedModel, governed_models, history_mo
 #: Tables of this app say who may read what; they are read as they are now.
 ACCOUNTS = "governance"
 
-#: Functions of the database whose answer depends on nothing but rows that are final once recorded; and whether the
-#: reader has a role, which is asked of now whatever moment they read about.
-TIMELESS = frozenset({"evidence_verdict", "provenance_missing", "holds_role"})
+#: Functions of the database whose answer depends on nothing but rows that are final once recorded; and what the reader
+#: may read, by their roles, which is asked of now whatever moment they read about.
+TIMELESS = frozenset(
+    {"evidence_verdict", "provenance_missing", "holds_role", "requirements_read_by", "chain_read_by", "reason_read_by"}
+)
 
 _READS = re.compile(r"\s*[(\s]*SELECT\b", re.IGNORECASE)
 _TRANSACTION = re.compile(r"\s*(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT)\b")

@@ -22,6 +22,7 @@ WORKING: dict[str, tuple[str, ...]] = {
     # Kept by triggers beside the histories (governance/desk/keeping.py): the app reads them.
     "governance_act": ("SELECT",),
     "governance_searchentry": ("SELECT",),
+    "governance_searchword": ("SELECT",),
     "lineage_importdraft": FULL,
     "lineage_openlineageintake": KEPT,  # a trigger keeps the text what it was
     "governance_cache": FULL,

@@ -9,6 +9,7 @@ from django.db.models import ForeignKey
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from governance import errors
@@ -17,6 +18,7 @@ from governance.accounts.models import Namespace, Principal
 from governance.api.principals import principal_of
 from governance.api.views import resolve
 from governance.history.differences import Difference, compare
+from governance.history.masking import mask
 from governance.history.models import GovernedModel, governed_models
 from governance.history.moments import read_page_moment
 
@@ -42,7 +44,7 @@ def differences_page(request: HttpRequest) -> HttpResponse:
     context = {
         "record": record, "table": model._meta.db_table, "noun": model._meta.verbose_name,
         "found": found, "faults": faults,
-        "rows": [_told(record, one) for one in found.differences] if found else [],
+        "rows": [_told(one, reader) for one in found.differences] if found else [],
         "start": start, "end": end, "typed_start": _typed(start), "typed_end": _typed(end),
     }  # fmt: skip
     return render(request, "history/differences.html", context, status=400 if faults else 200)
@@ -62,12 +64,12 @@ def _typed(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _told(record: GovernedModel, one: Difference) -> dict[str, Any]:
-    """A difference with its values in words: people by name, choices by theirs."""
-    return {"one": one, "before": _words(one, one.before), "after": _words(one, one.after)}
+def _told(one: Difference, reader: Principal) -> dict[str, Any]:
+    """A difference with its values in words: people and records by name, choices by theirs."""
+    return {"one": one, "before": _words(one, one.before, reader), "after": _words(one, one.after, reader)}
 
 
-def _words(one: Difference, value: Any) -> Any:
+def _words(one: Difference, value: Any, reader: Principal) -> Any:
     field = one.field
     if value in (None, "", [], {}):
         return None
@@ -75,8 +77,17 @@ def _words(one: Difference, value: Any) -> Any:
         return Principal.objects.filter(pk=value).values_list("display_name", flat=True).first() or value
     if isinstance(field, ForeignKey) and field.related_model is Namespace:
         return Namespace.objects.filter(pk=value).values_list("name", flat=True).first() or value
+    if isinstance(field, ForeignKey) and issubclass(field.related_model, GovernedModel):
+        return _named(field.related_model, value, reader)
     if field.choices:
         return dict(field.flatchoices).get(value, value)
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, default=str)
     return value
+
+
+def _named(model: type[GovernedModel], id: Any, reader: Principal) -> Any:
+    """A record by its name of today, with its id; the id alone where the reader may not read it."""
+    found = list(readable_records(model, reader).filter(pk=id))
+    mask(model, reader, found)
+    return _("%(name)s (id %(id)s)") % {"name": found[0], "id": id} if found else id

@@ -81,7 +81,8 @@ class JobViewSet(RecordViewSet):
 
     @extend_schema(
         responses={
-            (200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY, description=str(_("The file.")))
+            (200, kind): OpenApiResponse(OpenApiTypes.BINARY, description=str(_("The file.")))
+            for kind in ("application/zip", "application/octet-stream")
         }
     )
     @action(detail=True, methods=["get"], url_path="file", url_name="file")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from governance.accounts.models import Principal
 from governance.accounts.permissions import holds
@@ -30,7 +31,12 @@ def jobs_of(reader: Principal) -> QuerySet[Job]:
 
 
 def require_file(job: Job, reader: Principal) -> None:
-    """Raises Forbidden unless the reader may still read what the job's file is about."""
+    """Raises Forbidden unless the reader may still read what the job's file is about, and as much as whoever asked.
+
+    A file was put together as they read: who answers for a service need not read what it reads.
+    """
+    if job.asked_by_id != reader.pk and not oversees(reader):
+        raise Forbidden(_("The file was put together for whoever asked for it. Ask for one of your own."))
     try:
         kind = find_kind(job.kind)
     except LookupError:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -27,7 +27,7 @@ from django.utils.translation import gettext as _
 from governance import logs
 from governance.accounts.models import Principal
 from governance.errors import Refused
-from governance.jobs.kinds import find_kind
+from governance.jobs.kinds import find_kind, limits
 from governance.jobs.models import Job, JobFilePart
 from governance.outbox.messages import keep
 
@@ -168,6 +168,34 @@ def due() -> QuerySet[Job]:
     return Job.objects.filter(ended_at=None).filter(Q(state=Job.State.QUEUED, available_at__lte=Now()) | silent)
 
 
+def startable(most: int) -> list[int]:
+    """Ids of jobs to start now, at most so many of those without a limit, in their order.
+
+    Of a kind with a limit only as many as there is room for, the askers in turn: who asked for twenty waits behind who
+    asked for one.
+    """
+    known = limits()
+    found = list(due().exclude(kind__in=known).order_by("available_at", "id").values_list("pk", flat=True)[:most])
+    for kind in known:
+        found += next_of(kind)
+    return found
+
+
+def next_of(kind: str) -> list[int]:
+    """Ids of the jobs of a kind with a limit that there is room for."""
+    room = limits().get(kind, 0) - _working(kind).count()
+    if room <= 0:
+        return []
+    theirs = Job.objects.filter(kind=kind, asked_by=OuterRef("asked_by"), started_at__isnull=False)
+    last = Subquery(theirs.order_by("-started_at").values("started_at")[:1])
+    turn = due().filter(kind=kind).annotate(last=last).order_by(F("last").asc(nulls_first=True), "available_at", "id")
+    return list(turn.values_list("pk", flat=True)[:room])
+
+
+def _working(kind: str) -> QuerySet[Job]:
+    return Job.objects.filter(kind=kind, ended_at=None, state=Job.State.RUNNING, heartbeat_at__gte=Now() - SILENCE)
+
+
 def run(job_id: int) -> bool:
     """Work on the job, unless another worker does or it has ended; whether a try was made.
 
@@ -207,6 +235,8 @@ def _take(job_id: int) -> Job | None:
         job = free.select_for_update(skip_locked=True, of=("self",)).first()
         if job is None:
             return None
+        if not _has_room(job.kind):
+            return None
         if job.attempts >= MAX_ATTEMPTS:
             _end(job, _("It was given up: every process that worked on it died."), "Every worker that tried it died.")
             return None
@@ -215,6 +245,16 @@ def _take(job_id: int) -> Job | None:
             state=Job.State.RUNNING, attempts=job.attempts, heartbeat_at=Now(), started_at=Coalesce("started_at", Now())
         )
         return job
+
+
+def _has_room(kind: str) -> bool:
+    """Whether another job of this kind may run; who asks holds the answer until their transaction ends."""
+    most = limits().get(kind)
+    if most is None:
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"jobs of kind {kind}"])
+    return _working(kind).count() < most
 
 
 def _mine(job: Job) -> QuerySet[Job]:

@@ -52,14 +52,19 @@ register_kind(
 
 @app.task(name="governance.jobs.run")
 def run(job: int) -> None:
-    """Work on one job. In the queue `jobs`: long work must not stand in the way of the relay."""
-    runner.run(job)
+    """Work on one job. In the queue `jobs`: long work must not stand in the way of the relay.
+
+    Of a kind with a limit the next one is started then: what was hinted at meanwhile found no room.
+    """
+    if runner.run(job):
+        for number in runner.next_of(Job.objects.values_list("kind", flat=True).get(pk=job)):
+            start(number)
 
 
 @app.task(name="governance.jobs.sweep")
 def sweep() -> None:
     """Start what is due and nobody works on: a lost hint, a killed worker, a wait that is over. Drop old files."""
-    for number in runner.due().order_by("available_at", "id").values_list("pk", flat=True)[:100]:
+    for number in runner.startable(100):
         start(number)
     runner.drop_old_files(settings.JOB_FILE_DAYS)
 

@@ -15,7 +15,7 @@ import hashlib
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -56,11 +56,13 @@ def write_pack(
     about: Mapping[str, Any],
     attachments: Mapping[str, bytes] | None = None,
     since: Sequence[int] = (),
+    withheld: Set[int] = frozenset(),
 ) -> Packed:
     """Write the pack of these ledger entry ids; repeated ids count once.
 
     `about`: JSON for the manifest, such as the release's name. `attachments`: further files by name. `since`: sizes of
-    earlier checkpoints to prove growth from; the log's first one always is.
+    earlier checkpoints to prove growth from; the log's first one always is. `withheld`: entries that stand in it by
+    their leaf alone, as redacted ones do: proved to be in the log, without what they say.
     Raises NotSealed, and ValueError for an unknown size or an unusable attachment name.
     """
     attachments = attachments or {}
@@ -77,7 +79,7 @@ def write_pack(
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         _write(archive, digests, "checkpoint.txt", [head.note.encode()])
         _write(archive, digests, "consistency.json", [_dump(_earlier(head, since, read))])
-        _write(archive, digests, "entries.jsonl", _lines(positions, head.size, read))
+        _write(archive, digests, "entries.jsonl", _lines(positions, head.size, read, withheld))
         for name, content in attachments.items():
             _write(archive, digests, name, [content])
         manifest = {
@@ -138,7 +140,9 @@ def _earlier(head: store.Head, since: Sequence[int], read: merkle.ReadTile) -> l
     ]
 
 
-def _lines(positions: Sequence[tuple[int, int]], size: int, read: merkle.ReadTile) -> Iterator[bytes]:
+def _lines(
+    positions: Sequence[tuple[int, int]], size: int, read: merkle.ReadTile, withheld: Set[int]
+) -> Iterator[bytes]:
     for at in range(0, len(positions), SLICE):
         part = positions[at : at + SLICE]
         with connection.cursor() as cursor:
@@ -148,7 +152,7 @@ def _lines(positions: Sequence[tuple[int, int]], size: int, read: merkle.ReadTil
             )
             held = {entry: rest for entry, *rest in cursor.fetchall()}
         for position, entry in part:
-            leaf, salt, body = held[entry]
+            leaf, salt, body = held[entry] if entry not in withheld else (held[entry][0], None, None)
             line = {
                 "entry": entry,
                 "position": position,

@@ -36,6 +36,8 @@ MAX_NOTE: Final = 1_000_000  # octets; the limit golang.org/x/mod/sumdb/note set
 MAX_SIGNATURES: Final = 100
 MAX_LINE: Final = 64 * 1024 * 1024  # one entry with its body; more is a bomb, not a record
 MAX_FILE: Final = 1024 * 1024 * 1024
+#: All files together, unpacked: thousands of the largest would keep a machine busy for days.
+MAX_PACK: Final = 4 * MAX_FILE
 _READ_WHOLE: Final = ("manifest.json", "checkpoint.txt", "consistency.json")
 # All that zipfile raises on a file spoilt on purpose.
 _UNSOUND: Final = (
@@ -361,6 +363,8 @@ def _open_members(archive: zipfile.ZipFile) -> tuple[dict[str, Any], tuple[str, 
             raise Altered(f"The pack's {member.filename} is compressed in another way than packs are.")
         if member.file_size > (MAX_LINE if member.filename in _READ_WHOLE else MAX_FILE):
             raise Altered(f"The pack's {member.filename} is too large.")
+    if sum(member.file_size for member in archive.infolist()) > MAX_PACK:
+        raise Altered("The pack's files together are too large.")
     if "manifest.json" not in names:
         raise Altered("The pack has no manifest.json.")
     manifest = _strict_json(archive.read("manifest.json"), "manifest.json")
@@ -449,6 +453,11 @@ def _verify_archive(archive: zipfile.ZipFile, origin: str, key: VerifierKey, kep
     return report
 
 
+def plain(text: str) -> str:
+    """A text of the pack's as it may be printed: what moves a cursor could write another verdict over ours."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m governance.ledger.verifier", description="Check an evidence pack.")
@@ -465,17 +474,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise Misuse(str(error)) from error
         report = verify_pack(options.file, options.origin, key, kept)
     except Altered as error:
-        print(f"ALTERED. {error}", file=sys.stderr)
+        print(f"ALTERED. {plain(str(error))}", file=sys.stderr)
         return 1
     except Misuse as error:
-        print(f"Cannot check. {error}", file=sys.stderr)
+        print(f"Cannot check. {plain(str(error))}", file=sys.stderr)
         return 2
     print(
         f"Intact. {report.entries} records ({report.redacted} redacted) are in the log {report.checkpoint.origin} "
         f"of size {report.checkpoint.size}, which extends {report.earlier} earlier checkpoints."
     )
     if report.attachments:
-        print(f"Not covered by the log, for reading only: {', '.join(report.attachments)}.")
+        print(f"Not covered by the log, for reading only: {plain(', '.join(report.attachments))}.")
+    print("This shows that what is here stands in the log, not that nothing was left out.")
     return 0
 
 

@@ -32,12 +32,13 @@ class Role:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
-def roles(home: Home, listening: Sequence[int], *, dev: bool) -> list[Role]:
+def roles(home: Home, listening: Sequence[int], *, dev: bool, web_workers: int = 2) -> list[Role]:
     """The processes of one running copy: web, worker, jobs, sealer, beat.
 
     Args:
         listening: descriptors of the sockets that web serves; they are the supervisor's, so that the port stays ours
             while web is started again.
+        web_workers: processes that answer requests, of four threads each.
     """
     celery = [sys.executable, "-m", "celery", "--app", "governance.celery:app"]
     level = "INFO"
@@ -45,26 +46,28 @@ def roles(home: Home, listening: Sequence[int], *, dev: bool) -> list[Role]:
     worker_stop = ((signal.SIGTERM, 8.0), (signal.SIGQUIT, 3.0))
     lean = ["--without-gossip", "--without-mingle", "--loglevel", level]
     return [
-        Role("web", _gunicorn(home, listening, dev=dev), "app", 0, ((signal.SIGTERM, 8.0),), signal.SIGTERM,
-             {"MUNIMENT_POOL": "1"}),
+        Role("web", _gunicorn(home, listening, dev=dev, workers=web_workers), "app", 0, ((signal.SIGTERM, 8.0),),
+             signal.SIGTERM, {"MUNIMENT_POOL": "1"}),
         Role("beat", [*celery, "beat", "--schedule", str(home.run / "beat-schedule"), "--pidfile", "",
                       "--loglevel", level], "app", 0, ((signal.SIGTERM, 5.0),), signal.SIGTERM),
         Role("worker", [*celery, "worker", "--queues", "default", "--hostname", "default@%h", "--concurrency", "2",
                         *lean], "app", 1, worker_stop, signal.SIGQUIT),
-        # Long jobs have a worker of their own: an import of a minute holds up no notice.
-        Role("jobs", [*celery, "worker", "--queues", "jobs", "--hostname", "jobs@%h", "--concurrency", "1",
+        # Long jobs have a worker of their own: an import of a minute holds up no notice. Of the kinds that may take a
+        # quarter of an hour one runs at a time, so that an export finds the second process free.
+        Role("jobs", [*celery, "worker", "--queues", "jobs", "--hostname", "jobs@%h", "--concurrency", "2",
                       *lean], "app", 1, worker_stop, signal.SIGQUIT),
         Role("sealer", [*celery, "worker", "--queues", "sealer", "--hostname", "sealer@%h", "--concurrency", "1",
                         *lean], "sealer", 1, worker_stop, signal.SIGQUIT),
     ]  # fmt: skip
 
 
-def _gunicorn(home: Home, listening: Sequence[int], *, dev: bool) -> list[str]:
+def _gunicorn(home: Home, listening: Sequence[int], *, dev: bool, workers: int) -> list[str]:
     shared_memory = Path("/dev/shm")
     return [
         *[sys.executable, "-m", "gunicorn", "governance.wsgi:application"],
         *[part for number in listening for part in ("--bind", f"fd://{number}")],
-        *["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--timeout", "60"],
+        *["--worker-class", "governance.runtime.worker.StayingWorker", "--workers", str(workers), "--threads", "4"],
+        *["--timeout", "60"],
         # A pipeline's session rests longer than gunicorn's two seconds; a POST on a connection closed meanwhile fails.
         *[
             "--keep-alive",

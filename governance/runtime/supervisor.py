@@ -245,7 +245,8 @@ class Supervisor:
         numbers = [one.fileno() for one in sockets]
         # The share in the services goes along, so that they outlast a killed supervisor until its children are done.
         shared = [lease.descriptor] if lease else []
-        for role in roles(self.home, numbers, dev=self.dev):
+        # The story asks one thing after another; a second process would only be one more to start.
+        for role in roles(self.home, numbers, dev=self.dev, web_workers=1 if self.demo_only else 2):
             variables = child_environment(self.home, role.login, lease, port=self.port, dev=self.dev)
             keep_open = [*shared, *(numbers if role.name == "web" else [])]
             child = Child(role, self.home, variables, keep_open)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from django.db import connection
 from django.utils.translation import gettext as _
 
 from governance import errors
@@ -10,7 +9,7 @@ from governance.accounts.models import Principal
 from governance.accounts.permissions import require
 from governance.accounts.roles import Role
 from governance.history.partial import known_as
-from governance.unit_of_work import action
+from governance.unit_of_work import action, action_at_once, carry_out
 from lineage.actions.registering import Registered, lock_roots
 from lineage.models import ModelVersion, ModelVersionArchival, ModelVersionDescription, ModelVersionTag
 
@@ -19,7 +18,7 @@ DESCRIBERS = (Role.PIPELINE, Role.MODEL_OWNER)
 TAGS_AT_ONCE = 100
 
 
-@action
+@action_at_once
 def tag_model_version(
     *, actor: Principal, reason: str, model_version: ModelVersion, tags: Mapping[str, str | None]
 ) -> list[ModelVersionTag]:
@@ -31,15 +30,13 @@ def tag_model_version(
     Raises:
         errors.Forbidden: neither pipeline nor model owner there. errors.Invalid: none or more than 100.
     """
-    require(actor, *DESCRIBERS, namespace=model_version.model.namespace)
     if not tags or len(tags) > TAGS_AT_ONCE:
+        require(actor, *DESCRIBERS, namespace=model_version.model.namespace)
         raise errors.Invalid(errors={"tags": [_("Set 1 to %(limit)d tags at once.") % {"limit": TAGS_AT_ONCE}]})
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT * FROM muniment.put_version_tags(%s, %s::text[], %s::text[])",
-            [model_version.pk, list(tags), list(tags.values())],
-        )
-        rows = cursor.fetchall()
+    rows = carry_out(
+        "SELECT * FROM muniment.put_version_tags(%s, %s::text[], %s::text[])",
+        [model_version.pk, list(tags), list(tags.values())], *DESCRIBERS, namespace=model_version.model.namespace,
+    )  # fmt: skip
     columns = ("id", "recorded_at", "recorded_by_id", "key", "value", "removed")
     return [
         known_as(ModelVersionTag, model_version_id=model_version.pk, **dict(zip(columns, row, strict=True)))

@@ -1,7 +1,7 @@
 """OpenLineage: events are kept as they come, names belong to producers, and what was not understood is tried again."""
 
-import hashlib
 import hmac
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,13 +12,12 @@ from governance import errors
 from governance.accounts.models import Namespace, Principal
 from governance.accounts.permissions import require
 from governance.accounts.roles import Role
-from governance.unit_of_work import Receipt, action, receipts
-from lineage.actions.registering import Registered, get_or_register, may_register
+from governance.unit_of_work import Receipt, action, action_at_once, carry_out
+from lineage.actions.registering import REGISTRARS, Registered, get_or_register, may_register
 from lineage.models import (
     Dataset,
     OpenLineageDataset,
     OpenLineageEvent,
-    OpenLineageIntake,
     OpenLineageNamespace,
     OpenLineageReplay,
 )
@@ -42,14 +41,7 @@ class Received(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """An event on record, and whether it came in now for the first time."""
-
-    id: int
-    new: bool
-
-
-class KeptWithReceipt(NamedTuple):
-    """The same with where it stands on record."""
+    """An event on record, whether it came in now for the first time, and where it stands."""
 
     id: int
     new: bool
@@ -80,7 +72,7 @@ def keep_events(*, actor: Principal, reason: str, events: Sequence[Received]) ->
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def keep_event(*, actor: Principal, event: Received) -> KeptWithReceipt:
+def keep_event(*, actor: Principal, event: Received) -> Kept:
     """Keep one event. Those that an account sends at the same moment are one act (lineage/openlineage/together.py).
 
     Raises:
@@ -89,56 +81,41 @@ def keep_event(*, actor: Principal, event: Received) -> KeptWithReceipt:
     return _together(actor.pk, (actor, event))
 
 
-def _keep_together(parts: Sequence[tuple[Principal, Received]]) -> list[KeptWithReceipt]:
+def _keep_together(parts: Sequence[tuple[Principal, Received]]) -> list[Kept]:
     """Parts of one account; the newest knows best who that is."""
     count = len(parts)
-    kept = keep_events(
+    return keep_events(
         actor=parts[-1][0], reason=f"{count} OpenLineage event(s) came in", events=[event for _actor, event in parts]
     )
-    stand = {record.pk: told for record, told in receipts([OpenLineageEvent(pk=one.id) for one in kept]).items()}
-    return [KeptWithReceipt(one.id, one.new, stand[one.id]) for one in kept]
 
 
-_together: Together[tuple[Principal, Received], KeptWithReceipt] = Together(_keep_together)
+_together: Together[tuple[Principal, Received], Kept] = Together(_keep_together)
 
 
-@action
+@action_at_once
 def _keep(*, actor: Principal, reason: str, events: Sequence[Received]) -> list[Kept]:
     home = home_of(actor)
-    may_register(actor, home)
-    digests = [one.claim_digest for one in events]
-    known = dict(
-        OpenLineageEvent.objects.filter(recorded_by=actor, claim_digest__in=digests).values_list("claim_digest", "id")
+    # As one document: arrays of texts full of quotation marks would be escaped one by one.
+    each = [
+        {"kind": one.claim.kind.value, "type": one.claim.event_type, "at": one.claim.at.isoformat(),
+         "run_key": one.claim.run_key, "subject": one.claim.subject, "sender": one.claim.sender,
+         "claim": one.claim_digest, "body": one.body}
+        for one in {one.claim_digest: one for one in events}.values()
+    ]  # fmt: skip
+    rows = carry_out(
+        "SELECT * FROM muniment.keep_events(%s, %s::jsonb)", [home.pk, json.dumps(each)], *REGISTRARS, namespace=home
     )
-    new = {one.claim_digest: one for one in events if one.claim_digest not in known}
-    made = OpenLineageEvent.objects.bulk_create([_row(home, one) for one in new.values()])
-    OpenLineageIntake.objects.bulk_create(
-        [OpenLineageIntake(event=event, namespace_id=home.pk, body=new[event.claim_digest].body) for event in made]
-    )
-    if made:
+    stand: dict[str, Kept] = {}
+    for claim, pk, new, history_id, entry, action_id, at in rows:
+        stand[claim] = Kept(pk, new, {"id": pk, "history_id": history_id, "ledger_entry": entry,
+                                      "action_id": str(action_id), "recorded_at": at.isoformat()})  # fmt: skip
+    if any(one.new for one in stand.values()):
         hint_after_commit()
-    ids = known | {event.claim_digest: event.pk for event in made}
     kept: list[Kept] = []
-    for digest in digests:
-        kept.append(Kept(ids[digest], digest in new))
-        new.pop(digest, None)  # a second one of the same call is a repetition
+    for one in events:
+        kept.append(stand[one.claim_digest])
+        stand[one.claim_digest] = kept[-1]._replace(new=False)  # a second one of the same call is a repetition
     return kept
-
-
-def _row(home: Namespace, one: Received) -> OpenLineageEvent:
-    body = one.body.encode()
-    return OpenLineageEvent(
-        namespace=home,
-        kind=one.claim.kind,
-        event_type=one.claim.event_type,
-        event_time=one.claim.at,
-        run_key=one.claim.run_key,
-        subject=one.claim.subject,
-        sender=one.claim.sender,
-        claim_digest=one.claim_digest,
-        body_digest=hashlib.sha256(body).hexdigest(),
-        body_bytes=len(body),
-    )
 
 
 def home_of(actor: Principal) -> Namespace:

@@ -3,18 +3,17 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from django.db import connection
 from django.utils.translation import gettext as _
 
 from governance import errors
 from governance.accounts.models import Namespace, Principal
 from governance.accounts.permissions import require
 from governance.history.partial import known_as
-from governance.unit_of_work import action, part
+from governance.unit_of_work import action, action_at_once, carry_out, part
 from lineage.actions.annotations import DESCRIBERS, TAGS_AT_ONCE, describe_model_version, tag_model_version
-from lineage.actions.carriers import CARRIERS, complete_from_tags, digest_in_tags
+from lineage.actions.carriers import CARRIERS, OURS, complete_from_tags, digest_in_tags
 from lineage.actions.model_registry import ask_where_it_came_from, register_model, register_model_version
-from lineage.actions.registering import Registered, get_or_register, lock_roots, may_register
+from lineage.actions.registering import REGISTRARS, Registered, get_or_register, lock_roots, may_register
 from lineage.digests import Digest
 from lineage.models import (
     MlflowRegistration,
@@ -31,7 +30,7 @@ from lineage.models import (
 UNKNOWN_JOB = "mlflow"
 
 
-@action
+@action_at_once
 def set_alias(*, actor: Principal, reason: str, model_version: ModelVersion, alias: str) -> Registered[ModelAlias]:
     """Let a free alias mean this version; another version of the model loses it. The same again changes nothing.
 
@@ -40,10 +39,10 @@ def set_alias(*, actor: Principal, reason: str, model_version: ModelVersion, ali
         errors.Invalid: it is not well-formed, is reserved, or looks like one that is claimed.
     """
     model = model_version.model
-    require(actor, *DESCRIBERS, namespace=model.namespace)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM muniment.put_alias(%s, %s, %s)", [model.pk, alias, model_version.pk])
-        pk, recorded_at, recorded_by, changed = cursor.fetchone()
+    asked = [model.pk, alias, model_version.pk]
+    [(pk, recorded_at, recorded_by, changed)] = carry_out(
+        "SELECT * FROM muniment.put_alias(%s, %s, %s)", asked, *DESCRIBERS, namespace=model.namespace
+    )
     record = known_as(
         ModelAlias, id=pk, recorded_at=recorded_at, recorded_by_id=recorded_by, model_id=model.pk, alias=alias,
         model_version_id=model_version.pk,
@@ -106,7 +105,6 @@ def register_tagged_model(
     return registered
 
 
-@action
 def tag_and_complete(
     *, actor: Principal, reason: str, model_version: ModelVersion, tags: Mapping[str, str | None]
 ) -> list[ModelVersionTag]:
@@ -116,6 +114,16 @@ def tag_and_complete(
         errors.Conflict: a tag of ours says another digest or commit than is on record. Else as `tag_model_version` and
             `complete_from_tags`.
     """
+    carries = any(key.casefold().startswith(OURS) for key in tags)
+    return (_tag_and_complete if carries else tag_model_version)(
+        actor=actor, reason=reason, model_version=model_version, tags=tags
+    )
+
+
+@action
+def _tag_and_complete(
+    *, actor: Principal, reason: str, model_version: ModelVersion, tags: Mapping[str, str | None]
+) -> list[ModelVersionTag]:
     same: dict[str, Any] = {"actor": actor, "reason": reason, "model_version": model_version}
     said = part(tag_model_version)(tags=tags, **same)
     part(complete_from_tags)(tags={key: value for key, value in tags.items() if value}, **same)
@@ -155,7 +163,6 @@ class Told(NamedTuple):
     tags: Mapping[str, str] = {}
 
 
-@action
 def register_from_mlflow(
     *, actor: Principal, reason: str, model: Model, told: Told, copied_from: ModelVersion | None = None
 ) -> Registered[ModelVersion]:
@@ -173,12 +180,27 @@ def register_from_mlflow(
         errors.Forbidden. errors.Invalid: a copy within one model. errors.Conflict: a copy said to be other bytes than
             its original, or the same bytes of another commit. Else as `register_model_version`, `complete_from_tags`.
     """
+    if copied_from is None and not told.tags and not told.description:
+        new = _register_new(actor=actor, reason=reason, model=model, told=told)
+        if new is not None:
+            return Registered(new, True)
+    return _register_told(actor=actor, reason=reason, model=model, told=told, copied_from=copied_from)
+
+
+@action_at_once
+def _register_new(*, actor: Principal, reason: str, model: Model, told: Told) -> ModelVersion | None:
+    """The version of its address and run, with both recorded, where neither stands and no tracking server is named."""
+    return _made(model, told, False)
+
+
+@action
+def _register_told(
+    *, actor: Principal, reason: str, model: Model, told: Told, copied_from: ModelVersion | None
+) -> Registered[ModelVersion]:
     same: dict[str, Any] = {"actor": actor, "reason": reason}
     bytes_told = digest_in_tags(told.tags) if copied_from is None else None
-    if copied_from is None and bytes_told is None:
-        may_register(actor, model.namespace)
-        if (new := _made(model, told)) is not None:
-            return Registered(_described(new, told, same), True)
+    if copied_from is None and bytes_told is None and (new := _made(model, told, True)) is not None:
+        return Registered(_described(new, told, same), True)
     given: dict[str, Any] = {"artifact_uri": told.source}
     run = _run(actor, model, told.run_id) if told.run_id else None
     if copied_from is not None:
@@ -211,22 +233,33 @@ def register_from_mlflow(
     return Registered(_described(version, told, same), True)
 
 
-def _made(model: Model, told: Told) -> ModelVersion | None:
-    """The version made of its address and run, with both recorded, in one go; None: one of these stands already."""
-    asked: list[str | int] = [model.pk, told.source, told.run_id, told.run_link, told.model_id, UNKNOWN_JOB]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM muniment.register_told(%s, %s, %s, %s, %s, %s)", asked)
-        row = cursor.fetchone()
-    if row is None:
+def _made(model: Model, told: Told, served: bool) -> ModelVersion | None:
+    """The version made of its address and run, with both recorded, in one go.
+
+    Args:
+        served: also where the namespace names a tracking server, which is asked then.
+
+    Returns:
+        None: one of that address and run stands already; or a server is named, and not `served`.
+
+    Raises:
+        errors.Forbidden: no registrar there.
+    """
+    rows = carry_out(
+        "SELECT * FROM muniment.register_told(%s, %s, %s, %s, %s, %s, %s)",
+        [model.pk, told.source, told.run_id, told.run_link, told.model_id, UNKNOWN_JOB, served],
+        *REGISTRARS, namespace=model.namespace,
+    )  # fmt: skip
+    if not rows:
         return None
-    pk, number, recorded_at, recorded_by, run, served = row
+    pk, number, recorded_at, recorded_by, run, asks = rows[0]
     version = known_as(
         ModelVersion, id=pk, number=number, recorded_at=recorded_at, recorded_by_id=recorded_by, model_id=model.pk,
         artifact_uri=told.source, source_run_id=run,
     )  # fmt: skip
     version.model = model
     version.source_run = None if run is None else known_as(Run, id=run, run_key=told.run_id)
-    if served:
+    if asks:
         ask_where_it_came_from(version)
     return version
 

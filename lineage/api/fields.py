@@ -1,5 +1,6 @@
 """Fields of facts that the house's own do not cover."""
 
+import hashlib
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -11,6 +12,24 @@ from governance.api.fields import TextField
 from lineage.digests import Digest, parse_digest
 from lineage.models.fields import DIGEST_HEX_LENGTHS
 
+#: Algorithms by the length of their hexadecimal digits.
+_BY_LENGTH = {length: [name for name, of in DIGEST_HEX_LENGTHS.items() if of == length] for length in (64, 96, 128)}
+_WRITTEN = "|".join(f"({'|'.join(names)}):[0-9a-f]{{{length}}}" for length, names in _BY_LENGTH.items())
+_DIGEST_TAKEN = [
+    {"type": "string", "pattern": f"^({_WRITTEN})$", "examples": [f"sha256:{hashlib.sha256(b'loans').hexdigest()}"]},
+    *(
+        {
+            "type": "object",
+            "properties": {
+                "algorithm": {"type": "string", "enum": names},
+                "value": {"type": "string", "pattern": f"^[0-9a-f]{{{length}}}$"},
+            },
+            "required": ["algorithm", "value"],
+            "additionalProperties": False,
+        }
+        for length, names in _BY_LENGTH.items()
+    ),
+]
 _DIGEST_OBJECT = {
     "type": "object",
     "properties": {
@@ -22,7 +41,7 @@ _DIGEST_OBJECT = {
 }
 
 
-@extend_schema_field({"oneOf": [{"type": "string", "examples": ["sha256:9f86d081…"]}, _DIGEST_OBJECT]})
+@extend_schema_field({"oneOf": _DIGEST_TAKEN})
 class DigestField(serializers.Field[Any, Any, Any, Any]):
     """A digest, as `sha256:…` or `{"algorithm", "value"}`."""
 

@@ -7,16 +7,17 @@ from typing import Any
 
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.accounts.permissions import readable_namespaces
+from governance.api.moments import PastMomentField
 from governance.api.serializers import FilterSerializer
 from governance.api.views import ApiView
 from governance.errors import Missing
-from governance.history.moments import read_moment, standing_at
+from governance.history.moments import standing_at
 from lineage import neighbourhood, queries, travel
 from lineage.models import DatasetVersion, ModelVersion, Run
 from lineage.neighbourhood import Key
@@ -26,18 +27,17 @@ MODELS: dict[str, type[DatasetVersion | Run | ModelVersion]] = {
     "run": Run,
     "model_version": ModelVersion,
 }
-_NODE = re.compile(r"(dataset_version|run|model_version):([1-9]\d{0,18})", re.ASCII)
+_FORM = r"(dataset_version|run|model_version):([1-9][0-9]{0,18})"
+_NODE = re.compile(_FORM)
 
 
+@extend_schema_field({"type": "string", "pattern": f"^{_FORM}$"})
 class NodeField(serializers.CharField):
     """`kind:id` of a dataset version, run or model version."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            max_length=40,
-            help_text=_("kind:id, where kind is dataset_version, run or model_version: dataset_version:12."),
-            **kwargs,
-        )
+        told = _("kind:id, where kind is dataset_version, run or model_version: dataset_version:12.")
+        super().__init__(**{"max_length": 40, "help_text": told, **kwargs})
 
     def to_internal_value(self, data: Any) -> Any:
         """Kind and id. Raises ValidationError."""
@@ -57,9 +57,7 @@ class NodeQuery(FilterSerializer):
 class PastNodeQuery(NodeQuery):
     """Around which record, and when."""
 
-    as_of = serializers.CharField(
-        max_length=40, required=False, help_text=_("A day or a moment: as it stood then. Left out: now.")
-    )
+    as_of = PastMomentField(required=False, help_text=_("A day or a moment: as it stood then. Left out: now."))
 
 
 class GraphQuery(PastNodeQuery):
@@ -82,14 +80,7 @@ class ListQuery(PastNodeQuery):
     limit = serializers.IntegerField(
         min_value=1, max_value=500, required=False, help_text=_("Records, 1 to 500; 100 when left out.")
     )
-    cursor = serializers.CharField(max_length=40, required=False, help_text=_("From `next` of the page before."))
-
-    def validate_cursor(self, given: str) -> Key:
-        """The record after which to go on."""
-        match = _NODE.fullmatch(given)
-        if match is None:
-            raise serializers.ValidationError(_now("Take it from the page before."))
-        return match[1], int(match[2])
+    cursor = NodeField(required=False, help_text=_("From `next` of the page before."))
 
 
 class GraphNodeSerializer(serializers.Serializer[Any]):
@@ -158,7 +149,7 @@ class NodeView(ApiView):
         if "as_of" not in asked:
             yield
         else:
-            with standing_at(read_moment(asked["as_of"])):
+            with standing_at(asked["as_of"]):
                 yield
 
     def require_readable(self, node: Key) -> None:

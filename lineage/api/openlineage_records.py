@@ -120,7 +120,10 @@ class OpenLineageEventViewSet(RecordViewSet):
     )
     @action(detail=True, methods=["get"], url_path="text", url_name="text")
     def text(self, request: Request, id: str) -> Response:
-        """The event itself, without what is not kept; its SHA-256, of the canonical JSON, is body_digest."""
+        """The event itself, without what is not kept; its SHA-256, of the canonical JSON, is body_digest.
+
+        But for measures of columns in which personal data was found since: they are left out, and named in `_redacted`.
+        """
         return Response(event_text(self.find(id)))
 
     @act(ReplaySerializer, answer=OpenLineageReplaySerializer, creates=True)

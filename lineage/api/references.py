@@ -31,9 +31,8 @@ R = TypeVar("R", bound=GovernedModel)
 
 def reference_schema(*required: str, optional: tuple[str, ...] = (), numbers: tuple[str, ...] = ()) -> dict[str, Any]:
     """OpenAPI: an id, or an object of names."""
-    properties: dict[str, Any] = {
-        key: {"type": "integer" if key in numbers else "string"} for key in (*required, *optional, "namespace")
-    }
+    text, number = {"type": "string", "minLength": 1}, {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
+    properties = {key: number if key in numbers else text for key in (*required, *optional, "namespace")}
     by_name = {
         "type": "object",
         "properties": properties,

@@ -1,28 +1,47 @@
 """What documents say of a dataset version, read so that it can be read as of a moment too."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from lineage.models import CollectionTerms, DatasetVersion, Presence, SensitivityFlag, Treatment
 
 
 def terms_at(dataset: int, at: datetime) -> CollectionTerms | None:
-    """Those in force at a moment, as `muniment.terms_standing` has it: superseded terms do not come back.
+    """Those of one dataset, as `terms_of` tells those of several."""
+    return terms_of([dataset], at).get(dataset)
+
+
+def terms_of(datasets: Collection[int], at: datetime) -> dict[int, CollectionTerms]:
+    """Those in force at a moment, as `muniment.terms_standing` has it: superseded terms do not come back. One query.
 
     Args:
-        dataset: its id.
+        datasets: their ids; one without terms in force has no entry.
     """
-    begun = CollectionTerms.objects.filter(dataset=dataset, effective_from__lte=at)
-    newest = begun.select_related("withdrawal").order_by("-number").first()
-    if newest is None or (newest.effective_to is not None and newest.effective_to <= at):
-        return None
+    begun = CollectionTerms.objects.filter(dataset__in=datasets, effective_from__lte=at)
+    newest = begun.select_related("withdrawal").order_by("dataset", "-number").distinct("dataset")
+    return {one.dataset_id: one for one in newest if _stand(one, at)}
+
+
+def _stand(newest: CollectionTerms, at: datetime) -> bool:
+    if newest.effective_to is not None and newest.effective_to <= at:
+        return False
     withdrawal = getattr(newest, "withdrawal", None)
-    return None if withdrawal is not None and withdrawal.recorded_at <= at else newest
+    return withdrawal is None or withdrawal.recorded_at > at
 
 
 def flags(version: DatasetVersion) -> list[SensitivityFlag]:
-    """The newest answer per column and category."""
-    rows = SensitivityFlag.objects.filter(dataset_version=version).order_by("column", "category", "-pk")
-    return list(rows.distinct("column", "category"))
+    """The newest answer per column and category of one version, as `flags_of` tells those of several."""
+    return flags_of([version.pk])[version.pk]
+
+
+def flags_of(versions: Collection[int]) -> dict[int, list[SensitivityFlag]]:
+    """The newest answer per column and category, in their order, by version; each has an entry. One query."""
+    rows = SensitivityFlag.objects.filter(dataset_version__in=versions)
+    newest = rows.order_by("dataset_version", "column", "category", "-pk")
+    found: dict[int, list[SensitivityFlag]] = {one: [] for one in versions}
+    for flag in newest.distinct("dataset_version", "column", "category"):
+        found[flag.dataset_version_id].append(flag)
+    return found
 
 
 def sensitive(flag: SensitivityFlag) -> str:

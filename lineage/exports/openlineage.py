@@ -5,13 +5,22 @@ by digest alone, under `muniment:digest`; without a digest it is left out.
 """
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from lineage.exports.dataset_facts import flags
-from lineage.exports.upstream import above, digest_of, standing_links
-from lineage.models import DatasetVersion, ModelVersion, Presence, Run, RunInput, RunOutput, RunState
+from lineage.exports.dataset_facts import flags_of
+from lineage.exports.upstream import digest_of, runs_above, standing_links
+from lineage.models import (
+    DatasetVersion,
+    ModelVersion,
+    Presence,
+    Run,
+    RunInput,
+    RunOutput,
+    RunState,
+    SensitivityFlag,
+)
 
 PRODUCER = "urn:muniment:export"
 _SPEC = "https://openlineage.io/spec"
@@ -31,12 +40,14 @@ _FACETS: dict[str, str] = {
     "sourceCodeLocation": "1-1-0/SourceCodeLocationJobFacet.json#/$defs/SourceCodeLocationJobFacet",
     "jobType": "2-0-4/JobTypeJobFacet.json#/$defs/JobTypeJobFacet",
 }
+Flags = Mapping[int, Iterable[SensitivityFlag]]
+"""The newest answers by dataset version."""
 _ENDS = {RunState.COMPLETE: "COMPLETE", RunState.FAILED: "FAIL", RunState.ABORTED: "ABORT"}
 
 
 def events_above(version: ModelVersion, readable: Collection[int]) -> list[dict[str, Any]]:
-    """The events of every readable run upstream. Raises errors.Invalid as `upstream.above`."""
-    return events(above(version, readable).runs, readable)
+    """The events of every readable run upstream. Raises errors.Invalid as `upstream.runs_above`."""
+    return events(runs_above(version, readable), readable)
 
 
 def events(runs: Iterable[Run], readable: Collection[int]) -> list[dict[str, Any]]:
@@ -53,10 +64,11 @@ def events(runs: Iterable[Run], readable: Collection[int]) -> list[dict[str, Any
     models: dict[int, list[ModelVersion]] = {}
     for version in made:
         models.setdefault(version.source_run_id or 0, []).append(version)
+    flags = flags_of({one.dataset_version_id for one in [*read, *wrote] if one.dataset_version_id})
     found = []
     for run in wanted:
-        inputs = _datasets((one for one in read if one.run_id == run.pk), readable, output=False)
-        outputs = _datasets((one for one in wrote if one.run_id == run.pk), readable, output=True)
+        inputs = _datasets((one for one in read if one.run_id == run.pk), readable, flags, output=False)
+        outputs = _datasets((one for one in wrote if one.run_id == run.pk), readable, flags, output=True)
         outputs += [
             told for version in models.get(run.pk, ()) if (told := _model(version, readable)) and told not in outputs
         ]
@@ -100,11 +112,11 @@ def _of_run(run: Run, inputs: list[dict[str, Any]], outputs: list[dict[str, Any]
     ]
 
 
-def _datasets(links: Iterable[Any], readable: Collection[int], *, output: bool) -> list[dict[str, Any]]:
+def _datasets(links: Iterable[Any], readable: Collection[int], flags: Flags, *, output: bool) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for link in links:
         if link.dataset_version is not None:
-            told = _dataset(link.dataset_version, readable, output=output)
+            told = _dataset(link.dataset_version, readable, flags, output=output)
         else:
             told = _model(link.model_version, readable)
         if told is not None and told not in found:
@@ -112,7 +124,9 @@ def _datasets(links: Iterable[Any], readable: Collection[int], *, output: bool) 
     return found
 
 
-def _dataset(version: DatasetVersion, readable: Collection[int], *, output: bool) -> dict[str, Any] | None:
+def _dataset(
+    version: DatasetVersion, readable: Collection[int], flags: Flags, *, output: bool
+) -> dict[str, Any] | None:
     dataset = version.dataset
     if dataset.namespace_id not in readable:
         return _hidden(digest_of(version))
@@ -125,7 +139,7 @@ def _dataset(version: DatasetVersion, readable: Collection[int], *, output: bool
         facets["dataSource"] = _facet("dataSource", name=dataset.name, uri=version.location)
     if dataset.owner is not None:
         facets["ownership"] = _facet("ownership", owners=[{"name": dataset.owner.display_name, "type": "OWNER"}])
-    if tags := _tags(version):
+    if tags := _tags(version, flags[version.pk]):
         facets["tags"] = _facet("tags", tags=tags)
     told = {"namespace": dataset.namespace.name, "name": dataset.name, "facets": facets}
     if output:
@@ -137,10 +151,10 @@ def _dataset(version: DatasetVersion, readable: Collection[int], *, output: bool
     return told
 
 
-def _tags(version: DatasetVersion) -> list[dict[str, str]]:
+def _tags(version: DatasetVersion, flags: Iterable[SensitivityFlag]) -> list[dict[str, str]]:
     """The digest, and what is answered on sensitive data; what is said not to be there is no tag."""
     found = [{"key": "digest", "value": digest_of(version), "source": "MUNIMENT"}] if version.digest_value else []
-    for flag in flags(version):
+    for flag in flags:
         if flag.present != Presence.NO:
             tag = {"key": flag.category, "value": flag.present, "source": "MUNIMENT"}
             found.append(tag | ({"field": flag.column} if flag.column else {}))

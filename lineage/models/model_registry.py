@@ -120,6 +120,7 @@ class Model(GovernedModel):
         indexes = [
             models.Index(fields=["name", "id"], name="model_by_name"),
             models.Index(fields=["recorded_at", "id"], name="model_by_moment"),
+            models.Index(fields=["namespace", "risk_tier"], name="model_by_tier"),  # which policies decide there
         ]
 
     def __str__(self) -> str:
@@ -240,6 +241,7 @@ class ModelVersion(GovernedModel):
         ]
         indexes = [
             HashIndex(fields=["digest_value"], name="model_version_digest_idx"),
+            HashIndex(fields=["artifact_uri"], name="model_version_artifact_idx"),
             models.Index(fields=["recorded_at", "id"], name="model_version_by_moment"),
         ]
 

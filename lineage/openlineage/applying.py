@@ -43,7 +43,7 @@ from lineage.models import (
     SensitivityFlag,
 )
 from lineage.models.reports import Report
-from lineage.openlineage import elsewhere, facets
+from lineage.openlineage import artifacts, elsewhere, facets
 from lineage.openlineage.bodies import canonical
 from lineage.openlineage.claims import ENDS, Claim, DatasetClaim, Note, read
 from lineage.openlineage.facets import FlagClaim, Said
@@ -271,15 +271,22 @@ class _Applying:
     def _link(self, run: Run, written: Sequence[DatasetClaim], was_read: Sequence[DatasetClaim]) -> None:
         inputs = [version for one in was_read if (version := self._version(one, written=False))]
         outputs = [version for one in written if (version := self._version(one, written=True))]
+        named = [artifacts.Written(*one.key, artifacts.digest_in(self._label(one, written=True))) for one in written]
+        models = artifacts.came_out(run.run_key, self.home, [*named, *artifacts.written_before(run)])
         made = part(actions.link_run)(
             **self.act,
             run=run,
             inputs=[Link(one, RunRole.TRAINING) for one in inputs],
-            outputs=[Link(one, RunRole.OUTPUT) for one in outputs],
+            outputs=[*(Link(one, RunRole.OUTPUT) for one in outputs), *(Link(one, RunRole.OUTPUT) for one in models)],
             link_method=LinkMethod.OPENLINEAGE,
         )
         for link in made:
-            self._made("input" if link._meta.model_name == "runinput" else "output", link, str(link.dataset_version))
+            if link.model_version is not None:
+                model = link.model_version
+                self._made("model", link, f"{model.model.name} {model.number}")
+            else:
+                kind = "input" if link._meta.model_name == "runinput" else "output"
+                self._made(kind, link, str(link.dataset_version))
 
     def _say_of_dataset(self, claim: DatasetClaim, run: Run | None) -> None:
         said = self.said.get(claim.path)

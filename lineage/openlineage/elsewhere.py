@@ -19,7 +19,8 @@ from governance.accounts.models import Principal
 from governance.unit_of_work import action, part
 from lineage import actions
 from lineage.actions import Link
-from lineage.models import LinkCorrection, LinkMethod, ReportedFact, Run, RunInput, RunOutput
+from lineage.models import LinkCorrection, LinkMethod, ReportedFact, Run, RunInput, RunOutput, RunRole
+from lineage.openlineage import artifacts
 
 LOOKED_BACK = timedelta(days=2)
 AT_ONCE = 500
@@ -48,7 +49,7 @@ def link_as_known(run: Run, *, actor: Principal, reason: str) -> list[RunInput |
 
 
 def waiting_to_be_linked(now_minus: timedelta = LOOKED_BACK) -> list[Run]:
-    """OpenLineage runs whose other name was registered lately, and lacks something that they read."""
+    """OpenLineage runs whose other name, or whose model, was registered lately, and lacks something that they say."""
     lately = Run.objects.filter(recorded_at__gte=timezone.now() - now_minus)
     found: dict[int, Run] = {}
     for other in lately.filter(run_key__regex=r"^[0-9a-f]{32}$").select_related("namespace").order_by("-id")[:AT_ONCE]:
@@ -57,6 +58,8 @@ def waiting_to_be_linked(now_minus: timedelta = LOOKED_BACK) -> list[Run]:
     for other in lately.filter(run_key__in=named).select_related("namespace").order_by("-id")[:AT_ONCE]:
         said = ReportedFact.objects.filter(kind="same-run", namespace=other.namespace_id, key=other.run_key)
         _note(found, other, Run.objects.filter(pk__in=said.values("run")))
+    for run in artifacts.runs_that_wrote(now_minus, AT_ONCE):
+        found[run.pk] = run
     return list(found.values())
 
 
@@ -77,5 +80,14 @@ def _inputs_of(run: Run) -> QuerySet[RunInput]:
 
 @action
 def link_late(*, actor: Principal, reason: str, run: Run) -> list[RunInput | RunOutput]:
-    """Do what `link_as_known` does once the other run is there. Raises errors.Forbidden."""
-    return link_as_known(run, actor=actor, reason=reason)
+    """Do what `link_as_known` does once the other run is there; and link what the run wrote, once that is a model.
+
+    Raises:
+        errors.Forbidden.
+    """
+    models = artifacts.came_out(run.run_key, run.namespace, artifacts.written_before(run))
+    made = part(actions.link_run)(
+        actor=actor, reason=reason, run=run, outputs=[Link(one, RunRole.OUTPUT) for one in models],
+        link_method=LinkMethod.OPENLINEAGE,
+    )  # fmt: skip
+    return made + link_as_known(run, actor=actor, reason=reason)

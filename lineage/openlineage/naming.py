@@ -15,7 +15,6 @@ from governance.unit_of_work import action, part
 from lineage import actions
 from lineage.actions import openlineage as names
 from lineage.actions.registering import Registered, get_or_register, may_register
-from lineage.digests import Digest, parse_digest
 from lineage.models import (
     Dataset,
     DatasetVersion,
@@ -29,6 +28,7 @@ from lineage.models import (
     RunState,
 )
 from lineage.models.runs import ANY_VERSION_KEY
+from lineage.openlineage.artifacts import digest_in
 from lineage.openlineage.claims import Note
 
 ANY_VERSION = "any version"
@@ -162,7 +162,7 @@ class Versions:
                 self.found[(dataset.pk, label)] = any_there
             return
         version = part(actions.register_dataset_version)(
-            actor=self.names.actor, reason=self.names.reason, dataset=dataset, label=label, digest=_digest_in(label)
+            actor=self.names.actor, reason=self.names.reason, dataset=dataset, label=label, digest=digest_in(label)
         ).record
         self.found[(dataset.pk, label)] = version
         self.made.append(version)
@@ -211,12 +211,3 @@ def any_version_of(dataset: int) -> DatasetVersion | None:
     """The version of a dataset that stands for whichever it was; None: nobody has read it without saying which."""
     found = DatasetVersion.objects.filter(dataset=dataset, label=ANY_VERSION, digest_value="")
     return found.select_related("dataset__namespace").first()
-
-
-def _digest_in(label: str) -> Digest | None:
-    from governance.errors import Invalid
-
-    try:
-        return parse_digest(label) if ":" in label else None
-    except Invalid:
-        return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,13 +22,17 @@ from lineage.models import (
     Dataset,
     DatasetVersion,
     IntakeState,
+    OpenLineageDataset,
     OpenLineageEvent,
     OpenLineageIntake,
     OpenLineageNamespace,
     OpenLineageReplay,
+    PersonalDataFind,
     QualityResult,
     ReportedFact,
 )
+from lineage.openlineage.claims import read
+from lineage.openlineage.redaction import Personal, redacted
 
 COUNTED = 1_000
 """Events of a state are counted so far; "1,000 and more" tells an operator as much as the exact number."""
@@ -41,6 +45,7 @@ KINDS = {
     "dataset_version": _("Dataset version"),
     "input": _("Input of the run"),
     "output": _("Output of the run"),
+    "model": _("Model version that the run wrote"),
     "link": _("Input of the same run under another key"),
     "column": _("Column made from a column"),
     "flag": _("Flag"),
@@ -61,8 +66,28 @@ class Made(NamedTuple):
 
 
 def event_text(event: OpenLineageEvent) -> dict[str, Any]:
-    """The event as it is kept, redacted."""
-    found: dict[str, Any] = json.loads(event.intake.body)
+    """The event as it is kept, redacted; without values of columns on which personal data was found since."""
+    body: dict[str, Any] = json.loads(event.intake.body)
+    return redacted(body, _personal_columns(event, body))
+
+
+def _personal_columns(event: OpenLineageEvent, body: Mapping[str, Any]) -> Personal:
+    """The columns with finds of the datasets that an event names, in the namespace where it is kept. One query."""
+    claim = read(body)
+    keys = {one.key for one in (*claim.inputs, *claim.outputs)}
+    if not keys:
+        return {}
+    named = OpenLineageDataset.objects.filter(
+        namespace=event.namespace_id, source__in={key[0] for key in keys}, name__in={key[1] for key in keys}
+    )
+    finds = PersonalDataFind.objects.filter(dataset_version__dataset__openlineage_names__in=named)
+    found: dict[tuple[str, str], set[str]] = {}
+    columns = finds.values_list(
+        "dataset_version__dataset__openlineage_names__source", "dataset_version__dataset__openlineage_names__name",
+        "column",
+    ).distinct()  # fmt: skip
+    for source, name, column in columns:
+        found.setdefault((source, name), set()).add(column)
     return found
 
 

@@ -1,14 +1,15 @@
-"""What is taken out of an event before it is kept: text of queries and code, environments, error texts, passwords.
+"""What is taken out of an event before it is kept: text of queries and code, environments, error texts, passwords, and
+values of columns that hold personal data.
 
 They may hold personal data or secrets, and the record needs none of it. What was taken out says so where it stood, with
 its length. Rules for people: docs/openlineage.md.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Collection, Mapping
 from typing import Any
 
-Redactor = Callable[[Any], Any]
+from lineage.quality.finds import named_personal
 
 _PASSWORD = re.compile(r"(://)([^/@\s:]*):([^/@\s]*)@")
 _KEY_VALUE = re.compile(r"(?i)\b(password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|sig|signature)=([^&;\s]+)")
@@ -33,14 +34,29 @@ FIELDS: dict[str, frozenset[str]] = {
 }
 
 
-def redacted(event: dict[str, Any]) -> dict[str, Any]:
-    """The event without what must not be kept. Names of facets and what the record reads stay as they are."""
+#: Facets that measure columns, and what of a column's measures says nothing of its values.
+MEASURED = frozenset({"dataQualityMetrics"})
+COUNTS = frozenset({"count", "distinctCount", "nullCount"})
+#: Stands beside the measures of a column of which some were taken out, and names them.
+TAKEN_OUT = "_redacted"
+
+Personal = Mapping[tuple[str, str], Collection[str]]
+"""By OpenLineage namespace and name of a dataset the columns of which personal data was found."""
+
+
+def redacted(event: dict[str, Any], personal: Personal | None = None) -> dict[str, Any]:
+    """The event without what must not be kept. Names of facets and what the record reads stay as they are.
+
+    Args:
+        personal: columns on which finds are on record; without them, those whose name says it.
+    """
     found: dict[str, Any] = _plain(event)
     for holder in _holders(found):
+        columns = (personal or {}).get((str(holder.get("namespace")), str(holder.get("name"))), ())
         for key in ("facets", "inputFacets", "outputFacets"):
             facets = holder.get(key)
             if isinstance(facets, dict):
-                holder[key] = {name: _facet(str(name), facet) for name, facet in facets.items()}
+                holder[key] = {name: _facet(str(name), facet, columns) for name, facet in facets.items()}
     return found
 
 
@@ -53,13 +69,32 @@ def _holders(event: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict)]
 
 
-def _facet(name: str, facet: Any) -> Any:
+def _facet(name: str, facet: Any, personal: Collection[str]) -> Any:
+    if name in MEASURED and isinstance(facet, dict) and isinstance(facet.get("columnMetrics"), dict):
+        measured = facet["columnMetrics"].items()
+        return {**facet, "columnMetrics": {column: _counts_only(column, one, personal) for column, one in measured}}
     if name in WHOLE:
         if not isinstance(facet, dict):
             return _gone(facet)
         return {key: value if key.startswith("_") else _gone(value) for key, value in facet.items()}
     fields = FIELDS.get(name)
     return _without(facet, fields) if fields else facet
+
+
+def _counts_only(column: str, measures: Any, personal: Collection[str]) -> Any:
+    """Of a column that holds personal data its counts: ends of ranges and quantiles are somebody's values."""
+    if not isinstance(measures, dict):
+        return measures
+    count, distinct = (_whole(measures.get(name)) for name in ("count", "distinctCount"))
+    if column not in personal and not named_personal(column, count=count, distinct=distinct):
+        return measures
+    gone = sorted(set(measures) - COUNTS - {TAKEN_OUT})
+    kept = {name: value for name, value in measures.items() if name not in gone}
+    return {**kept, TAKEN_OUT: gone} if gone else kept
+
+
+def _whole(given: Any) -> int | None:
+    return int(given) if isinstance(given, int | float) and not isinstance(given, bool) and abs(given) < 2**63 else None
 
 
 def _without(value: Any, fields: frozenset[str]) -> Any:

@@ -162,14 +162,20 @@ def _alone(namespace: int) -> Iterator[bool]:
 
 
 def link_latecomers() -> int:
-    """Link runs whose other name came after them (lineage/openlineage/elsewhere.py). Returns how many links are new."""
+    """Link runs whose other name, or whose model, came after them. Returns how many links are new."""
     made = 0
     for run in waiting_to_be_linked():
         event = run.reportedfacts.filter(kind="job").select_related("recorded_by").order_by("id").first()
         if event is None:
             continue  # not from OpenLineage
         try:
-            made += len(link_late(actor=event.recorded_by, reason=f"The same run under another key: {run}", run=run))
+            made += len(
+                link_late(
+                    actor=event.recorded_by,
+                    reason=f"Known since under another key, or as the run of a model: {run}",
+                    run=run,
+                )
+            )
         except errors.Refused as refusal:
             logger.warning("OpenLineage run %d is not linked: %s", run.pk, refusal)
     return made

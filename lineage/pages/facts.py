@@ -24,7 +24,7 @@ from django.db.models.functions import JSONObject, Now
 from django.utils.translation import gettext_lazy as _
 
 from governance.accounts.models import Principal
-from governance.accounts.permissions import grants_in_force
+from governance.accounts.permissions import grants_in_force, readable_namespaces
 from governance.api.views import readable
 from lineage.actions.terms import KEEPERS
 from lineage.models import (
@@ -283,6 +283,7 @@ def model_version(principal: Principal, pk: int) -> ModelVersion | None:
             server_uri=Subquery(
                 TrackingServer.objects.filter(namespace=OuterRef("model__namespace")).order_by("-pk").values("uri")[:1]
             ),
+            reads_parent=Exists(readable_namespaces(principal).filter(pk=OuterRef("parent_version__model__namespace"))),
             roles_there=ArraySubquery(
                 grants_in_force(principal)
                 .filter(Q(namespace=OuterRef("model__namespace")) | Q(namespace__isnull=True))
@@ -294,8 +295,11 @@ def model_version(principal: Principal, pk: int) -> ModelVersion | None:
     )
 
 
-def run_data(versions: Collection[ModelVersion]) -> list[dict[str, Any]]:
-    """What went into the runs that model versions came out of: one entry per version, dataset version and role."""
+def run_data(versions: Collection[ModelVersion], reader: Principal) -> list[dict[str, Any]]:
+    """What went into the runs that model versions came out of: one entry per version, dataset version and role.
+
+    What lies in a namespace that the reader does not read is named by its digest alone; `dataset` is None then.
+    """
     runs = {v.source_run_id: v.pk for v in versions if v.source_run_id}
     numbers = {v.pk: v.number for v in versions}
     rows = (
@@ -314,6 +318,9 @@ def run_data(versions: Collection[ModelVersion]) -> list[dict[str, Any]]:
             digest_value=F("inputs__dataset_version__digest_value"),
             dataset=F("inputs__dataset_version__dataset"),
             name=F("inputs__dataset_version__dataset__name"),
+            reads=Exists(
+                readable_namespaces(reader).filter(pk=OuterRef("inputs__dataset_version__dataset__namespace"))
+            ),
         )
         .distinct()
     )
@@ -322,6 +329,8 @@ def run_data(versions: Collection[ModelVersion]) -> list[dict[str, Any]]:
     for row in map(dict[str, Any], rows):
         of = row.pop("outputs__model_version") or runs.get(row["id"])
         role = row.pop("inputs__role")
+        if not row.pop("reads"):
+            row |= {"name": str(_("(of another namespace)")), "label": "", "rows": None, "dataset": None}
         if of in numbers:
             found[(of, row["version"], role)] = {
                 **row, "number": numbers[of], "role": role, "role_name": RunRole(role).label

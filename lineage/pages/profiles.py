@@ -93,16 +93,16 @@ def _value(column: ColumnProfile, value: Number | None) -> str:
         except (OverflowError, ValueError):
             return f"{value} s"
         return f"{moment:%Y-%m-%d}" if column.type == "date" else f"{moment:%Y-%m-%d %H:%M:%S}"
-    if isinstance(value, int):
-        return f"{value:,}" if abs(value) < 10**15 else f"{value:.6g}"
-    return f"{value:,.6g}"
+    # No commas: a whole number may be a year or a key.
+    return f"{value}" if isinstance(value, int) and abs(value) < 10**15 else f"{value:.6g}"
 
 
 def _bars(column: ColumnProfile) -> list[Bar]:
     """The distribution in bars of one width. Rows between two edges are spread evenly: their places are unknown."""
-    edges, before, upto = column.edges, column.before, column.upto
-    if len(edges) < 2 or not column.finite:
+    if len(column.edges) < 2 or not column.finite:
         return []
+    kept = _filled(column)
+    edges, before, upto = column.edges[kept], column.before[kept], column.upto[kept]
     low, high = float(edges[0]), float(edges[-1])
     step = high / BARS - low / BARS  # their difference may be beyond a double
     if step <= 0:
@@ -125,6 +125,16 @@ def _bars(column: ColumnProfile) -> list[Bar]:
             Bar(round(place * width, 2), round(HEIGHT - height, 2), round(width - 1, 2), round(height, 2), says)
         )
     return bars
+
+
+def _filled(column: ColumnProfile) -> slice:
+    """The edges between which rows lie: a profile also keeps those of the version it is compared with."""
+    first, last = 0, len(column.edges) - 1
+    while first < last and not column.before[first + 1]:
+        first += 1
+    while last > first and column.upto[last - 1] == column.upto[last]:
+        last -= 1
+    return slice(first, last + 1)
 
 
 def _spread(counts: list[float], left: float, right: float, rows: int) -> None:

@@ -205,6 +205,12 @@ def _range(item: Expectation, metric: str, _data: Data, column: ColumnProfile) -
     if column.count == 0:
         return Figure(item, metric, None, _("The column has no values."), missing=True)
     end = column.min if metric == "min" else column.max
+    if column.non_finite:
+        # Which of them are NaN, and which infinite on which side, a profile does not tell.
+        reach = -math.inf if metric == "min" else math.inf
+        told = _("%(count)d values are NaN or infinite: those lie in no range.") % {"count": column.non_finite}
+        found = reach if end is None else end
+        return Figure(item, metric, Bounded(found, min(found, reach), max(found, reach)), told)
     if end is None:
         raise NotAnswered(_("Its values have no order, or their range was not measured."))
     return Figure(item, metric, Bounded.exact(end))
@@ -217,7 +223,7 @@ def _allowed(item: Expectation, metric: str, _data: Data, column: ColumnProfile)
         raise NotAnswered(_("Values were not counted."))
     if not column.count:
         return Figure(item, metric, Bounded.exact(0.0))
-    if not column.top and column.other is None:
+    if column.personal or (not column.top and column.other is None):
         raise NotAnswered(
             _("Its values are not kept: they hide a person, are nearly all different, or were not listed.")
         )

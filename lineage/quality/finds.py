@@ -41,10 +41,10 @@ def finds_in(columns: Iterable[ColumnProfile]) -> list[Found]:
     found = []
     for column in columns:
         name = column.name[:NAME_AT_MOST]
-        coded = column.distinct is not None and column.distinct <= 3 < (column.count or 0)
-        named = named_by(name, coded=coded or column.type == "boolean")
+        moments = column.type in ("date", "timestamp")
+        named = _named(name, column.count, column.distinct, boolean=column.type == "boolean", moments=moments)
         seen: dict[str, Found] = {}
-        for one in find(name, _values(column)):
+        for one in find(name, _values(column), moments=moments):
             if one.matched or one.pattern in named:
                 seen[one.pattern] = Found(
                     name, one.pattern, one.category, one.looked_at, one.matched, one.pattern in named, one.examples
@@ -61,11 +61,21 @@ def finds_in(columns: Iterable[ColumnProfile]) -> list[Found]:
     return found
 
 
+def named_personal(name: str, *, count: int | None, distinct: int | None) -> bool:
+    """Whether a column's name by itself says that it holds personal data; of coded columns fewer names do."""
+    return bool(_named(name[:NAME_AT_MOST], count, distinct, boolean=False, moments=False))
+
+
+def _named(name: str, count: int | None, distinct: int | None, *, boolean: bool, moments: bool) -> frozenset[str]:
+    coded = distinct is not None and distinct <= 3 < (count or 0)
+    return frozenset(named_by(name, coded=coded or boolean, moments=moments))
+
+
 def without_values(profile: Profile) -> Profile:
     """The profile as it may be kept: of a column with a find no value, neither by itself nor as an end of a range.
 
     What measures does so by itself (governance/client/muniment_profile); what is handed in may not have looked, or not
-    as far. Columns of dates and of fractions keep their range: it is no number that names somebody.
+    as far. Columns of fractions keep their range: it is no number that names somebody.
     """
     by_column: dict[str, list[Found]] = defaultdict(list)
     for one in finds_in(profile.columns):
@@ -88,7 +98,7 @@ def _bare(column: ColumnProfile, found: list[Found]) -> ColumnProfile:
     if not found:
         return column
     personal = tuple(PersonalFind(one.pattern, one.looked_at, one.matched, one.examples) for one in found)
-    if column.type != "string" and not _whole(column):
+    if column.type not in ("string", "date", "timestamp") and not _whole(column):
         return replace(column, personal=personal[:FINDS_AT_MOST])
     listed = bool(column.top) or column.other is not None
     distinct = len(column.top) + (column.other.distinct if column.other else 0)

@@ -24,7 +24,7 @@ from lineage.digests import Digest
 from lineage.models import DataProfile, DatasetVersion, ExpectationSet
 from lineage.quality.documents import read_profile
 from lineage.quality.files import forget, lying, opened, place, readable_location
-from lineage.quality.records import newest_profile, profile_of
+from lineage.quality.records import best_profile, profile_of
 from lineage.tracking.hashing import ALGORITHMS
 
 PROFILING = "data-profile"
@@ -91,7 +91,7 @@ def may_read(reader: Principal, params: Mapping[str, Any]) -> bool:
     return queries.readable(DatasetVersion, reader).filter(pk=params["dataset_version"]).exists()
 
 
-@job(PROFILING, title=gettext_lazy("Profile of a data file"), may_read=may_read)
+@job(PROFILING, title=gettext_lazy("Profile of a data file"), may_read=may_read, at_once=1)
 def profile_file(run: Run) -> None:
     """Profile the file if its digest is the version's; nothing of it is kept. Done again, it is the same profile.
 
@@ -168,7 +168,7 @@ def edges_before(version: DatasetVersion) -> dict[str, list[float]]:
     earlier = DatasetVersion.objects.filter(dataset=version.dataset_id, pk__lt=version.pk).order_by("-pk")
     found: dict[str, list[float]] = {}
     for one in earlier[:COMPARED_WITH]:
-        row = newest_profile(one)
+        row = best_profile(DataProfile.objects.filter(dataset_version=one))
         for column in profile_of(row).columns if row else ():
             found.setdefault(column.name, []).extend(column.edges)
     most = min(EDGES_ASKED, EDGES_OF_ALL // max(len(found), 1))  # the newest version's first

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import cast
 
-from lineage.models import DataProfile, DatasetVersion
+from django.db.models import Case, QuerySet, When
+
+from lineage.models import DataProfile
 from lineage.quality.documents import Format, Limit, Profile, RuleCount, read_columns
+
+NEEDED = ("dataset_version__dataset__namespace", "recorded_by")
 
 
 def profile_of(row: DataProfile) -> Profile:
@@ -21,12 +25,11 @@ def profile_of(row: DataProfile) -> Profile:
     )  # fmt: skip
 
 
-def newest_profile(version: DatasetVersion) -> DataProfile | None:
-    """The profile that says most of a version: one measured by the product, else handed in, else reported; the newest.
+def best_profile(profiles: QuerySet[DataProfile]) -> DataProfile | None:
+    """Of profiles of one version the one to rely on; its version, dataset, namespace and author come with it.
 
-    Complete ones come before those that a limit stopped.
+    Complete ones come before those that a limit stopped; then those measured by the product, handed in, reported; then
+    the newest. The database picks it, however many there are.
     """
-    rows = DataProfile.objects.filter(dataset_version=version).select_related("recorded_by").order_by("-pk")
-    order = {DataProfile.How.MEASURED: 0, DataProfile.How.HANDED_IN: 1, DataProfile.How.REPORTED: 2}
-    found = sorted(rows.defer("columns")[:200], key=lambda one: (not one.complete, order[DataProfile.How(one.how)]))
-    return found[0] if found else None
+    how = Case(When(how=DataProfile.How.MEASURED, then=0), When(how=DataProfile.How.HANDED_IN, then=1), default=2)
+    return profiles.select_related(*NEEDED).order_by("-complete", how, "-pk").first()

@@ -371,3 +371,11 @@ CREATE OR REPLACE FUNCTION muniment.special_by_law(category text) RETURNS boolea
 SET search_path = pg_catalog, pg_temp AS $$
   SELECT category = ANY ('{dpv:SpecialCategoryPersonalData,pd:Biometric,pd:BloodType,pd:DNACode,pd:Disability,pd:DrugTestResult,pd:EthnicOrigin,pd:Ethnicity,pd:FacialPrint,pd:FamilyHealthHistory,pd:Fetish,pd:Fingerprint,pd:Genetic,pd:Health,pd:HealthHistory,pd:HealthRecord,pd:IndividualHealthHistory,pd:MedicalHealth,pd:MentalHealth,pd:PhilosophicalBelief,pd:PhysicalHealth,pd:PoliticalAffiliation,pd:PoliticalOpinion,pd:Prescription,pd:Proclivity,pd:Race,pd:Religion,pd:ReligiousBelief,pd:Retina,pd:Sexual,pd:SexualHistory,pd:SexualPreference,pd:TradeUnionMembership}'::text[])
 $$;
+
+-- Whether there is such a place: a country of ISO 3166-1 (or XK), a part of one, or a known bloc.
+CREATE OR REPLACE FUNCTION muniment.known_place(place text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN place = ANY ('{EEA,EU}'::text[])
+    OR split_part(place, '-', 1) = ANY ('{AD,AE,AF,AG,AI,AL,AM,AO,AQ,AR,AS,AT,AU,AW,AX,AZ,BA,BB,BD,BE,BF,BG,BH,BI,BJ,BL,BM,BN,BO,BQ,BR,BS,BT,BV,BW,BY,BZ,CA,CC,CD,CF,CG,CH,CI,CK,CL,CM,CN,CO,CR,CU,CV,CW,CX,CY,CZ,DE,DJ,DK,DM,DO,DZ,EC,EE,EG,EH,ER,ES,ET,FI,FJ,FK,FM,FO,FR,GA,GB,GD,GE,GF,GG,GH,GI,GL,GM,GN,GP,GQ,GR,GS,GT,GU,GW,GY,HK,HM,HN,HR,HT,HU,ID,IE,IL,IM,IN,IO,IQ,IR,IS,IT,JE,JM,JO,JP,KE,KG,KH,KI,KM,KN,KP,KR,KW,KY,KZ,LA,LB,LC,LI,LK,LR,LS,LT,LU,LV,LY,MA,MC,MD,ME,MF,MG,MH,MK,ML,MM,MN,MO,MP,MQ,MR,MS,MT,MU,MV,MW,MX,MY,MZ,NA,NC,NE,NF,NG,NI,NL,NO,NP,NR,NU,NZ,OM,PA,PE,PF,PG,PH,PK,PL,PM,PN,PR,PS,PT,PW,PY,QA,RE,RO,RS,RU,RW,SA,SB,SC,SD,SE,SG,SH,SI,SJ,SK,SL,SM,SN,SO,SR,SS,ST,SV,SX,SY,SZ,TC,TD,TF,TG,TH,TJ,TK,TL,TM,TN,TO,TR,TT,TV,TW,TZ,UA,UG,UM,US,UY,UZ,VA,VC,VE,VG,VI,VN,VU,WF,WS,XK,YE,YT,ZA,ZM,ZW}'::text[]);
+END $$;

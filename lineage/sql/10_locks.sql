@@ -27,48 +27,36 @@ BEGIN
   END LOOP;
 END $$;
 
--- Only the newest committed state may be decided on, and REPEATABLE READ would go on seeing an older one after the lock.
-CREATE OR REPLACE FUNCTION muniment.require_read_committed() RETURNS void LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  IF current_setting('transaction_isolation') <> 'read committed' THEN
-    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'isolation',
-      MESSAGE = format('Facts and judgements are written under READ COMMITTED, not %s.',
-                       upper(current_setting('transaction_isolation'))),
-      HINT = 'Leave the isolation level at its default.';
-  END IF;
-END $$;
-
--- Row locks alone, in order of rank and id. Ranks: 1 model, 2 model_version, 3 dataset, 4 run. Ids that do not exist
--- lock nothing: the foreign key refuses them later.
+-- Row locks alone, in order of rank and id, all of a kind in one statement. Ranks: 1 model, 2 model_version, 3 dataset,
+-- 4 run. Ids that do not exist lock nothing: the foreign key refuses them later.
 CREATE OR REPLACE FUNCTION muniment.lock_rows(kinds text[], ids bigint[], exclusive boolean)
 RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  v_root record;
+  v record;
 BEGIN
-  FOR v_root IN
-    SELECT DISTINCT array_position(ARRAY['model', 'model_version', 'dataset', 'run'], r.kind) AS rank, r.kind, r.id
-    FROM unnest(kinds, ids) AS r (kind, id) WHERE r.id IS NOT NULL ORDER BY 1, 3
+  FOR v IN
+    SELECT r.kind, array_agg(r.id) AS ids FROM unnest(kinds, ids) AS r (kind, id) WHERE r.id IS NOT NULL
+    GROUP BY r.kind ORDER BY array_position(ARRAY['model', 'model_version', 'dataset', 'run'], r.kind)
   LOOP
     CASE
-      WHEN v_root.kind = 'model' AND exclusive THEN
-        PERFORM 1 FROM public.lineage_model t WHERE t.id = v_root.id FOR NO KEY UPDATE;
-      WHEN v_root.kind = 'model' THEN
-        PERFORM 1 FROM public.lineage_model t WHERE t.id = v_root.id FOR SHARE;
-      WHEN v_root.kind = 'model_version' AND exclusive THEN
-        PERFORM 1 FROM public.lineage_modelversion t WHERE t.id = v_root.id FOR NO KEY UPDATE;
-      WHEN v_root.kind = 'model_version' THEN
-        PERFORM 1 FROM public.lineage_modelversion t WHERE t.id = v_root.id FOR SHARE;
-      WHEN v_root.kind = 'dataset' AND exclusive THEN
-        PERFORM 1 FROM public.lineage_dataset t WHERE t.id = v_root.id FOR NO KEY UPDATE;
-      WHEN v_root.kind = 'dataset' THEN
-        PERFORM 1 FROM public.lineage_dataset t WHERE t.id = v_root.id FOR SHARE;
-      WHEN v_root.kind = 'run' AND exclusive THEN
-        PERFORM 1 FROM public.lineage_run t WHERE t.id = v_root.id FOR NO KEY UPDATE;
-      WHEN v_root.kind = 'run' THEN
-        PERFORM 1 FROM public.lineage_run t WHERE t.id = v_root.id FOR SHARE;
+      WHEN v.kind = 'model' AND exclusive THEN
+        PERFORM 1 FROM public.lineage_model t WHERE t.id = ANY (v.ids) ORDER BY t.id FOR NO KEY UPDATE;
+      WHEN v.kind = 'model' THEN
+        PERFORM 1 FROM public.lineage_model t WHERE t.id = ANY (v.ids) ORDER BY t.id FOR SHARE;
+      WHEN v.kind = 'model_version' AND exclusive THEN
+        PERFORM 1 FROM public.lineage_modelversion t WHERE t.id = ANY (v.ids) ORDER BY t.id FOR NO KEY UPDATE;
+      WHEN v.kind = 'model_version' THEN
+        PERFORM 1 FROM public.lineage_modelversion t WHERE t.id = ANY (v.ids) ORDER BY t.id FOR SHARE;
+      WHEN v.kind = 'dataset' AND exclusive THEN
+        PERFORM 1 FROM public.lineage_dataset t WHERE t.id = ANY (v.ids) ORDER BY t.id FOR NO KEY UPDATE;
+      WHEN v.kind = 'dataset' THEN
+        PERFORM 1 FROM public.lineage_dataset t WHERE t.id = ANY (v.ids) ORDER BY t.id FOR SHARE;
+      WHEN v.kind = 'run' AND exclusive THEN
+        PERFORM 1 FROM public.lineage_run t WHERE t.id = ANY (v.ids) ORDER BY t.id FOR NO KEY UPDATE;
+      WHEN v.kind = 'run' THEN
+        PERFORM 1 FROM public.lineage_run t WHERE t.id = ANY (v.ids) ORDER BY t.id FOR SHARE;
       ELSE
-        RAISE EXCEPTION USING ERRCODE = 'MU009', MESSAGE = format('%s is no root.', v_root.kind), DETAIL = 'no-root';
+        RAISE EXCEPTION USING ERRCODE = 'MU009', MESSAGE = format('%s is no root.', v.kind), DETAIL = 'no-root';
     END CASE;
   END LOOP;
 END $$;

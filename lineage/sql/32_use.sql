@@ -97,9 +97,9 @@ BEGIN
   RETURN v_problems;
 END $$;
 
--- Every dataset version, model version and run that a dataset version was made from, itself first. The edges are those of
+-- Every dataset version, model version and run that records were made from, themselves first. The edges are those of
 -- closure_of_model_version (20_closure.sql), which begins at a model version; a test holds the two equal.
-CREATE OR REPLACE FUNCTION muniment.closure_of_dataset_version(dataset_version bigint)
+CREATE OR REPLACE FUNCTION muniment.records_above(dataset_versions bigint[], model_versions bigint[])
 RETURNS TABLE (kind text, id bigint) LANGUAGE plpgsql STABLE ROWS 100
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -107,7 +107,8 @@ DECLARE
 BEGIN
   RETURN QUERY
     WITH RECURSIVE up (kind, id) AS (
-      SELECT 'dataset_version', closure_of_dataset_version.dataset_version
+      (SELECT 'dataset_version', d FROM unnest(records_above.dataset_versions) d
+       UNION ALL SELECT 'model_version', m FROM unnest(records_above.model_versions) m)
       UNION
       SELECT n.kind, n.id FROM up CROSS JOIN LATERAL (
         SELECT 'run', o.run_id FROM muniment.run_outputs o
@@ -135,6 +136,31 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'MU009', MESSAGE = 'More than 50,000 records lie upstream of this dataset version.',
       DETAIL = 'closure-too-large', HINT = 'Register what it was made from in fewer steps, as a version of its own.';
   END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION muniment.closure_of_dataset_version(dataset_version bigint)
+RETURNS TABLE (kind text, id bigint) LANGUAGE sql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.kind, c.id FROM muniment.records_above(ARRAY[dataset_version], '{}') c
+$$;
+
+-- What a model version was made from at first hand: the runs it came out of, what they read other than to compare, and the
+-- version it was tuned from. What lies above these, and they, is all that lies above it.
+CREATE OR REPLACE FUNCTION muniment.made_from(model_version bigint)
+RETURNS TABLE (runs bigint[], dataset_versions bigint[], model_versions bigint[]) LANGUAGE plpgsql STABLE ROWS 1
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  runs := ARRAY(
+    SELECT v.source_run_id FROM public.lineage_modelversion v WHERE v.id = model_version AND v.source_run_id IS NOT NULL
+    UNION SELECT o.run_id FROM muniment.run_outputs o WHERE o.model_version_id = model_version ORDER BY 1);
+  dataset_versions := ARRAY(
+    SELECT DISTINCT i.dataset_version_id FROM muniment.run_inputs i
+    WHERE i.run_id = ANY (runs) AND i.dataset_version_id IS NOT NULL ORDER BY 1);
+  model_versions := ARRAY(
+    SELECT i.model_version_id FROM muniment.run_inputs i
+    WHERE i.run_id = ANY (runs) AND i.model_version_id IS NOT NULL AND i.role <> 'baseline'
+    UNION SELECT v.parent_version_id FROM public.lineage_modelversion v
+    WHERE v.id = model_version AND v.parent_version_id IS NOT NULL ORDER BY 1);
+  RETURN NEXT;
 END $$;
 
 -- The datasets of a dataset version and of everything it was made from, over model versions too.

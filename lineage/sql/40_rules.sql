@@ -22,8 +22,15 @@ END $$;
 CREATE OR REPLACE FUNCTION muniment.token_pattern() RETURNS text LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$ SELECT '^[a-z][a-z0-9-]{0,31}:[A-Za-z][A-Za-z0-9_-]{0,127}$' $$;
 
-CREATE OR REPLACE FUNCTION muniment.geography_pattern() RETURNS text LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp AS $$ SELECT '^[A-Z]{2,3}(-[A-Z0-9]{1,3})?$' $$;
+-- Whether every element is a place that there is, without NULL and without repetition: a code that stands for nothing would
+-- forbid nothing, and permit where nobody is.
+CREATE OR REPLACE FUNCTION muniment.all_places(places text[]) RETURNS boolean LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN cardinality(places) IS NOT DISTINCT FROM 0
+    OR (muniment.all_match(places, '^[A-Z]{2,3}(-[A-Z0-9]{1,3})?$')
+        AND (SELECT bool_and(muniment.known_place(p)) FROM unnest(places) p));
+END $$;
 
 CREATE OR REPLACE FUNCTION muniment.terms_rules() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -49,12 +56,10 @@ BEGIN
   v_field := CASE
     WHEN NOT muniment.all_match(NEW.permitted_purposes, muniment.token_pattern()) THEN 'permitted_purposes'
     WHEN NOT muniment.all_match(NEW.forbidden_purposes, muniment.token_pattern()) THEN 'forbidden_purposes'
-    WHEN NOT muniment.all_match(NEW.permitted_geographies, muniment.geography_pattern()) THEN 'permitted_geographies'
-    WHEN NOT muniment.all_match(NEW.forbidden_geographies, muniment.geography_pattern()) THEN 'forbidden_geographies'
-    WHEN NOT muniment.all_match(NEW.permitted_storage_geographies, muniment.geography_pattern())
-      THEN 'permitted_storage_geographies'
-    WHEN NOT muniment.all_match(NEW.forbidden_storage_geographies, muniment.geography_pattern())
-      THEN 'forbidden_storage_geographies'
+    WHEN NOT muniment.all_places(NEW.permitted_geographies) THEN 'permitted_geographies'
+    WHEN NOT muniment.all_places(NEW.forbidden_geographies) THEN 'forbidden_geographies'
+    WHEN NOT muniment.all_places(NEW.permitted_storage_geographies) THEN 'permitted_storage_geographies'
+    WHEN NOT muniment.all_places(NEW.forbidden_storage_geographies) THEN 'forbidden_storage_geographies'
     WHEN EXISTS (SELECT 1 FROM unnest(NEW.permitted_purposes) p
                  WHERE muniment.terms_above('purpose', p) && NEW.forbidden_purposes::text[]) THEN 'forbidden_purposes'
     WHEN NEW.permitted_geographies && NEW.forbidden_geographies THEN 'forbidden_geographies'
@@ -62,8 +67,8 @@ BEGIN
   END;
   IF v_field IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'terms-' || replace(v_field, '_', '-'), TABLE = TG_TABLE_NAME,
-      COLUMN = v_field, MESSAGE = format('%s holds what is no token, stands twice, or is both permitted and forbidden.', v_field),
-      HINT = 'Purposes are written dpv:Name, geographies as ISO 3166 codes, each once and on one side only.';
+      COLUMN = v_field, MESSAGE = format('%s holds what is no token or place, stands twice, or is both permitted and forbidden.', v_field),
+      HINT = 'Purposes are written dpv:Name, geographies as ISO 3166 codes of places that there are, each once and on one side only.';
   END IF;
   PERFORM muniment.require_known('purpose', NEW.permitted_purposes, TG_TABLE_NAME, 'permitted_purposes');
   PERFORM muniment.require_known('purpose', NEW.forbidden_purposes, TG_TABLE_NAME, 'forbidden_purposes');
@@ -207,10 +212,12 @@ END $$;
 CREATE OR REPLACE FUNCTION muniment.model_rules() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF NOT muniment.all_match(NEW.deployment_geography, muniment.geography_pattern())
-     OR jsonb_typeof(NEW.risk_answers) <> 'object' THEN
+  -- Only what is new is looked up: the published list may lose a country that a model bears.
+  IF (TG_OP = 'INSERT' OR NEW.deployment_geography IS DISTINCT FROM OLD.deployment_geography)
+     AND NOT muniment.all_places(NEW.deployment_geography) OR jsonb_typeof(NEW.risk_answers) <> 'object' THEN
     RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'model-lists', TABLE = TG_TABLE_NAME,
-      MESSAGE = 'Geographies are ISO 3166 codes, each once; risk answers are an object.', HINT = 'Correct them.';
+      MESSAGE = 'Geographies are ISO 3166 codes of places that there are, each once; risk answers are an object.',
+      HINT = 'Correct them.';
   END IF;
   IF TG_OP = 'INSERT' OR NEW.intended_purpose <> OLD.intended_purpose THEN
     PERFORM muniment.require_known('purpose', array_remove(ARRAY[NEW.intended_purpose]::text[], ''), TG_TABLE_NAME,
@@ -265,6 +272,10 @@ BEGIN
      OR (SELECT count(*) <> count(DISTINCT c ->> 'name') FROM jsonb_array_elements(NEW.schema) c) THEN
     RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'dataset-version-schema', TABLE = TG_TABLE_NAME, COLUMN = 'schema',
       MESSAGE = 'The schema is a list of columns, each an object with a name of its own.', HINT = 'Correct the schema.';
+  ELSIF NEW.origin_geography <> '' AND NOT muniment.known_place(NEW.origin_geography) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'dataset-version-place', TABLE = TG_TABLE_NAME,
+      COLUMN = 'origin_geography', MESSAGE = format('There is no place %s.', NEW.origin_geography),
+      HINT = 'Write an ISO 3166 code such as DE or US-CA, or a bloc such as EU.';
   END IF;
   RETURN NEW;
 END $$;

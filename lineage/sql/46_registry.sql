@@ -68,16 +68,24 @@ BEGIN
 END $$;
 
 -- Register a version of which a client of MLflow tells no more than its address and run, with the run, if that is new, and
--- what the client said. No row: one of that address and run stands already; whoever asks compares it then.
-CREATE OR REPLACE FUNCTION muniment.register_told(model bigint, source text, run_id text, run_link text, model_id text, job text)
+-- what the client said. No row, and nothing written: one of that address and run stands already, and whoever asks compares it
+-- then; or the namespace names a tracking server (`served` in a row) that whoever asks would have to have read, and cannot.
+DROP FUNCTION IF EXISTS muniment.register_told(bigint, text, text, text, text, text);
+CREATE OR REPLACE FUNCTION muniment.register_told(
+  model bigint, source text, run_id text, run_link text, model_id text, job text, has_server_read boolean)
 RETURNS TABLE (id bigint, number integer, recorded_at timestamptz, recorded_by_id bigint, run bigint, served boolean)
 LANGUAGE plpgsql VOLATILE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   v_home bigint := (SELECT m.namespace_id FROM public.lineage_model m WHERE m.id = register_told.model);
+  v_served boolean := coalesce((
+    SELECT s.uri <> '' FROM public.lineage_trackingserver s WHERE s.namespace_id = v_home ORDER BY s.id DESC LIMIT 1), false);
   v_run bigint;
   v public.lineage_modelversion%ROWTYPE;
 BEGIN
+  IF v_served AND NOT has_server_read THEN
+    RETURN;
+  END IF;
   IF register_told.run_id <> '' THEN
     SELECT r.id INTO v_run FROM public.lineage_run r WHERE r.namespace_id = v_home AND r.run_key = register_told.run_id;
     IF v_run IS NULL THEN
@@ -101,8 +109,7 @@ BEGIN
     VALUES (register_told.model, register_told.source, v_run, '', '', '', '', '{}', '{}', '{}', '{}') RETURNING o.* INTO v;
   INSERT INTO public.lineage_mlflowregistration (model_version_id, source, run_id, run_link, model_id)
     VALUES (v.id, register_told.source, register_told.run_id, register_told.run_link, register_told.model_id);
-  RETURN QUERY SELECT v.id, v.number, v.recorded_at, v.recorded_by_id, v_run, coalesce((
-    SELECT s.uri <> '' FROM public.lineage_trackingserver s WHERE s.namespace_id = v_home ORDER BY s.id DESC LIMIT 1), false);
+  RETURN QUERY SELECT v.id, v.number, v.recorded_at, v.recorded_by_id, v_run, v_served;
 END $$;
 
 DO $$

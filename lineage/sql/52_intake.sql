@@ -51,10 +51,10 @@ BEGIN
      OR (SELECT count(*) FROM jsonb_object_keys(NEW.risk_answers)) <> 5 THEN
     RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'questions-open', TABLE = TG_TABLE_NAME,
       MESSAGE = 'Every question of the set is answered, true or false.', HINT = 'Answer those left open.';
-  ELSIF NOT muniment.all_match(NEW.deployment_geography, muniment.geography_pattern())
+  ELSIF NOT muniment.all_places(NEW.deployment_geography)
      OR cardinality(NEW.deployment_geography) = 0 THEN
     RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'intake-geography', TABLE = TG_TABLE_NAME,
-      MESSAGE = 'Places are ISO 3166 codes or blocs, each once, and at least one.', HINT = 'Say where it is to decide.';
+      MESSAGE = 'Places are ISO 3166 codes or blocs that there are, each once, and at least one.', HINT = 'Say where it is to decide.';
   ELSIF NOT muniment.is_person(NEW.owner_id)
      OR (NEW.decision_owner_id IS NOT NULL AND NOT muniment.is_person(NEW.decision_owner_id)) THEN
     RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'intake-owner', TABLE = TG_TABLE_NAME,

@@ -5,7 +5,7 @@
 CREATE OR REPLACE FUNCTION muniment.is_masked(p_text text) RETURNS boolean LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$
   SELECT p_text ~ '•' AND (
-    p_text ~ '^[^•@[:space:]]?•{3}@•{3}\.[^•@.[:space:][:digit:]]{2,24}$' OR p_text ~ '^([0-9]{4}|••••)-••-••$'
+    p_text ~ '^[^•@[:space:]]?•{3}@•{3}[.][^•@.[:space:][:digit:]]{2,24}$' OR p_text ~ '^([0-9]{4}|••••)-••-••$'
     OR (length(p_text) <= 24 AND length(regexp_replace(p_text, '[• ()+./:,;_-]', '', 'g')) <= 2))
 $$;
 
@@ -49,9 +49,21 @@ ALTER TABLE public.lineage_personaldatafind ENABLE ALWAYS TRIGGER r_rules;
 CREATE OR REPLACE FUNCTION muniment.finds_with_profile() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  v_missing text;
+  v_column text;
 BEGIN
-  SELECT c.value ->> 'name' INTO v_missing
+  -- The ends of a range and the edges are values of some row, as the frequent ones are. Fractions name nobody.
+  SELECT c.value ->> 'name' INTO v_column FROM jsonb_array_elements(NEW.columns) c
+  WHERE c.value @? '$.personal[*]' AND EXISTS (
+    SELECT 1 FROM jsonb_each(c.value) k
+    WHERE (k.key = 'top' OR c.value ->> 'type' IN ('string', 'integer', 'date', 'timestamp') AND k.key IN ('min', 'max', 'edges', 'quantiles'))
+      AND k.value NOT IN ('null', '[]', '{}'))
+  LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'profile-with-values', TABLE = TG_TABLE_NAME, COLUMN = 'columns',
+      MESSAGE = format('The column %s looks like personal data, and the profile keeps values of it.', v_column),
+      HINT = 'Leave range, edges and frequent values of that column out.';
+  END IF;
+  SELECT c.value ->> 'name' INTO v_column
   FROM jsonb_array_elements(NEW.columns) c
   CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(c.value -> 'personal') WHEN 'array' THEN c.value -> 'personal' ELSE '[]' END) p
   WHERE NOT EXISTS (SELECT 1 FROM public.lineage_personaldatafind f
@@ -62,7 +74,7 @@ BEGIN
   LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'profile-without-finds', TABLE = TG_TABLE_NAME, COLUMN = 'columns',
-      MESSAGE = format('The profile speaks of personal data in column %s, and no flag was raised for it, or an example is not masked.', v_missing),
+      MESSAGE = format('The profile speaks of personal data in column %s, and no flag was raised for it, or an example is not masked.', v_column),
       HINT = 'Record the profile through the product: it raises the flags.';
   END IF;
   RETURN NULL;

@@ -2,7 +2,7 @@
 
 What is published stands in files (`standard`); what a house adds, in `VocabularyTerm`, by a recorded act. A term that
 is neither is refused with the nearest ones: a misspelt forbidden purpose would forbid nothing. The database refuses it
-too (lineage/sql/06_terms_known.sql).
+too (lineage/sql/06_terms_known.sql), and places that there are not (`muniment.all_places`).
 """
 
 import difflib
@@ -18,6 +18,7 @@ from governance import errors
 from lineage.models import VocabularyTerm
 from lineage.models.fields import GEOGRAPHY_PATTERN
 from lineage.vocabularies.standard import (
+    BLOCS,
     EXTENSIBLE,
     IRI_PREFIXES,
     SCHEMES,
@@ -47,8 +48,6 @@ __all__ = [
 ]
 
 SEARCHED_AT_MOST = 1_000
-BLOCS: frozenset[str] = frozenset({"EU", "EEA"})
-"""Blocs, whose members `muniment.codes_over` knows."""
 _MISTAKEN = {"UK": "GB", "USA": "US", "DEU": "DE", "FRA": "FR", "GBR": "GB", "EL": "GR", "KOR": "KR", "JPN": "JP"}
 _GEOGRAPHY = re.compile(GEOGRAPHY_PATTERN)
 _VERSIONED = re.compile(r"^https://w3id\.org/dpv/[0-9][0-9.]*(?=[/#])")

@@ -88,6 +88,9 @@ def countries() -> dict[str, str]:
         return {row["code"]: row["label"] for row in csv.DictReader(file)} | {"XK": "Kosovo"}
 
 
+BLOCS: frozenset[str] = frozenset({"EU", "EEA"})
+"""Blocs, whose members `muniment.codes_over` knows."""
+
 _TOKEN = re.compile(TOKEN_PATTERN)
 
 
@@ -145,7 +148,7 @@ def special_categories() -> frozenset[str]:
 
 
 def sql() -> str:
-    """The file lineage/sql/05_vocabularies.sql: the extensible schemes' terms and their broader ones."""
+    """The file lineage/sql/05_vocabularies.sql: terms of the extensible schemes with their broader ones, and places."""
     return "\n".join(_sql_lines()) + "\n"
 
 
@@ -172,3 +175,11 @@ def _sql_lines() -> Iterator[str]:
     yield "SET search_path = pg_catalog, pg_temp AS $$"
     yield "  SELECT category = ANY ('{" + ",".join(sorted(special_categories())) + "}'::text[])"
     yield "$$;"
+    yield ""
+    yield "-- Whether there is such a place: a country of ISO 3166-1 (or XK), a part of one, or a known bloc."
+    yield "CREATE OR REPLACE FUNCTION muniment.known_place(place text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE"
+    yield "SET search_path = pg_catalog, pg_temp AS $$"
+    yield "BEGIN"
+    yield "  RETURN place = ANY ('{" + ",".join(sorted(BLOCS)) + "}'::text[])"
+    yield "    OR split_part(place, '-', 1) = ANY ('{" + ",".join(sorted(countries())) + "}'::text[]);"
+    yield "END $$;"

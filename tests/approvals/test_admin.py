@@ -4,11 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from approvals.actions.promotions import ask_for_promotion
 from approvals.models import Promotion, SignOff
 from governance.history.models import governed_models
+from tests.approvals.monitoring import scene
 from tests.approvals.world import WHY, World, signature
 
 MODELS = [m for m in governed_models() if m._meta.app_label == "approvals"]
@@ -57,3 +60,24 @@ def test_A20_neither_an_administrator_nor_an_auditor_promotes_or_signs_in_the_ad
 
 def test_who_is_no_auditor_does_not_enter(w: World, signed_in: Callable[[str], Any]) -> None:
     assert signed_in("risk").get(reverse("admin:approvals_signoff_changelist")).status_code == 302
+
+
+def test_a_list_asks_as_much_however_many_rows_it_names_others_in(w: World, signed_in: Callable[[str], Any]) -> None:
+    promotion, plan = scene.live(w), scene.watch(w)
+    browser = signed_in("auditor")
+
+    def asked() -> dict[str, int]:
+        counts = {}
+        for name in ("monitoringwindow", "evidencevalue", "evidence", "policyversion", "requirement"):
+            browser.get(f"/admin/approvals/{name}/")
+            with CaptureQueriesContext(connection) as queries:
+                assert browser.get(f"/admin/approvals/{name}/").status_code == 200
+            counts[name] = len(queries)
+        return counts
+
+    scene.error_rates(w, promotion, plan, ["0.01"] * 2)
+    few = asked()
+    scene.error_rates(w, promotion, plan, ["0.01"] * 4, first=2)
+    w.policy({"key": "artifact", "kind": "artifact"})
+    assert asked() == few
+    assert max(few.values()) <= 15

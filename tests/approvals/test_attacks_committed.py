@@ -13,7 +13,9 @@ from approvals.models import GateDecision, LiveSlot
 from governance import errors
 from tests.approvals.raw import Connection, acting, promote, refuses
 from tests.approvals.test_attacks import OPEN, RISK, asked, nothing_went_live
+from tests.approvals.voting import let_time_pass
 from tests.approvals.world import WHY, World
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("own_database")
 Raw = Callable[[str], Connection]
@@ -44,10 +46,10 @@ def test_A20_even_the_owner_cannot_repoint_a_promotion_or_undo_its_end(w: World,
             owner.execute(f"DELETE FROM approvals_{table}")  # type: ignore[arg-type]
 
 
-def test_an_observe_only_environment_lets_pass_on_record_until_its_date(w: World) -> None:
+def test_an_observe_only_environment_lets_pass_on_record_until_its_date(w: World, raw: Raw) -> None:
     release, _ = asked(w, RISK)
     later = w.release(w.retrain(2))
-    until = timezone.now() + timezone.timedelta(seconds=2)
+    until = timezone.now() + timezone.timedelta(hours=1)
     with pytest.raises(errors.Forbidden):
         set_observe_only(actor=w.cast.owner, environment=w.production, until=until, **WHY)
     change = set_observe_only(actor=w.cast.policy, environment=w.production, until=until, **WHY)
@@ -56,7 +58,7 @@ def test_an_observe_only_environment_lets_pass_on_record_until_its_date(w: World
     decision = GateDecision.objects.get(promotion=promotion)
     assert decision.would_have_refused
     assert [r["status"] for r in decision.requirements] == ["UNSATISFIED"]
-    time.sleep(max(0.0, (until - timezone.now()).total_seconds()))
+    let_time_pass(raw("superuser"), "approvals_environment", "observe_only_until", w.production.pk, 2)
     with pytest.raises(errors.GateClosed):
         ask_for_promotion(actor=w.cast.pipeline, release=later, **WHY)
 
@@ -77,7 +79,7 @@ def test_A22_of_two_promotions_at_once_one_wins_and_one_is_told(w: World, raw: R
         waiting = threading.Thread(target=other)
         waiting.start()
         wait_until_blocked(raw("superuser"))
-    waiting.join(10)
+    waiting.join(PATIENCE)
     assert told == ["told"]
     assert LiveSlot.objects.get().promotion.release_id == first.pk
     assert GateDecision.objects.count() == 1
@@ -85,7 +87,8 @@ def test_A22_of_two_promotions_at_once_one_wins_and_one_is_told(w: World, raw: R
 
 def wait_until_blocked(watcher: Connection) -> None:
     """Until some backend of this database waits for a lock."""
-    for _ in range(500):
+    limit = time.monotonic() + PATIENCE
+    while time.monotonic() < limit:
         row = watcher.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         ).fetchone()

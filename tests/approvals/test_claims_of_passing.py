@@ -147,9 +147,35 @@ def in_monitoring(w: World, api: Api, plans: dict[PlanKind, Plan]) -> list[int]:
     return [*codes, api("pipeline").post(prometheus, text, content_type="text/plain").status_code]
 
 
+def in_expectations_and_trials(w: World, api: Api, plans: dict[PlanKind, Plan]) -> list[int]:
+    """What is expected, planned, counted and concluded takes no claim either, and figures have no door of their own."""
+    post = api("pipeline").post
+    design = {
+        "model": w.model.pk, "environment": "production", "title": "Passed", "hypothesis": "It passed", "metric": "repaid",
+        "metric_kind": "proportion", "better": "higher", "sides": "two", "minimum_effect": "0.2", "baseline": "0.3",
+        "units_per_day": 50,
+    }  # fmt: skip
+    trial = post("/api/v1/trials", design, format="json")
+    assert trial.status_code == 201, trial.content
+    at = f"/api/v1/trials/{trial.json()['id']}"
+    said = []
+    for path, body in (
+        ("/api/v1/trials", {**design, "passed": True}),
+        (f"{at}/conclude", {"verdict": "good"}),
+        (f"{at}/counts", {"counts": [], "claim": "passed"}),
+        ("/api/v1/expectations", {"dataset": w.datasets["features"].pk, "items": [], "passed": True}),
+    ):
+        answer = post(path, body, format="json")
+        assert {"passed", "verdict", "claim"} & answer.json()["errors"].keys(), answer.content
+        said.append(answer.status_code)
+    for path in ("trial-conclusions", "monitoring-windows", "evidence-values", "quality-results"):
+        assert post(f"/api/v1/{path}", {"verdict": "good"}, format="json").status_code in (404, 405)
+    return said
+
+
 DOORS: list[Callable[[World, Api, dict[PlanKind, Plan]], list[int]]] = [
     at_the_native_api, in_a_manifest, in_mlflow_tags, in_tags_and_metrics, in_openlineage, in_a_profile, in_an_import,
-    in_monitoring,
+    in_monitoring, in_expectations_and_trials,
 ]  # fmt: skip
 
 
@@ -168,6 +194,15 @@ def test_nothing_is_decided_by_a_claim(w: World, api: Api, door: Callable[..., l
     assert shown(w) == before
     verdicts = set(with_verdict(Evidence.objects.all()).values_list("verdict", flat=True))
     assert verdicts <= {"reported"}, "what was only claimed is at most reported"
+
+
+def test_no_page_of_the_admin_takes_a_claim(w: World, signed_in: Callable[[str], Any]) -> None:
+    plan = asks(w)[PlanKind.PERFORMANCE]
+    before, browser = shown(w), signed_in("auditor")
+    for table in ("evidence", "evidencevalue", "datacheck", "trialconclusion", "monitoringwindow", "gatedecision"):
+        answer = browser.post(f"/admin/approvals/{table}/add/", {"plan": plan.pk, "claim": "passed", "verdict": "good"})
+        assert answer.status_code == 403, (table, answer.content)
+    assert shown(w) == before and not Evidence.objects.exists()
 
 
 def test_one_the_policy_names_as_trusted_is_believed_and_nobody_else(w: World, api: Api) -> None:

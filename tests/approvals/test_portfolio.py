@@ -1,6 +1,7 @@
 """The portfolio: what is live, planned and at risk, per namespace, in a fixed number of queries."""
 
 import datetime
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from governance.unit_of_work import recorded_action
 from lineage.models import Model
 from tests.approvals.world import WHY, World
 from tests.permission_table import found
+from tests.waiting import sleep_until, soon
 
 Api = Callable[[str], Any]
 
@@ -25,20 +27,20 @@ def part(api: Api, **query: str) -> dict[str, Any]:
 
 
 def test_what_is_live_planned_and_at_risk_is_counted(w: World, api: Api) -> None:
+    began = time.monotonic()
     w.policy({"key": "artifact", "kind": "artifact"})
     promote(actor=w.cast.owner, release=w.release(), **WHY)
     w.release(w.retrain(2))
     found.intake(w)
+    due = soon(began)
     raise_finding(
         actor=w.cast.auditor, subject=w.model, kind=Finding.Kind.AUDIT, text="Late", severity=Finding.Severity.HIGH,
-        blocks=False, owner=w.cast.owner, due=timezone.now() + datetime.timedelta(seconds=1), **WHY,
+        blocks=False, owner=w.cast.owner, due=due, **WHY,
     )  # fmt: skip
     counted = part(api)
     assert counted["live"] == {"high": 1, "medium": 0, "low": 0}
     assert (counted["models"], counted["proposed"], counted["releases"], counted["as_found"]) == (1, 1, 1, 0)
-    import time
-
-    time.sleep(1.1)
+    sleep_until(due)
     assert (part(api)["findings"], part(api)["at_risk"]) == (1, 1)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from approvals.seeding import records
+from approvals.seeding import records, stage
 from governance.ledger.models import LedgerEntry
 from governance.models import Act, SearchEntry
 from lineage.models import DatasetVersion, Model, ModelVersion
@@ -34,6 +34,12 @@ def test_run_again_it_goes_on_to_the_number_asked_for(cast: Cast, small: None) -
     for versions, there in ((20, 20), (20, 20), (30, 40)):
         call_command("seed_records", "--versions", str(versions), "--beside-others", verbosity=0)
         assert ModelVersion.objects.count() == there
+
+
+def test_a_batch_that_is_there_is_not_made_again(cast: Cast, small: None) -> None:
+    records._batch(stage.prepare(), 20)
+    call_command("seed_records", "--versions", "60", "--beside-others", verbosity=0)
+    assert (ModelVersion.objects.count(), DatasetVersion.objects.count(), Model.objects.count()) == (60, 60, 6)
 
 
 def test_it_is_refused_beside_others_records_and_in_production(cast: Cast, settings: Any) -> None:

@@ -18,6 +18,7 @@ from tests import databases
 from tests.docs.documents import blocks
 from tests.governance.ledger.conftest import Log, log
 from tests.governance.runtime.conftest import new_home
+from tests.waiting import COMMAND_SECONDS, PATIENCE
 
 __all__ = ["log", "new_home"]
 
@@ -32,7 +33,13 @@ def shell(script: str, variables: dict[str, str], folder: Path, *, expect: int =
     lines = script.replace("python manage.py", f"{sys.executable} {databases.ROOT}/manage.py")
     environment = {**variables, "PATH": f"{programs()}:{os.environ['PATH']}"}
     done = subprocess.run(
-        ["sh", "-ec", lines], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+        ["sh", "-ec", lines],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
     )
     assert done.returncode == expect, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -94,7 +101,9 @@ def test_a_base_backup_comes_back_as_it_was_and_an_old_one_is_told(
         variables |= lease.urls
         for arguments, login in ((("migrate", "-v0"), "owner"), (("grant_delay", "0"), "owner")):
             _manage(variables, *arguments, login=login)
-        subprocess.run([sys.executable, "-m", "tests.cast"], cwd=databases.ROOT, env=variables, check=True, timeout=120)
+        subprocess.run(
+            [sys.executable, "-m", "tests.cast"], cwd=databases.ROOT, env=variables, check=True, timeout=COMMAND_SECONDS
+        )
         _manage(variables, "seal_ledger", login="sealer")
         shell(written("pg_basebackup"), variables, tmp_path)
         (tmp_path / "then").write_text((home.path / "keys" / "log.checkpoint").read_text())
@@ -122,14 +131,14 @@ def test_a_base_backup_comes_back_as_it_was_and_an_old_one_is_told(
 def _manage(variables: dict[str, str], *arguments: str, login: str = "app", expect: int = 0) -> str:
     done = subprocess.run(
         [sys.executable, "manage.py", *arguments], cwd=databases.ROOT, env={**variables, "MUNIMENT_LOGIN": login},
-        capture_output=True, text=True, timeout=180, check=False,
+        capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False,
     )  # fmt: skip
     assert done.returncode == expect, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
 def _until_stopped(home: Any) -> None:
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + PATIENCE
     while (home.services / "database" / "postmaster.pid").exists():
         assert time.monotonic() < limit
         time.sleep(0.1)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.cast import KEYS
 from tests.docs.documents import ROOT, blocks
+from tests.waiting import PATIENCE
 
 
 def test_a_pipeline_registers_a_model_and_asks_the_gate(served: str, tmp_path: Path) -> None:
@@ -21,7 +22,7 @@ def test_a_pipeline_registers_a_model_and_asks_the_gate(served: str, tmp_path: P
     def shell(script: str) -> subprocess.CompletedProcess[str]:
         given = f"set -e; . var/demo.env\n{script}"
         return subprocess.run(
-            ["sh", "-c", given], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+            ["sh", "-c", given], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
 
     registered = shell(first)
@@ -51,7 +52,7 @@ def test_the_manifest_of_the_operations_document_registers(served: str, tmp_path
     (tmp_path / "model.bin").write_bytes(b"weights")
     done = subprocess.run(
         [sys.executable, "-I", "-S", str(ROOT / "governance/client/muniment.py"), "register", "-"], cwd=tmp_path,
-        env={"MUNIMENT_URL": served, "MUNIMENT_API_KEY": KEYS["pipeline"]}, input=manifest, text=True, timeout=60,
+        env={"MUNIMENT_URL": served, "MUNIMENT_API_KEY": KEYS["pipeline"]}, input=manifest, text=True, timeout=PATIENCE,
         capture_output=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

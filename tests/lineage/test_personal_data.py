@@ -117,7 +117,8 @@ def test_no_value_is_kept_of_a_column_with_a_find_whoever_measured_it() -> None:
     number, note, day, amount = kept.columns
     assert (number.edges, number.min, number.max, number.sum, number.distinct) == ((), None, None, None, 40)
     assert (note.top, note.other) == ((), Other(9, 3))
-    assert day.edges == (0, 1) and amount == given.columns[3]
+    assert (day.edges, day.before, day.upto, day.min, day.max) == ((), (), (), None, None), "of the oldest customer"
+    assert amount == given.columns[3]
     assert not any(str(one) in repr(kept) for one in cards) and "a.b@" not in repr(kept)
     assert without_values(kept) == kept, "what is kept is read again as it is"
 

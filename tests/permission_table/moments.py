@@ -2,7 +2,9 @@
 
 from tests.permission_table.row import HIDDEN, NOBODY, PAGE_HIDDEN, PAGE_READERS, READERS, TO_SIGN_IN, WHY, Row
 
-KINDS = ("datasets", "models", "model-versions", "releases", "findings", "promotions", "policies")
+KINDS = (
+    "datasets", "models", "model-versions", "releases", "findings", "promotions", "policies", "trials", "change-plans",
+)  # fmt: skip
 
 GET: dict[str, Row] = {
     "api/v1/differences": Row(

@@ -49,6 +49,12 @@ def _windows(things: "Things") -> dict[str, Any]:
     return {"windows": [scene.body(scene.values(promotion, plan))]}
 
 
+def _scraped(things: "Things") -> dict[str, Any]:
+    """What stands in the address of a window that Prometheus text is of."""
+    one = _windows(things)["windows"][0]
+    return {name: one[name] for name in ("plan", "promotion", "window_start", "window_end")}
+
+
 def _entry(things: "Things") -> dict[str, Any]:
     things.id("model-currencies")
     at = (timezone.now() - datetime.timedelta(hours=1)).isoformat()
@@ -68,7 +74,9 @@ POST: dict[str, Row] = {
         ("pipeline", "owner", "business"), {"anonymous": 401, "outsider": 404, "viewer": 403, "risk": 403}, _windows
     ),
     # The body is no JSON: tests/approvals/monitoring/test_prometheus.py sends what it takes.
-    "api/v1/monitoring/prometheus": Row(AFTER_DAYS, {"anonymous": 401, "outsider": 400, "pipeline": 400}),
+    "api/v1/monitoring/prometheus": Row(
+        AFTER_DAYS, {"anonymous": 401, "outsider": 400, "pipeline": 400}, query=_scraped
+    ),
     "api/v1/model-currencies": Row(
         ("owner", "business"),
         {"anonymous": 401, "outsider": 404, "viewer": 403, "pipeline": 403},

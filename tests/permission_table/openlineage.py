@@ -1,5 +1,6 @@
 """OpenLineage: who sends events, who reads what came of them, who says whose a name is."""
 
+import json
 from typing import Any
 
 from lineage.actions import keep_events
@@ -32,9 +33,10 @@ WHOLE: dict[str, Any] = {
 }
 
 
-def received(w: World) -> OpenLineageEvent:
-    """An event that the pipeline sent, worked off."""
-    [kept] = keep_events(actor=w.cast.pipeline, reason="A row of the permission table", events=[recognised(WHOLE)])
+def received(w: World, name: str = "churn") -> OpenLineageEvent:
+    """An event that the pipeline sent, worked off; of the job and the data of a name."""
+    event = json.loads(json.dumps(WHOLE).replace("churn", name))
+    [kept] = keep_events(actor=w.cast.pipeline, reason="A row of the permission table", events=[recognised(event)])
     work_off()
     return OpenLineageEvent.objects.get(pk=kept.id)
 

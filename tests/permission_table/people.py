@@ -10,8 +10,13 @@ GET: dict[str, Row] = {
     "releases/<id>/comparison": Row(PAGE_READERS, PAGE_HIDDEN),
     "findings": Row((*PAGE_READERS, "outsider"), TO_SIGN_IN),
     "findings/<id>": Row(PAGE_READERS, PAGE_HIDDEN),
+    "change-plans": Row((*PAGE_READERS, "outsider"), TO_SIGN_IN),
     "change-plans/<id>": Row(PAGE_READERS, PAGE_HIDDEN),
+    "monitoring": Row((*PAGE_READERS, "outsider"), TO_SIGN_IN),
     "model-versions/<id>/release-with-envelope": Row(
+        ("owner",), {"anonymous": 302, "outsider": 404, "viewer": 403, "risk": 403}
+    ),
+    "model-versions/<id>/release-with-envelope/yaml": Row(
         ("owner",), {"anonymous": 302, "outsider": 404, "viewer": 403, "risk": 403}
     ),
     "findings/new": Row(PAGE_READERS, PAGE_HIDDEN, query=lambda things: {"model": things.id("models")}),
@@ -79,6 +84,11 @@ POST: dict[str, Row] = {
         ("risk", "compliance"), {"anonymous": 302, "outsider": 404, "viewer": 403, "owner": 403}
     ),
     "model-versions/<id>/release-with-envelope": Row(
+        ("owner",),
+        {"anonymous": 302, "outsider": 404, "viewer": 403, "risk": 403},
+        lambda things: {**things.envelope_in_a_form(), "reason": "Monthly retraining"},
+    ),
+    "model-versions/<id>/release-with-envelope/yaml": Row(
         ("owner",),
         {"anonymous": 302, "outsider": 404, "viewer": 403, "risk": 403},
         lambda things: {"text": things.envelope_in_yaml(), "reason": "Monthly retraining"},

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from approvals import envelope_forms, strict_yaml
 from approvals.actions.environments import set_observe_only
 from approvals.actions.findings import close_finding, raise_finding
 from approvals.actions.policies import write_policy_version
@@ -204,11 +205,11 @@ class Things:
 
     def _openlineage_namespaces(self) -> Any:
         self._openlineage_events()
-        return OpenLineageNamespace.objects.get()
+        return OpenLineageNamespace.objects.order_by("id").first()
 
     def _openlineage_datasets(self) -> Any:
         self._openlineage_events()
-        return OpenLineageDataset.objects.get()
+        return OpenLineageDataset.objects.order_by("id").first()  # events of others may have named more
 
     def _reported_facts(self) -> Any:
         self._openlineage_events()
@@ -246,6 +247,10 @@ class Things:
     def envelope_in_yaml(self) -> str:
         """What a model owner writes on the page."""
         return found.envelope_text(self.w)
+
+    def envelope_in_a_form(self) -> dict[str, list[str]]:
+        """The same in the fields of the form."""
+        return dict(envelope_forms.data_of(strict_yaml.read(self.envelope_in_yaml()).value).lists())
 
     def _evidence(self) -> Any:
         return self.w.evidence(self._plans())

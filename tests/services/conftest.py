@@ -26,6 +26,7 @@ from psycopg import sql
 from tests import databases
 from tests.docs.documents import blocks
 from tests.governance.outbox.conftest import wait_until
+from tests.waiting import COMMAND_SECONDS, PATIENCE
 
 SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 REDIS_DATABASE = 15
@@ -80,7 +81,7 @@ def rabbit_url() -> Iterator[str]:
 
 def rabbitmqctl(*arguments: str) -> bool:
     """Whether the command went through."""
-    done = subprocess.run(["rabbitmqctl", "--quiet", *arguments], capture_output=True, timeout=30, check=False)
+    done = subprocess.run(["rabbitmqctl", "--quiet", *arguments], capture_output=True, timeout=PATIENCE, check=False)
     return done.returncode == 0
 
 
@@ -110,7 +111,7 @@ class Site:
         """Run a management command as a login; what it said. Fails the test at another exit status."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments], cwd=databases.ROOT,
-            env={**self.variables, "MUNIMENT_LOGIN": login}, capture_output=True, text=True, timeout=300, check=False,
+            env={**self.variables, "MUNIMENT_LOGIN": login}, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False,
         )  # fmt: skip
         assert done.returncode == expect, f"{arguments}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -127,7 +128,7 @@ class Site:
         celery = [sys.executable, "-m", "celery", "--app", "governance.celery:app"]
         lean = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
         web = [sys.executable, "-m", "gunicorn", "governance.wsgi:application", "--bind", f"127.0.0.1:{self.port}",
-               "--worker-class", "gthread", "--workers", "1", "--threads", "4"]  # fmt: skip
+               "--worker-class", "governance.runtime.worker.StayingWorker", "--workers", "1", "--threads", "4"]  # fmt: skip
         for name, command, login in (
             ("web", web, "app"),
             ("worker", [*celery, "worker", "--queues", "default", "-n", "default@%h", "-c", "1", *lean], "app"),
@@ -140,7 +141,7 @@ class Site:
                     command, cwd=databases.ROOT, stdout=log, stderr=log, start_new_session=True,
                     env={**environment, "MUNIMENT_LOGIN": login, **({"MUNIMENT_POOL": "1"} if name == "web" else {})},
                 )  # fmt: skip
-        wait_until(self.answers, 60, self.logs)
+        wait_until(self.answers, self.logs)
 
     def answers(self) -> bool:
         """Whether the web takes connections, while nothing has ended."""
@@ -157,7 +158,7 @@ class Site:
         for process in self.processes.values():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
+            process.wait(PATIENCE)
         self.processes.clear()
 
     def logs(self) -> str:
@@ -203,7 +204,11 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             site.manage("grant_delay", "0", login="owner")  # the cast is there at once; production gets its delay below
             for module in ("tests.cast", "tests.services.prepare"):
                 subprocess.run(
-                    [sys.executable, "-m", module], cwd=databases.ROOT, env=variables, check=True, timeout=300
+                    [sys.executable, "-m", module],
+                    cwd=databases.ROOT,
+                    env=variables,
+                    check=True,
+                    timeout=COMMAND_SECONDS,
                 )
             site.manage("grant_delay", "24", login="owner")
             print(f"site on PostgreSQL {server.info.server_version} in {time.monotonic() - began:.0f} s")

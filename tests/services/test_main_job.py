@@ -10,6 +10,7 @@ import requests
 from tests.cast import KEYS, PASSWORD, email
 from tests.governance.outbox.conftest import wait_until
 from tests.services.conftest import Site
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.services
 
@@ -28,22 +29,22 @@ class Caller:
         if name in KEYS:
             self.session.headers["Authorization"] = f"Bearer {KEYS[name]}"
             return
-        form = self.session.get(f"{self.url}/accounts/login/", timeout=30)
+        form = self.session.get(f"{self.url}/accounts/login/", timeout=PATIENCE)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
         assert token is not None, form.text[:500]
         fields = {"login": email(name), "password": PASSWORD, "csrfmiddlewaretoken": token[1]}
-        done = self.session.post(f"{self.url}/accounts/login/", data=fields, allow_redirects=False, timeout=30)
+        done = self.session.post(f"{self.url}/accounts/login/", data=fields, allow_redirects=False, timeout=PATIENCE)
         assert done.status_code == 302, done.text[:500]
         csrf = next(value for name, value in self.session.cookies.items() if "csrf" in name)
         self.session.headers.update({"X-CSRFToken": csrf, "Referer": self.url})
 
     def get(self, path: str, **query: Any) -> Any:
-        answer = self.session.get(f"{self.url}/api/v1/{path}", params=query, timeout=30)
+        answer = self.session.get(f"{self.url}/api/v1/{path}", params=query, timeout=PATIENCE)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def post(self, path: str, body: dict[str, Any], status: int = 201) -> Any:
-        answer = self.session.post(f"{self.url}/api/v1/{path}", json=body, timeout=30)
+        answer = self.session.post(f"{self.url}/api/v1/{path}", json=body, timeout=PATIENCE)
         assert answer.status_code == status, answer.text
         return answer.json()
 
@@ -57,7 +58,7 @@ def test_from_registration_to_live_and_verified(prepared: Site, broker: str, req
         number = _release_a_version(site, broker)
         # What must follow has followed: mails to who may sign and who is told that it is live, a seal, nothing left over.
         open_ones = "SELECT count(*) FROM governance_outboxmessage WHERE delivered_at IS NULL"
-        wait_until(lambda: site.ask(open_ones) == 0, 30, site.logs)
+        wait_until(lambda: site.ask(open_ones) == 0, site.logs)
         told = "SELECT count(*) FROM governance_notice WHERE kind = 'version-live' AND params ->> 'version' = '%d'"
         assert site.ask(told % number) >= 1, "Rita signed it, and is told"
         assert list((site.home / "mail").glob("*.eml"))
@@ -66,10 +67,10 @@ def test_from_registration_to_live_and_verified(prepared: Site, broker: str, req
             " - (SELECT entry_id FROM governance_ledgerposition ORDER BY position DESC LIMIT 1)"
         )
         site.manage("seal_ledger", login="sealer")
-        wait_until(lambda: site.ask(unsealed) == 0, 40, site.logs)
-        ready = requests.get(f"{site.url}/readyz", timeout=30).json()
+        wait_until(lambda: site.ask(unsealed) == 0, site.logs)
+        ready = requests.get(f"{site.url}/readyz", timeout=PATIENCE).json()
         assert ready == {"ready": True, "checks": dict.fromkeys(ready["checks"], "ok")}
-        metrics = requests.get(f"{site.url}/metrics", timeout=30).text
+        metrics = requests.get(f"{site.url}/metrics", timeout=PATIENCE).text
         assert 'muniment_http_requests_total{route="/api/v1/promotions",class="2xx"}' in metrics
     finally:
         site.stop()
@@ -115,7 +116,9 @@ def _release_a_version(site: Site, mark: str) -> int:
     live = pipeline.get("live", model="scoring", environment="production")
     assert str(version["number"]) in str(live)
     misspelt = pipeline.get("search", q="scorring", kind="lineage_model")["results"]
-    assert [(hit["title"], hit["almost"]) for hit in misspelt] == [("scoring", True)], "PostgreSQL's contrib is there"
+    assert [(hit["title"], hit["almost"]) for hit in misspelt] == [("scoring", True)]
+    far_off = pipeline.get("search", q="scoringgeee", kind="lineage_model")["results"]
+    assert [hit["title"] for hit in far_off] == ["scoring"], "PostgreSQL's contrib is there"
     return int(version["number"])
 
 

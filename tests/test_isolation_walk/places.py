@@ -89,6 +89,7 @@ ASKED: dict[str, Any] = {
     },
     "trials/new": lambda s, side: [f"model={side.model.pk}"],
     "trials": lambda s, side: ["", f"model={side.model.pk}"],
+    "change-plans": lambda s, side: ["", f"model={side.model.pk}"],
     "findings/new": lambda s, side: [f"model={side.model.pk}", f"dataset={side.datasets['raw'].pk}"],
     "datasets": lambda s, side: ["", f"q={MARKS[side.cast.retail.name]}", f"before={side.datasets['raw'].pk}"],
     "models": lambda s, side: ["", f"q={MARKS[side.cast.retail.name]}", f"before={side.model.pk}"],
@@ -162,6 +163,24 @@ def act_of(record: int) -> str:
     """The act by which a dataset was recorded."""
     states: Any = Dataset.history  # type: ignore[attr-defined]  # simple-history ships no types
     return str(states.filter(id=record).values_list("action_id", flat=True)[0])
+
+
+#: Of each kind so many of one's own records are looked at: the oldest and the newest.
+LOOKED_AT = 3
+
+
+def records_of(scene: Scene, model: type[Model], side: str) -> list[int]:
+    """Ids of records of one namespace; of a model that knows none, those of record_of."""
+    path = getattr(model, "namespace_path", "") if issubclass(model, GovernedModel) else ""
+    if not path:
+        one = record_of(scene, model, side)
+        return [] if one is None else [one]
+    ids = list(
+        model._default_manager.filter(**{path: getattr(scene.cast, side).pk})
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    return list(dict.fromkeys([*ids[:LOOKED_AT], *ids[-LOOKED_AT:]]))
 
 
 def record_of(scene: Scene, model: type[Model], side: str) -> int | None:

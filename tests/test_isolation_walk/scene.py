@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
+import pytest
 from django.db import connection, models
 from django.utils import timezone
 from psycopg import sql
@@ -15,10 +16,12 @@ from psycopg import sql
 from approvals.actions.findings import close_finding, raise_finding
 from approvals.actions.money import set_currency
 from approvals.actions.policies import write_policy_version
+from approvals.actions.promotions import ask_for_promotion
 from approvals.actions.releases import close_release
 from approvals.actions.serving import clear_notice
 from approvals.actions.sign_offs import declare_conflict, withdraw_sign_off
-from approvals.models import Environment, Finding, PolicyVersion, Promotion, RefusedAttempt, ReleaseClosure, Vote
+from approvals.models import Environment, Finding, PolicyVersion, Promotion, Release, ReleaseClosure, Vote
+from governance import errors
 from governance.accounts.actions.grants import approve_grant, grant_role
 from governance.accounts.actions.principals import create_person
 from governance.accounts.models import Principal
@@ -29,18 +32,19 @@ from lineage.models import Model, ModelVersion, RiskTier, RunInput, TermsWithdra
 from tests import databases
 from tests.approvals.monitoring import scene as monitoring
 from tests.approvals.serving import scenes
-from tests.approvals.world import FACTS, WHY, World, build, signature, train
+from tests.approvals.world import FACTS, WHY, World, build, flag, signature, train
 from tests.cast import PASSWORD, Cast, email, load
-from tests.permission_table import found, trials
+from tests.permission_table import found, openlineage, trials
 
 #: By namespace: a word that stands in each of its texts, and what its ids look like.
 MARKS = {"retail": "quagga", "elsewhere": "okapi"}
-IDS = {"retail": r"8[27]\d{8}", "elsewhere": r"7[12]\d{8}"}
+IDS = {"retail": r"8[279]\d{8}", "elsewhere": r"7[123]\d{8}"}
 #: The acts of the scene in their order, each with the ids it begins with. What is newest has the highest id, always.
 ACTS = (
     (5_000_000_000, "everyone", "_policy"), (7_100_000_000, "elsewhere", "_small"), (8_200_000_000, "retail", "_live"),
     (8_500_000_000, "everyone", "_second_policy"), (7_200_000_000, "elsewhere", "_withdrawal"),
-    (8_700_000_000, "retail", "_judged"),
+    (8_700_000_000, "retail", "_judged"), (7_300_000_000, "elsewhere", "_under_what_was_judged"),
+    (8_900_000_000, "retail", "_refused"),
 )  # fmt: skip
 
 #: Why someone stepped aside: for them, and for who oversees conflicts there.
@@ -49,6 +53,8 @@ SECRET = "numbat"
 #: People of the other namespace alone, beside the outsider: what oversight of one namespace may see.
 OTHERS = {"inspector": ("Ines Inspector", "auditor"), "local_admin": ("Aldo Admin", "administrator"),
           "reader": ("Rosa Reader", "viewer")}  # fmt: skip
+#: And of the walked one, beside the cast.
+OWN = {"warden": ("Wanda Warden", "auditor")}
 
 
 @dataclass
@@ -61,13 +67,8 @@ class Scene:
 
     @property
     def upstream(self) -> set[str]:
-        """What readers of `retail` may know of the other namespace's data that their model was made from.
-
-        Its name and ids, and those of the terms and flags that its gate rests on (docs/namespaces.md says why).
-        """
-        raw, source = self.elsewhere.versions["raw"], self.elsewhere.versions["source"]
-        rows = [raw, raw.dataset, self.elsewhere.terms["raw"], *raw.flags.all(), source]
-        return {self.elsewhere.datasets["raw"].name, *(str(row.pk) for row in rows)}
+        """What readers of `retail` know of the other namespace's data that their run read: the id that they linked."""
+        return {str(self.elsewhere.versions["raw"].pk)}
 
 
 @contextmanager
@@ -88,11 +89,12 @@ def scene() -> Iterator[Scene]:
 
 def _seeded(database: str) -> Scene:
     cast = load()
-    for name, (display, role) in OTHERS.items():
+    for name, (display, role) in (OTHERS | OWN).items():
         person = create_person(
             actor=cast.admin, email=email(name), display_name=display, password=PASSWORD, reason=WHY["reason"]
         )
-        grant = grant_role(actor=cast.admin, principal=person, role=Role(role), namespace=cast.elsewhere, **WHY)
+        home = cast.retail if name in OWN else cast.elsewhere
+        grant = grant_role(actor=cast.admin, principal=person, role=Role(role), namespace=home, **WHY)
         if Role(role) in TWO_PERSON_ROLES:
             approve_grant(actor=cast.admin2, grant=grant, **WHY)
     others = replace(
@@ -107,7 +109,6 @@ def _seeded(database: str) -> Scene:
             getattr(seed, act)()
         for space in (cast.retail, cast.elsewhere):
             _mark(superuser, space.pk, MARKS[space.name])
-        _name_upstream(superuser, seed.elsewhere)
         _count_from(superuser, 9_000_000_000)  # what the walkers themselves leave
     for w in (seed.retail, seed.elsewhere):
         for one in (w.model, *w.datasets.values()):
@@ -126,6 +127,7 @@ class _Seed:
 
     retail: World
     elsewhere: World
+    second: Release
 
     def __init__(self, cast: Cast, others: Cast) -> None:
         self.cast, self.others = cast, others
@@ -162,6 +164,7 @@ class _Seed:
         found.intake(w)
         found.inventory_import(w)
         found.entry_as_found(w)
+        openlineage.received(w, f"{MARKS[w.cast.retail.name]}-churn")
 
     def _live(self) -> None:
         """What the walked namespace has: something live that was answered for."""
@@ -198,8 +201,6 @@ class _Seed:
         withdraw_sign_off(actor=cast.risk2, sign_off=w.vote("risk", cast.risk2, release=release), **WHY)
         w.vote("risk", cast.risk, release=release, vote=Vote.REJECT)
         declare_conflict(actor=cast.business, model=w.model, text=f"{SECRET}: my sister sells it", **WHY)
-        with recorded_action(actor=cast.pipeline, **WHY):
-            RefusedAttempt.objects.create(release=release, requirements=[r.as_dict() for r in w.ask(release).values()])
         closed = w.release(train(cast, w.model, w.versions["features"], f"{mark}-third"))
         close_release(actor=cast.owner, release=closed, kind=ReleaseClosure.Kind.WITHDRAWN, **WHY)
         staging = Environment.objects.get(name="staging")
@@ -211,6 +212,17 @@ class _Seed:
         )  # fmt: skip
         grant_role(actor=cast.admin, principal=cast.viewer, role=Role.VALIDATOR, namespace=cast.retail, **WHY)
         self._brought_in(w)
+        self.second = release
+        w.vote("risk", cast.risk2, release=release)
+
+    def _under_what_was_judged(self) -> None:
+        """What happens in the other namespace to that data after the vote: a flag that makes it stale."""
+        flag(self.others, self.elsewhere.versions["raw"], category="pd:Health", present="yes")
+
+    def _refused(self) -> None:
+        """What the gate says then, as it is kept of a refusal."""
+        with pytest.raises(errors.GateClosed):
+            ask_for_promotion(actor=self.cast.pipeline, release=self.second, **WHY)
 
 
 def _mark(superuser: psycopg.Connection[Any], namespace: int, mark: str) -> None:
@@ -255,13 +267,3 @@ def _write(superuser: psycopg.Connection[Any], table: str, column: str, ids: lis
     except (psycopg.errors.CheckViolation, psycopg.errors.StringDataRightTruncation, psycopg.errors.UniqueViolation):
         return False
     return True
-
-
-def _name_upstream(superuser: psycopg.Connection[Any], w: World) -> None:
-    """Take the mark off what whoever reads the model made from it may know of data upstream: name and label."""
-    for table, column, row in (
-        ("lineage_dataset", "name", w.datasets["raw"]), ("lineage_datasetversion", "label", w.versions["raw"]),
-    ):  # fmt: skip
-        for one in (table, table.replace("lineage_", "lineage_historical")):
-            asked = sql.SQL("UPDATE {} SET {} = %s WHERE id = %s").format(sql.Identifier(one), sql.Identifier(column))
-            superuser.execute(asked, [getattr(row, column), row.pk])

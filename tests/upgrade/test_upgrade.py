@@ -24,6 +24,7 @@ from psycopg import sql
 from governance.runtime import account
 from governance.runtime.provision import close_database
 from tests import databases
+from tests.waiting import COMMAND_SECONDS
 
 HERE = Path(__file__).parent
 ORIGIN = "muniment/0fa1db64053ec2bf"
@@ -61,7 +62,7 @@ def first_release(django_db_setup: None, django_db_blocker: Any) -> Iterator[str
 def manage(database: str, home: Path, *arguments: str, login: str = "app", expect: int = 0) -> str:
     """A management command on that database; what it said."""
     done = subprocess.run(
-        [sys.executable, "manage.py", *arguments], cwd=databases.ROOT, capture_output=True, text=True, timeout=180,
+        [sys.executable, "manage.py", *arguments], cwd=databases.ROOT, capture_output=True, text=True, timeout=COMMAND_SECONDS,
         env={**databases.environment(database), "MUNIMENT_LOGIN": login, "MUNIMENT_HOME": str(home)}, check=False,
     )  # fmt: skip
     assert done.returncode == expect, done.stdout + done.stderr

@@ -52,7 +52,9 @@ class FieldDifferenceSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField(help_text=_("When it changed last, in UTC."))
     by = serializers.IntegerField(source="by.pk", help_text=_("The principal who did."))
     by_name = serializers.CharField(source="by.display_name", help_text=_("Their display name today."))
-    reason = serializers.CharField(help_text=_("Why, in their words."))
+    reason = serializers.CharField(
+        allow_null=True, help_text=_("Why, in their words; null where it is not for you to read.")
+    )
     history_id = serializers.IntegerField()
     ledger_entry = serializers.IntegerField(help_text=_("The entry of the tamper-evident log."))
 

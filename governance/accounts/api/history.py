@@ -20,6 +20,7 @@ from governance.api.fields import IdField
 from governance.api.moments import PastMomentField
 from governance.api.serializers import FilterSerializer
 from governance.api.views import DoorMixin, readable
+from governance.history.masking import mask
 from governance.history.models import GovernedModel, governed_models, history_model
 
 #: Columns of the history itself, and those the recorder stamps: who and when are told once, above the fields.
@@ -60,7 +61,9 @@ class HistorySerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField(help_text=gettext_lazy("When the database recorded it, in UTC."))
     by = serializers.IntegerField(help_text=gettext_lazy("The principal who acted."))
     by_name = serializers.CharField(help_text=gettext_lazy("Their display name today."))
-    reason = serializers.CharField(help_text=gettext_lazy("Why, in the actor's words."))
+    reason = serializers.CharField(
+        allow_null=True, help_text=gettext_lazy("Why, in the actor's words; null where it is not for you to read.")
+    )
     action_id = serializers.UUIDField(help_text=gettext_lazy("Shared by everything written in the same act."))
     ledger_entry = serializers.IntegerField(help_text=gettext_lazy("The entry of the tamper-evident log."))
     changes = ChangeSerializer(many=True)
@@ -151,11 +154,12 @@ def told(
 ) -> list[dict[str, Any]]:
     """A page of history rows as HistorySerializer shows them to a reader, in two queries however many rows.
 
-    A third one, where the model has fields that not everyone may read.
+    One more for each field that not everyone may read, or not whole.
     """
     rows, table = list(rows), model._meta.db_table
     open_to = model.confided(reader, {row.id for row in rows}) if model.confidential else {row.id for row in rows}
     former = history._default_manager.in_bulk([row.previous_id for row in rows if row.previous_id])
+    mask(model, reader, [*rows, *former.values()])
     actors = Principal.objects.in_bulk([row.history_user_id for row in rows])
     return [
         {
@@ -166,7 +170,7 @@ def told(
             "at": row.history_date,
             "by": row.history_user_id,
             "by_name": actors[row.history_user_id].display_name,
-            "reason": row.history_change_reason,
+            "reason": row.history_change_reason if row.id in open_to else None,
             "action_id": row.action_id,
             "ledger_entry": row.ledger_entry_id,
             "changes": changed if row.id in open_to else withheld(changed, model),

@@ -193,7 +193,7 @@ class ApiKeyWriteSerializer(WriteSerializer):
     principal = IdField(help_text=gettext_lazy("The service account."))
     expires_at = MomentField(required=False, allow_null=True, default=None)
     scopes = serializers.ListField(
-        child=serializers.RegexField(scopes.FORM, max_length=60),
+        child=serializers.RegexField(f"^{scopes.FORM.pattern}$", max_length=60),
         required=False,
         max_length=50,
         help_text=gettext_lazy(

@@ -2,17 +2,22 @@
 -- joins would cost more than they take.
 
 -- A key by its public prefix, with whose it is, who answers for that account, and its home. Whether it opens anything is
--- for whoever asks to say (governance/api/authentication.py).
-CREATE OR REPLACE FUNCTION muniment.key_of_prefix(p_prefix text) RETURNS TABLE (
+-- for whoever asks to say (governance/api/authentication.py). `namespace`: the workspace, or the home where none is named,
+-- if the account reads it; NULL too unless the key is the one shown, is in force, and its account acts.
+DROP FUNCTION IF EXISTS muniment.key_of_prefix(text);
+CREATE OR REPLACE FUNCTION muniment.caller(p_prefix text, p_hash text, p_workspace text) RETURNS TABLE (
   id bigint, prefix text, hash text, scopes text, expires_at timestamptz, revoked_at timestamptz, last_used_at timestamptz,
   principal bigint, kind text, name text, display_name text, is_active boolean, responsible bigint, responsible_active boolean,
-  home bigint, home_name text)
+  home bigint, home_name text, namespace bigint)
 LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
     SELECT k.id, k.prefix::text, k.hash::text, k.scopes::text, k.expires_at, k.revoked_at, k.last_used_at,
-      p.id, p.kind::text, p.name::text, p.display_name::text, p.is_active, p.responsible_id, r.is_active, n.id, n.name::text
+      p.id, p.kind::text, p.name::text, p.display_name::text, p.is_active, p.responsible_id, r.is_active, n.id, n.name::text,
+      CASE WHEN k.hash = p_hash AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
+             AND (p.kind <> 'service' OR r.is_active)
+           THEN muniment.readable_namespace(p.id, coalesce(p_workspace, n.name)) END
     FROM public.governance_apikey k JOIN public.governance_principal p ON p.id = k.principal_id
     LEFT JOIN public.governance_principal r ON r.id = p.responsible_id
     LEFT JOIN public.governance_namespace n ON n.id = p.home_namespace_id
@@ -47,21 +52,13 @@ BEGIN
         AND (g.ended_at IS NULL OR g.ended_at > clock_timestamp())));
 END $$;
 
--- Of governed records, named by table and id, those that lie in a namespace that a principal does not read: their places in
--- the lists, from 1. What belongs to no namespace is not among them.
-CREATE OR REPLACE FUNCTION muniment.unread_records(principal bigint, tables text[], ids bigint[]) RETURNS SETOF integer
-LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  v_read bigint[];
+-- The namespaces that a principal reads, by any role in force; with NULL among them: everything.
+CREATE OR REPLACE FUNCTION muniment.namespaces_read(principal bigint) RETURNS bigint[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  SELECT array_agg(g.namespace_id) INTO v_read
+  RETURN (
+    SELECT coalesce(array_agg(DISTINCT g.namespace_id), '{}')
     FROM public.governance_rolegrant g JOIN public.governance_principal p ON p.id = g.principal_id
-    WHERE g.principal_id = unread_records.principal AND p.is_active AND g.effective_from <= clock_timestamp()
-      AND (g.effective_to IS NULL OR g.effective_to > clock_timestamp()) AND (g.ended_at IS NULL OR g.ended_at > clock_timestamp());
-  IF array_position(v_read, NULL) IS NOT NULL THEN
-    RETURN;  -- reads everything
-  END IF;
-  RETURN QUERY
-    SELECT x.place::integer FROM unnest(tables, ids) WITH ORDINALITY AS x (tab, id, place)
-    WHERE muniment.namespace_of(x.tab, x.id) <> ALL (coalesce(v_read, '{}'));
+    WHERE g.principal_id = namespaces_read.principal AND p.is_active AND g.effective_from <= clock_timestamp()
+      AND (g.effective_to IS NULL OR g.effective_to > clock_timestamp()) AND (g.ended_at IS NULL OR g.ended_at > clock_timestamp()));
 END $$;

@@ -180,7 +180,7 @@ class Counting:
         else:
             found = self._distinct(column, finite, about)
         if not named:
-            return found  # the range and the edges of numbers that name people are such numbers
+            return found  # the range and the edges of what names people, or is about them, are such values
         if column.type == "integer" and finite == 1:
             total = least
         found |= {"min": _number(least), "max": _number(most), "sum": _finite(total), "mean": _mean(mean, least, most),
@@ -261,7 +261,12 @@ class Counting:
         return [total - on.get(one, 0) for total, one in zip(upto, edges, strict=True)], upto
 
     def _personal(self, column: Column) -> list[dict[str, Any]]:
-        """Patterns of personal data that values of texts and whole numbers match, those among them that came as 1.0."""
+        """Patterns of personal data that values of texts and whole numbers match, those among them that came as 1.0.
+
+        Dates are told by the column's name alone.
+        """
+        if column.type in ("date", "timestamp"):
+            return [_find(one) for one in find(column.name, [], moments=True)]
         if column.type not in ("string", "integer", "number"):
             return []
         seen = self.sample[column.raw]

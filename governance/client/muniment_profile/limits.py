@@ -14,6 +14,22 @@ def unquoted(text: str) -> str:
     return re.sub(r"""(?<!\w)(["'`]).*?(?:\1|$)|\d{6,}""", "…", text)
 
 
+def nesting(declared: str) -> int:
+    """How many lists and maps lie in one another in a type of DuckDB's: 2 of `STRUCT(a INTEGER[][], b DATE)`."""
+    here, within, maps = 0, [0], [False]
+    for part in re.findall(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'|\w*\(|[),]|\[\d*\]""", declared):
+        if part.endswith("("):
+            within.append(0)
+            maps.append(part == "MAP(")
+        elif part == ",":
+            within[-1], here = max(within[-1], here), 0
+        elif part == ")" and len(maps) > 1:
+            here = max(within.pop(), here) + maps.pop()
+        elif part.startswith("["):
+            here += 1
+    return max(within[0], here)
+
+
 class Unreadable(Exception):
     """No profile: `slug` names why for machines; `line` where in the file, as far as it is known."""
 

@@ -8,6 +8,7 @@ import os
 import selectors
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -57,11 +58,14 @@ def profile(
     Raises:
         Unreadable: the file is none of these, is broken, or more than the limits admit.
     """
-    opened = path if isinstance(path, int) else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    opened = path if isinstance(path, int) else os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     place = Path(tempfile.mkdtemp(prefix="profile-", dir=folder))
     ends = time.monotonic() + limits.seconds
     try:
-        size = os.fstat(opened).st_size
+        about = os.fstat(opened)
+        if not stat.S_ISREG(about.st_mode):  # of a pipe the end would be waited for, a device has none
+            raise Unreadable("file", "This is no file of its own: a folder, a pipe or a device cannot be read again.")
+        size = about.st_size
         if limits.bytes and size > limits.bytes:
             raise Unreadable("bytes", f"The file has {size:,} bytes; at most {limits.bytes:,} are read here.")
         known: dict[str, Any] = {}

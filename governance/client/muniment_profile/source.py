@@ -182,8 +182,9 @@ def _refuse_what_is_no_text(file: BinaryIO, kind: str, cut: bool, place: Path) -
         whether the text was `cut` within a line, so that its whole lines were copied.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
-    line, done = 1, 0
+    line, done, blank = 1, 0, True
     while part := file.read(PART):
+        blank = blank and not part.removeprefix(codecs.BOM_UTF8).strip()
         try:
             decoder.decode(part)
         except UnicodeDecodeError as error:
@@ -195,6 +196,8 @@ def _refuse_what_is_no_text(file: BinaryIO, kind: str, cut: bool, place: Path) -
             raise Unreadable("nul", f"Line {line} holds a NUL byte: this is no text, or one in UTF-16.", line)
         line += part.count(b"\n")
         done += len(part)
+    if blank:
+        raise Unreadable("empty", "The file is blank: there is nothing in it but white space.")
     if not cut:
         try:
             decoder.decode(b"", final=True)

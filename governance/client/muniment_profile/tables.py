@@ -25,7 +25,7 @@ try:
 except ImportError:
     from governance.client.muniment_personal import find
 
-from .limits import MIB, Limits, Reading, Unreadable, unquoted
+from .limits import MIB, Limits, Reading, Unreadable, nesting, unquoted
 from .source import Source
 
 SAMPLE_ROWS = 10_000
@@ -34,6 +34,8 @@ AT_ONCE = 50
 GROUP = 1_000
 """Columns of a table: each takes memory of its own for every 2,048 rows, so a file of 10,000 is read 10 times."""
 LINE = 16 * MIB
+LISTS_AT_MOST = 12
+"""Lists and maps in one another, beyond which DuckDB's reader takes twice as long with each."""
 DELIMITERS = (",", ";", "\t", "|")
 EXACT = 2**53
 """Whole numbers below it are themselves as doubles."""
@@ -169,6 +171,8 @@ def _loaded(
     types = {n: "DOUBLE" for n in group if seen[f"c{n}"] in as_number}
     types |= {n: "TIMESTAMP" for n in group if seen[f"c{n}"] in as_time}
     most = f"LIMIT {limits.rows + 1}" if limits.rows else ""
+    if len(sample) == few:  # there may be more than was looked at
+        types = _without_lenient(db, f"{read({})} {most}", types)
     for again in numbers():
         try:
             db.execute(f"CREATE TABLE t AS SELECT {chosen} FROM {read(types)} {most}")
@@ -191,6 +195,19 @@ def _loaded(
         _of_csv(names[n], f"c{n}", checked.get(n) or texts.get(f"c{n}") or "string", n in types) for n in group
     )
     return Table("t", columns, rows, "rowid", more, len(names))
+
+
+def _without_lenient(db: duckdb.DuckDBPyConnection, rows: str, types: Mapping[int, str]) -> dict[int, str]:
+    """The columns to be read as doubles or timestamps, but those with a value that only DuckDB takes for one.
+
+    Its casts are lenient: 007 and 1_000 become numbers, 2026/1/2 and `epoch` become times. Such a column is text.
+    """
+    if not types:
+        return {}
+    forms = {"DOUBLE": _NUMBER, "TIMESTAMP": f"{_DATE}([ T].*)?"}
+    asked = ", ".join(f"bool_and(regexp_full_match(c{n}, {quoted(forms[kind])}))" for n, kind in types.items())
+    fits = db.execute(f"SELECT {asked} FROM (SELECT * FROM {rows})").fetchone() or ()
+    return {n: kind for (n, kind), one in zip(types.items(), fits, strict=True) if one is not False}
 
 
 def _cut_rows(db: duckdb.DuckDBPyConnection, limits: Limits) -> tuple[int, bool]:
@@ -290,6 +307,9 @@ def inferred(db: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]) 
 def _parquet(db: duckdb.DuckDBPyConnection, source: Source, limits: Limits, reading: Reading) -> Iterator[Table]:
     read = f"read_parquet({quoted(source.path)}, file_row_number = true)"
     told = [one for one in _described(db, read) if one[0] != "file_row_number"]
+    deepest = max((nesting(declared) for _name, declared in told), default=0)
+    if deepest > LISTS_AT_MOST:
+        raise Unreadable("nested", f"Lists lie {deepest} deep in one another here; at most {LISTS_AT_MOST} are read.")
     rows = _one(db, f"SELECT count(*) FROM {read}")
     counted = min(rows, limits.rows) if limits.rows else rows
     names = shown_names([name for name, _kind in told])

@@ -6,10 +6,10 @@ BEGIN
   IF octet_length(given) = length(given) THEN  -- ASCII has no accents, and is most of what is recorded
     given := lower(given);
   ELSE
-    given := regexp_replace(lower(normalize(given, NFKD)), '[\u0300-\u036f]', '', 'g');
+    given := regexp_replace(lower(normalize(given, NFKD)), E'[\\u0300-\\u036f]', '', 'g');
   END IF;
   RETURN regexp_replace(given,
-    '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u2000-\u206f\u3000-\u303f]+', ' ', 'g');
+    E'[\\u0001-\\u002f\\u003a-\\u0040\\u005b-\\u0060\\u007b-\\u00bf\\u2000-\\u206f\\u3000-\\u303f]+', ' ', 'g');
 END $$;
 
 -- The words of a text as search keeps and asks them, each once.
@@ -28,7 +28,7 @@ DECLARE
   v_text text := muniment.search_text(given);
 BEGIN
   IF octet_length(v_text) <= 4000 AND v_text !~ '[^ ]{129}|[^ a-z0-9]' THEN
-    RETURN (v_text || ' ns\:' || coalesce(namespace, 0))::tsvector;
+    RETURN (v_text || E' ns\\:' || coalesce(namespace, 0))::tsvector;
   END IF;
   RETURN array_to_tsvector((muniment.search_words(given))[1:2000] || ('ns:' || coalesce(namespace, 0)));
 END $$;
@@ -41,22 +41,25 @@ DECLARE
   v_title text := muniment.search_text(title);
 BEGIN
   RETURN muniment.search_vector(given, namespace) || CASE
-    WHEN v_title !~ '[^ ]{129}|[^ a-z0-9]' THEN regexp_replace(v_title, '([^ ]+)', 't\:\1', 'g')::tsvector
+    WHEN v_title !~ '[^ ]{129}|[^ a-z0-9]' THEN regexp_replace(v_title, '([^ ]+)', E't\\:\\1', 'g')::tsvector
     ELSE array_to_tsvector(ARRAY(SELECT 't:' || w FROM unnest(muniment.search_words(title)) w)) END;
 END $$;
 
--- Misspelt names, where PostgreSQL brings pg_trgm along (contrib; a trusted extension, so that the owner may create it).
-DO $$
+-- What an act is found by: the words of its reason, its namespace, what kind it wrote, and whether the row leads the act
+-- there. All in one index, so that what is wanted of one kind is not gathered from all acts that say so. What is no word of
+-- the reason begins with a colon: words are asked for by their beginning too, and none begins so.
+CREATE OR REPLACE FUNCTION muniment.act_words(reason text, namespace bigint, kind text, lead boolean) RETURNS tsvector
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm') THEN
-    CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;
-    CREATE INDEX IF NOT EXISTS searchentry_title_trigrams ON public.governance_searchentry
-      USING gin (lower(title) public.gin_trgm_ops);
-  END IF;
-EXCEPTION WHEN insufficient_privilege THEN
-  NULL;  -- an operator may forbid extensions: search then finds what is spelt right
+  RETURN muniment.search_vector(left(reason, 2000), namespace)
+    || array_to_tsvector(CASE WHEN lead THEN ARRAY[':' || kind, ':'] ELSE ARRAY[':' || kind] END);
 END $$;
 
--- Why people say they act, found by its words: one entry an act and namespace.
-CREATE INDEX IF NOT EXISTS act_reason_words ON public.governance_act
-  USING gin (muniment.search_vector(left(reason, 2000), namespace_id)) WHERE lead;
+DO $$
+BEGIN
+  DROP INDEX IF EXISTS public.act_reason_words;  -- of a release that kept the words of what leads alone
+  IF to_regclass('public.act_words') IS NULL THEN
+    CREATE INDEX act_words ON public.governance_act USING gin (muniment.act_words(reason, namespace_id, kind, lead));
+    ANALYZE public.governance_act;  -- how common each word is tells which way is the shorter
+  END IF;
+END $$;

@@ -20,10 +20,41 @@ BEGIN
   RETURN current_setting('muniment.actor', true)::bigint;
 END $$;
 
+-- The stamp of this transaction, from an act that is sent in one message: who acts, why, and in which act. With the rights of
+-- whoever calls; refused unless the actor holds one of the roles in the namespace.
+CREATE OR REPLACE FUNCTION muniment.begin_act(
+  actor bigint, reason text, action uuid, act text, door text, roles text[], namespace bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT muniment.holds_role(actor, roles, namespace, clock_timestamp()) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU001', DETAIL = 'no-role', MESSAGE = 'The actor holds none of the roles that this takes.',
+      HINT = 'Ask for one of them.';
+  END IF;
+  PERFORM set_config('muniment.actor', actor::text, true), set_config('muniment.reason', reason, true),
+    set_config('muniment.action', action::text, true), set_config('muniment.act', act, true),
+    set_config('muniment.door', door, true), set_config('muniment.xid', pg_current_xact_id()::text, true);
+END $$;
+
+-- Only the newest committed state may be decided on. REPEATABLE READ would go on seeing an older one after a lock, and who had
+-- which role when the transaction began.
+CREATE OR REPLACE FUNCTION muniment.require_read_committed() RETURNS void LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', DETAIL = 'isolation',
+      MESSAGE = format('Governed records are written under READ COMMITTED, not %s.',
+                       upper(current_setting('transaction_isolation'))),
+      HINT = 'Leave the isolation level at its default.';
+  END IF;
+END $$;
+
 -- BEFORE INSERT OR UPDATE on every governed table: who and when are the database's to say; the id never changes.
 CREATE OR REPLACE FUNCTION muniment.stamp_row() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN  -- asked here already: a call for each row costs
+    PERFORM muniment.require_read_committed();
+  END IF;
   IF TG_OP = 'INSERT' THEN
     NEW.recorded_by_id := muniment.actor_id();
     NEW.recorded_at := clock_timestamp();

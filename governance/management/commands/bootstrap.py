@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 
 from governance.accounts.actions.bootstrap import FirstAdministrator, bootstrap
@@ -13,6 +14,7 @@ from governance.errors import Refused
 class Command(BaseCommand):
     """Runs under the owner's database login; a recorded act."""
 
+    requires_system_checks = [Tags.models]  # those of addresses import every page
     help = "Name the first two administrators (under the owner's login; refuses once any grant exists)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.contrib.auth import authenticate
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 from django.http import HttpRequest
 
@@ -22,6 +23,7 @@ SERVICE_ROLES = sorted(set(Role) - PERSON_ROLES)
 class Command(BaseCommand):
     """An administrator's act at a terminal: their name goes on record, so their password is asked for."""
 
+    requires_system_checks = [Tags.models]  # those of addresses import every page
     help = "Make a service account with a role in a namespace, and print its API key (this once, on standard output)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

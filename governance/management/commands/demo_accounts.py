@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 
 from governance.accounts import demo
@@ -27,6 +28,7 @@ DEMO_FILE = "demo.env"
 class Command(BaseCommand):
     """Runs as the app, like any operator's command; what only the owner may do is a second process of the owner's."""
 
+    requires_system_checks = [Tags.models]  # those of addresses import every page
     help = "Make the demo's people and a namespace for it; write their passwords and keys to MUNIMENT_HOME/demo.env."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -66,8 +68,9 @@ def prepare(home: Path) -> dict[str, str]:
     variables = {"MUNIMENT_URL": settings.MUNIMENT_URL}
     passwords = {one.key: known.get(f"{one.key}_PASSWORD") or demo.new_password() for one in demo.ADMINISTRATORS}
     both = demo.administrators()
-    if both is None or OperatorSetting.objects.get(id=1).voting_grant_delay:
-        ask_operator(home, {"passwords": passwords, "begin": both is None, "embedded": is_embedded(home)})
+    is_new = both is None
+    if is_new or OperatorSetting.objects.get(id=1).voting_grant_delay:
+        ask_operator(home, {"passwords": passwords, "begin": is_new, "embedded": is_embedded(home)})
         both = demo.administrators()
     delay = OperatorSetting.objects.get(id=1).voting_grant_delay
     if both is None or delay:
@@ -78,7 +81,7 @@ def prepare(home: Path) -> dict[str, str]:
     namespace = demo.open_namespace(both[0])
     people = dict(demo.people(both, namespace, known))
     for one, principal, order in zip(demo.ADMINISTRATORS, both, (both[::-1], both), strict=True):
-        people |= dict(demo.credentials(one, principal, passwords[one.key], known, order))
+        people |= dict(demo.credentials(one, principal, passwords[one.key], known, order, is_new=is_new))
     variables |= {"NAMESPACE": namespace.name, **dict(demo.services(both, namespace)), **people}
     write_private(home / DEMO_FILE, export_lines(variables))
     return variables

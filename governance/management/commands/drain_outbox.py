@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 
 from governance.outbox import drain
@@ -11,6 +12,7 @@ from governance.outbox import drain
 class Command(BaseCommand):
     """`manage.py drain_outbox`: exit 0 when everything due was delivered, 1 when a try failed."""
 
+    requires_system_checks = [Tags.models]  # those of addresses import every page
     help = "Deliver every due outbox message in this process. Safe beside running workers."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

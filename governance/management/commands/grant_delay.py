@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 
 from governance.accounts.models import OperatorSetting
@@ -13,6 +14,7 @@ from governance.accounts.models import OperatorSetting
 class Command(BaseCommand):
     """Show or set the time between a two-person grant's approval and its force."""
 
+    requires_system_checks = [Tags.models]  # those of addresses import every page
     help = "Show or set the delay of two-person grants, in hours (0 is refused in production)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 
 from governance.history import guards
@@ -12,6 +13,7 @@ from governance.history.builder import GuardsLeftBehind
 class Command(BaseCommand):
     """Install recorders, triggers, functions and privileges; as the owner's login."""
 
+    requires_system_checks = [Tags.models]  # those of addresses import every page
     help = "Rebuild the database's guards from their files. --check only compares (exit 1 on a difference)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

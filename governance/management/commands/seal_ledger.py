@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 
 from governance.ledger import keys, sealer
@@ -11,6 +12,7 @@ from governance.ledger import keys, sealer
 class Command(BaseCommand):
     """`manage.py seal_ledger`, under the sealer's login."""
 
+    requires_system_checks = [Tags.models]  # those of addresses import every page
     help = "Give waiting ledger entries their positions and sign a checkpoint. Runs as the sealer."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 
@@ -17,6 +18,7 @@ from governance.ledger.verifier import Altered, VerifierKey
 class Command(BaseCommand):
     """`manage.py verify_ledger`: exit 0 intact, 1 altered (the first bad record is named), 2 cannot be asked."""
 
+    requires_system_checks = [Tags.models]  # those of addresses import every page
     help = "Check the log and replay the tables against it. Exit 0 intact, 1 altered, 2 wrong use."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from approvals.actions.promotions import promote
-from approvals.models import DataCheck, Evidence, ExpectationPlan, PlanKind
+from approvals.actions.promotions import end_promotion, promote
+from approvals.checks import CHECK, ask_of_versions
+from approvals.models import DataCheck, Evidence, ExpectationPlan, LiveSlot, PlanKind, PromotionEnd
 from governance import errors
 from governance.accounts.actions.system import load_system_principal
+from governance.jobs.models import Job
 from governance.outbox import Message
 from governance.unit_of_work import recorded_action
 from lineage.models import ExpectationSet
@@ -78,6 +80,36 @@ def test_the_baseline_is_what_trained_the_live_champion(w: World) -> None:
     assert verdicts(check(between))[1] == "bad"
     again = check(trained)
     assert again.baseline_reason == "none", "what is live is not compared with itself, and nothing is before it"
+
+
+def test_a_version_that_drifted_is_no_stepping_stone_for_the_next(w: World) -> None:
+    expect(w)
+    first = profile(w, w.versions["features"], [income(1)])
+    assert verdicts(check(profile(w, version(w), [income(2, mean=2)])))[1] == "bad"
+    next_to_it = check(profile(w, version(w), [income(3, mean=2)]))
+    assert (next_to_it.baseline, next_to_it.baseline_reason) == (first, "previous")
+    assert verdicts(next_to_it)[1] == "bad"
+
+
+def test_what_was_live_last_stays_the_measure_when_nothing_is(w: World) -> None:
+    """A chain of versions, each a little away from the one before, arrives nowhere else."""
+    expect(w)
+    trained = profile(w, w.versions["features"], [income(1)])
+    w.policy({"key": "artifact", "kind": "artifact"})
+    promotion = promote(actor=w.cast.owner, release=w.release(), **WHY)
+    end_promotion(actor=w.cast.owner, promotion=promotion, kind=PromotionEnd.Kind.RETIRED, **WHY)
+    assert not LiveSlot.objects.exists()
+    chain = [check(profile(w, version(w), [income(n, mean=0.35 * n)])) for n in range(1, 5)]
+    assert {(one.baseline, one.baseline_reason) for one in chain} == {(trained, "was_live")}
+    assert [verdicts(one)[1] for one in chain] == ["good", "bad", "bad", "bad"]
+
+
+def test_expectations_are_asked_of_the_oldest_version_first(w: World) -> None:
+    """So that what drifted is known to have before it could be another one's baseline."""
+    profiles = [profile(w, of, [income(1)]) for of in (w.versions["features"], version(w), version(w))]
+    ask_of_versions(expect(w), reason="More is expected")
+    jobs = Job.objects.filter(kind=CHECK).order_by("pk")
+    assert [one.params["profile"] for one in jobs] == [one.pk for one in profiles]
 
 
 def test_a_live_model_without_a_profile_leaves_no_baseline(w: World) -> None:

@@ -119,7 +119,16 @@ def test_a_retrain_outside_is_told_the_edge_and_judged_in_full(s: Scene) -> None
     rows = s.w.ask(s.w.release(version))
     assert {rows[key].status for key in ("risk", "steward", "compliance")} == {"UNSATISFIED"}
     assert rows["risk"].params["envelope"]["crossed"] == ["schema"]
-    assert "crosses these edges" in rows["risk"].message
+    assert "crosses these edges of it: Schema" in rows["risk"].message
+
+
+def test_the_note_on_a_signature_names_the_metric_of_a_band_that_is_crossed(s: Scene) -> None:
+    s.approve(bands=[{"plan": s.performance.pk, "metric": "accuracy", "low": "0.1"},
+                     {"plan": s.performance.pk, "metric": "accuracy", "slice": "young", "low": "0.9"}])  # fmt: skip
+    version = s.retrain(accuracy="0.95")
+    row = s.w.ask(s.w.release(version))["risk"]
+    assert row.params["envelope"]["crossed"] == ["band:2"]
+    assert "crosses these edges of it: accuracy (young)." in row.message and "band:" not in row.message
 
 
 def test_other_data_is_outside_as_training_and_as_source(s: Scene) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from approvals.models import ChangePlanUse, LiveSlot, Promotion, Release
 from tests.approvals.envelope.scene import Scene
-from tests.approvals.races.harness import Act, Tally, notice, play, without
+from tests.approvals.races.harness import PAUSE, Act, Tally, longer, notice, play, without
 from tests.approvals.raw import Connection, promote
 from tests.approvals.world import World
 
@@ -58,7 +58,7 @@ def rounds(s: Scene, connections: tuple[Connection, Connection], most: int, *, u
 
         revoked, gone = play([
             Act(connections[0], s.w.cast.risk, revoke), Act(connections[1], s.w.cast.pipeline, going(release, live.pk)),
-        ])  # fmt: skip
+        ], pause=longer(tally.rounds) if until_wrong else PAUSE)  # fmt: skip
         tally.rounds += 1
         tally.wrong += gone.committed and revoked.committed and revoked.ended < gone.committing
         notice(tally, revoked, ())

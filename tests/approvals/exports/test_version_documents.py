@@ -9,13 +9,15 @@ import pytest
 import yaml
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from approvals.actions.sign_offs import withdraw_sign_off
 from approvals.models import Vote
 from governance.unit_of_work import recorded_action
 from lineage import actions, queries
-from lineage.exports.upstream import above
+from lineage.exports.upstream import above, runs_above
 from lineage.models import Dataset, DatasetVersion, Model, ModelVersion, RunInput
 from tests.approvals.world import WHY, World, flag, signature, train
 
@@ -168,8 +170,9 @@ def test_what_lies_elsewhere_is_named_by_digest_alone(w: World, api: Api) -> Non
 def test_what_lies_above_is_what_the_gate_looks_at(w: World) -> None:
     version = rich(w)
     elsewhere(w, digest_algorithm="sha256", digest_value="b" * 64)
-    up = above(version, {w.cast.retail.pk})
-    nodes = {("run", one.pk) for one in up.runs} | set(up.records) | {("model_version", version.pk)}
+    reads = {w.cast.retail.pk}
+    runs = {("run", one.pk) for one in runs_above(version, reads)}
+    nodes = runs | set(above(version, reads).records) | {("model_version", version.pk)}
     assert nodes == {(one.kind, one.id) for one in queries.upstream(version)}
 
 
@@ -183,6 +186,19 @@ def test_a_link_that_was_voided_is_not_followed_and_was_before(w: World, api: Ap
     assert (names, then) == ({"raw", "features"}, {"source", "raw", "features"})
     croissant = api("pipeline").get(f"/api/v1/dataset-versions/{w.versions['raw'].pk}/croissant").json()
     assert "prov:wasDerivedFrom" not in croissant
+
+
+@pytest.mark.parametrize("what", ["cyclonedx", "model-card", "openlineage"])
+def test_a_document_asks_few_questions_however_far_it_looks(what: str, w: World, api: Api, signed_in: Api) -> None:
+    version = rich(w)
+    for generation in range(4):
+        version = train(w.cast, w.model, w.versions["features"], f"again-{generation}", parent_version=version)
+    judged(w, version)
+    auditor, address = signed_in("auditor"), f"/api/v1/model-versions/{version.pk}/{what}"
+    assert auditor.get(address).status_code == 200
+    with CaptureQueriesContext(connection) as asked:
+        assert auditor.get(address).status_code == 200
+    assert len(asked) <= 13, [one["sql"][:80] for one in asked]
 
 
 def test_a_loop_is_walked_once(w: World) -> None:

@@ -96,7 +96,7 @@ def test_a_correction_voids_votes_on_data_for_good_and_says_so(w: World) -> None
         if _step == "voided":
             correct(w, link, "restore", by=other)
     assert closure(w) == before
-    said = {cause.what for found in causes(release).values() for cause in found}
+    said = {cause.what for found in causes(release, w.cast.auditor).values() for cause in found}
     assert {"link-voided", "link-restored"} <= said
     again = actions.link_run_input(
         actor=w.cast.pipeline,

@@ -51,7 +51,7 @@ def test_a_vote_given_before_the_digest_came_is_void_and_says_why(w: World) -> N
     rows = w.ask(release)
     assert (rows["artifact"].reason, rows["risk"].status) == ("artifact-met", "UNSATISFIED")
     assert rows["artifact"].rests_on[0]["digest"] == BYTES
-    found = causes(release)[vote.pk]
+    found = causes(release, w.cast.auditor)[vote.pk]
     assert [(one.aspect, one.what) for one in found] == [("subject", "filled-in")]
     assert found[0].by == w.cast.pipeline.display_name
     w.vote("risk", w.cast.risk, release=release)

@@ -79,9 +79,9 @@ def test_the_cause_of_a_stale_vote_is_named_with_who_and_when(
     w.evidence(w.plan())
     w.policy(signature("risk", "risk_manager", binds=BINDS))
     vote = w.vote("risk", w.cast.risk)
-    assert causes(w.release()) == {}
+    assert causes(w.release(), w.cast.auditor) == {}
     change(w)
-    found = causes(w.release())[vote.pk]
+    found = causes(w.release(), w.cast.auditor)[vote.pk]
     assert [(c.aspect, c.what) for c in found] == [what]
     assert found[0].by == getattr(w.cast, by).display_name
     assert says in found[0].says
@@ -92,7 +92,7 @@ def test_a_vote_on_the_use_alone_outlives_late_data_and_no_other_does(w: World) 
     w.policy(*[signature(aspect, "risk_manager", binds=[aspect]) for aspect in BINDS])
     votes = {aspect: w.vote(aspect, w.cast.risk) for aspect in BINDS}
     link(w)
-    assert set(causes(w.release())) == {vote.pk for aspect, vote in votes.items() if aspect != "use"}
+    assert set(causes(w.release(), w.cast.auditor)) == {vote.pk for aspect, vote in votes.items() if aspect != "use"}
 
 
 def changed_and_back(w: World) -> None:

@@ -83,7 +83,7 @@ def test_a_model_known_far_above_that_turns_out_to_be_its_base_is_late_lineage(w
     link(w, "model", model_version=base, role="source")
     assert void(w) == ALL_BUT_USE
     assert {"the model base, version 1, was linked above it"} == {
-        one.says for found in causes(w.release()).values() for one in found
+        one.says for found in causes(w.release(), w.cast.auditor).values() for one in found
     }
 
 

@@ -15,7 +15,7 @@ from governance.accounts.models import Principal
 from governance.outbox import drain
 from governance.outbox.models import Notice
 from governance.unit_of_work import recorded_action
-from lineage.actions import recall
+from lineage.actions import recall, update_model
 from lineage.models import TermsWithdrawal
 from tests.approvals.imports.conftest import WHY, confirm, faults, live, open_window, sent
 from tests.approvals.world import World, refused, world
@@ -149,6 +149,20 @@ def test_an_owner_retires_it_and_what_was_live_then_stays_known(w: World, api: A
     assert (row["as_found"], row["may_serve"]) == (entry.pk, None)
     refused(lambda: end_as_found(actor=w.cast.owner, entry=entry, kind=AsFoundEnd.Kind.RETIRED, **WHY),
             errors.Conflict, "as-found-ended")  # fmt: skip
+
+
+def test_another_use_of_what_serves_as_found_is_told(w: World) -> None:
+    """No policy answers for it, so people do: whatever it is used for now, nobody approved it for that."""
+    open_window(w.cast)
+    entry = bring(w)
+    update_model(actor=w.cast.owner, model=w.model, changes={"title": "Another name"}, **WHY)
+    drain()
+    assert not Notice.objects.filter(kind="found-changed").exists()
+    update_model(actor=w.cast.owner, model=w.model, changes={"deployment_geography": ["US"]}, **WHY)
+    drain()
+    told = Notice.objects.filter(kind="found-changed")
+    assert {one.url for one in told} == {f"/as-found/{entry.pk}"}
+    assert {one.recipient for one in told} >= {w.cast.risk, w.cast.risk2}
 
 
 # --- Attacks, past the actions -----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 
 from tests.approvals.world import World, world
 from tests.cast import KEYS, Cast
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
 CLIENTS = {"3.17": ROOT / ".venv-mlflow3/bin/python", "2.22": ROOT / ".venv-mlflow2/bin/python"}
@@ -66,7 +67,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Cl
     for client in started.values():
         assert client.process.stdin is not None and client.process.stdout is not None
         client.process.stdin.close()
-        client.process.wait(timeout=30)
+        client.process.wait(timeout=PATIENCE)
         client.process.stdout.close()
 
 

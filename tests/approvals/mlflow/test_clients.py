@@ -99,7 +99,7 @@ class Doubling(mlflow.pyfunc.PythonModel):
 def train():
     with mlflow.start_run() as run:
         mlflow.log_param('rate', 0.1)
-        mlflow.pyfunc.log_model(name='model', python_model=Doubling(), registered_model_name='doubling',
+        mlflow.pyfunc.log_model(NAMED='model', python_model=Doubling(), registered_model_name='doubling',
                                 pip_requirements=[], input_example=None)
     return run.info.run_id
 """
@@ -108,7 +108,7 @@ def train():
 @pytest.mark.parametrize("mlflow_client", ["3.17"], indirect=True)
 def test_a_model_is_logged_elsewhere_registered_here_and_loaded_by_its_alias(mlflow_client: Client, w: World) -> None:
     ask = mlflow_client
-    ask(TRAIN)
+    ask(TRAIN.replace("NAMED", "name"))
     ask("train(); train()")
     told = MlflowRegistration.objects.get(model_version__model__name="doubling", model_version__number=2)
     assert told.source == f"models:/{told.model_id}"
@@ -125,6 +125,27 @@ def test_a_model_is_logged_elsewhere_registered_here_and_loaded_by_its_alias(mlf
     assert closed.code == "RESOURCE_CONFLICT"
     for gap in ("artifact: ", "provenance: ", "terms: ", "[who can: "):
         assert gap in closed.message, closed.message
+
+
+@pytest.mark.parametrize("mlflow_client", ["2.22"], indirect=True)
+def test_yesterdays_client_logs_a_model_elsewhere_registers_it_here_and_loads_it_by_its_alias(
+    mlflow_client: Client, w: World
+) -> None:
+    ask = mlflow_client
+    ask(TRAIN.replace("NAMED", "artifact_path"))
+    ask("runs = [train(), train()]")
+    told = MlflowRegistration.objects.get(model_version__model__name="doubling", model_version__number=2)
+    assert told.run_id == ask("runs[1]")  # this client has no logged models: it names the run and where it keeps them
+    assert told.source.endswith(f"/{told.run_id}/artifacts/model")
+    assert told.model_id == ""
+    ask("client.set_registered_model_alias('doubling', 'canary', '2')")
+    assert ask("mlflow.pyfunc.load_model('models:/doubling@canary').predict([1, 2])") == [2, 4]
+    again = ask("mlflow.register_model(f'runs:/{runs[1]}/model', 'doubling').version")
+    assert str(again) == "2"
+    w.policy(*FACTS)
+    closed = ask.refused("client.set_registered_model_alias('doubling', 'champion', '2')")
+    assert closed.code == "RESOURCE_CONFLICT"
+    assert "artifact: " in closed.message
 
 
 @BOTH

@@ -108,3 +108,23 @@ def test_a_page_token_with_half_a_character_is_refused(w: World) -> None:
     for text in ("\ud800", "\x00", "a\x1bb"):
         forged = base64.urlsafe_b64encode(json.dumps([question, *([text] * len(last))]).encode()).decode()
         assert code(ask.get("registered-models/search", max_results=1, page_token=forged)) == REFUSED
+
+
+def test_the_latest_of_more_than_a_hundred_is_the_newest_that_is_not_put_away(w: World) -> None:
+    ask = Caller()
+    for number in range(1, 121):
+        assert code(ask.post(CREATE, name="scoring", source=f"s3://b/{number}")) == DONE
+    newest = [ModelVersion.objects.get(artifact_uri=f"s3://b/{number}") for number in range(15, 121)]
+    for version in newest:
+        actions.archive_model_version(actor=w.cast.owner, model_version=version, archived=True, **WHY)
+    expected = ModelVersion.objects.get(artifact_uri="s3://b/14")
+    with CaptureQueriesContext(connection) as few:
+        (latest,) = ask.post("registered-models/get-latest-versions", name="scoring").json()["model_versions"]
+    assert (latest["version"], latest["source"], latest["current_stage"]) == (str(expected.number), "s3://b/14", "None")
+    (same,) = ask.get("registered-models/get", name="scoring").json()["registered_model"]["latest_versions"]
+    assert same == latest
+    actions.archive_model_version(actor=w.cast.owner, model_version=newest[-1], archived=False, **WHY)
+    with CaptureQueriesContext(connection) as one:
+        (latest,) = ask.post("registered-models/get-latest-versions", name="scoring").json()["model_versions"]
+    assert latest["source"] == "s3://b/120"
+    assert len(few) == len(one) < 10

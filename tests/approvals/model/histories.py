@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import TypeVar
 
-from tests.approvals.model.rules import Answer, Rules, Terms, Vote
-from tests.approvals.model.stage import PEOPLE, POLICIES, ROLES, Stage
+from tests.approvals.model.policies import PEOPLE, POLICIES, ROLES
+from tests.approvals.model.rules import Answer, Condition, Item, Rules, Terms, Vote
+from tests.approvals.model.stage import Stage
 from tests.approvals.world import PURPOSE
 
 T = TypeVar("T")
@@ -30,6 +31,10 @@ TERMS = [
     Terms(frozenset({PURPOSE, FRAUD})),
 ]
 ANSWERS = [Answer("no"), Answer("no"), Answer("yes"), Answer("yes", "masked"), Answer("unknown")]
+#: For which day the gate is asked: mostly for today. What ends does so between two of them.
+DAYS = [0, 0, 0, 0, 0, 60, 130, 200]
+ENDS = [None, None, 30, 90, 160]
+CONDITIONS = [Condition(due, overdue) for due in (30, 90, 160) for overdue in ("nothing", "block", "suspend")]
 LINKS = [("spare", "raw"), ("spare", "features"), ("spare", "model"), ("far", "spare"), ("far", "raw"), ("source", "model"),
          ("raw", "model"), ("base", "model"), ("base", "raw")]  # fmt: skip
 
@@ -59,6 +64,7 @@ class History:
         """Do all steps. Raises Disagreement, with all that happened until then."""
         self.compare()
         for kind, a, b, c in steps:
+            self.stage.day = _one(DAYS, a + b + c)
             act = ACTS[kind % len(ACTS)]
             said = act(self, a, b, c)
             if said is not None:
@@ -75,15 +81,16 @@ class History:
         able = [key for key in keys if rules.may_sign(person, key)]
         key = _one(able, b) if able and c % 8 else _one(keys, b)
         approves = c % 6 != 1
+        condition = _one(CONDITIONS, a + b) if approves and c % 10 == 3 else None
         expected = rules.may_sign(person, key)
-        number = self.stage.sign(person, key, approves, by_action=c % 12 == 5)
-        what = f"{person} {'approves' if approves else 'rejects'} {key}"
+        number = self.stage.sign(person, key, approves, condition, by_action=c % 12 == 5)
+        what = f"{person} {'approves' if approves else 'rejects'} {key}{f' under {condition}' if condition else ''}"
         if (number is not None) != expected:
             self.log.append(what)
             self.disagree(f"the signature was {'taken' if number else 'refused'}")
         if number is None:
             return f"{what}: refused"
-        rules.sign(number, person, key, approves)
+        rules.sign(number, person, key, approves, condition)
         return f"{what} ({number})"
 
     def lift(self, a: int, _b: int, _c: int) -> str | None:
@@ -119,9 +126,10 @@ class History:
         lacking = [(p, r) for p in sorted(PEOPLE) for r in PEOPLE[p] if r in ROLES and r not in rules.roles[p]]
         if lacking and c % 2:
             person, role = _one(lacking, b)
-            self.stage.give_role(person, role)
-            rules.give_role(person, role)
-            return f"{person} is {role} again"
+            ends = _one(ENDS, a)
+            self.stage.give_role(person, role, ends)
+            rules.give_role(person, role, ends)
+            return f"{person} is {role} again, to the end of day {ends}"
         held = [(p, r) for p in sorted(PEOPLE) for r in sorted(rules.roles[p]) if r in ROLES]
         used = [(v.person, v.asked.role) for v in rules.votes if v.asked.role in rules.roles[v.person]]
         person, role = _one(used or held, a)
@@ -205,17 +213,34 @@ class History:
 
     def report(self, a: int, b: int, c: int) -> str | None:
         """By a machine, or by someone who is involved then."""
-        plan, good = _one(["plan0", "plan1"], a), bool(b % 2)
         able = [p for p in sorted(PEOPLE) if "validator" in self.rules.roles[p] and p not in self.rules.inactive]
-        by = _one(able, c) if able and c % 5 == 0 else None
-        self.stage.report(plan, good, by)
-        self.rules.report(plan)
-        if by:
-            self.rules.contribute(by)
-        return f"{by or 'a machine'} reports {'good' if good else 'bad'} evidence under {plan}"
+        by = _one(able, c) if able and c % 3 == 0 else None
+        item = Item(_one(["plan0", "plan1"], a), b % 3 > 0, by, _one(ENDS, b + c))
+        self.stage.report(item)
+        self.rules.report(item)
+        return f"{by or 'a machine'} reports {item}"
+
+    def find(self, a: int, _b: int, _c: int) -> str | None:
+        place = _one(["model", "features", "source", "spare"], a)
+        self.stage.find(place)
+        self.rules.find(place)
+        return f"an auditor finds something wrong with {place}"
+
+    def settle(self, a: int, _b: int, _c: int) -> str | None:
+        """A finding is closed, or opened again."""
+        if not self.rules.findings:
+            return None
+        position = a % len(self.rules.findings)
+        found = self.rules.findings[position]
+        if found.open:
+            self.stage.close_finding(position)
+        else:
+            self.stage.reopen_finding(position)
+        found.open = not found.open
+        return f"finding {position} is {'open again' if found.open else 'closed'}"
 
     def edit(self, a: int, _b: int, _c: int) -> str | None:
-        able = [p for p in ("r1", "r6") if p not in self.rules.inactive]
+        able = [p for p in ("r1", "r2", "r6") if p not in self.rules.inactive]
         if not able:
             return None
         person = _one(able, a)
@@ -233,34 +258,41 @@ class History:
     def compare(self) -> None:
         """Raises Disagreement unless each requirement, each vote and the filled places are answered alike."""
         rows = {row["key"]: row for row in self.stage.ask()}
-        verdicts = self.rules.verdicts()
+        day = self.stage.day
+        verdicts = self.rules.verdicts(day)
         if rows.keys() != verdicts.keys():
             self.disagree(f"asked: {sorted(rows)} against {sorted(verdicts)}")
         for key, verdict in verdicts.items():
             row = rows[key]
+            if row["kind"] != "signoff":
+                if (row["status"] == "SATISFIED") != verdict.satisfied:
+                    self.disagree(f"{key} on day {day}: {row['status']} {row['reason']} against {verdict}")
+                continue
             filling = {item["id"] for item in row["rests_on"]}
             answered = (row["status"] == "SATISFIED", row["reason"] == "vetoed", len(filling))
             if answered != (verdict.satisfied, verdict.vetoed, verdict.filled):
                 self.disagree(f"{key}: {row['status']} {row['reason']} {filling} against {verdict}")
-            if not filling <= {vote.number for vote in self.rules.counting() if vote.asked.key == key}:
+            if not filling <= {vote.number for vote in self.rules.counting(day) if vote.asked.key == key}:
                 self.disagree(f"{key}: filled by {filling}, of which some do not count")
             if not verdict.vetoed:  # a veto is all the row says
                 self._compare_votes(key, {one["sign_off"]: one for one in row["params"]["ignored"]})
         self._compare_people(rows)
 
     def _compare_votes(self, key: str, ignored: dict[int, dict[str, object]]) -> None:
+        day = self.stage.day
         mine = {v.number: v for v in self.rules.votes if v.asked.key == key and not v.withdrawn}
-        out = {number for number, vote in mine.items() if not (vote.stands and vote.approves)}
+        out = {number for number, vote in mine.items() if not (vote.stands(day) and vote.approves)}
         if out != ignored.keys():
             self.disagree(f"{key}: not counted {sorted(ignored)} against {sorted(out)}")
         for number in out:
             vote, said = mine[number], ignored[number]
-            if said["why"] not in _causes(vote) or _shown(said["aspects"]) != _shown(vote.void):
-                self.disagree(f"vote {number}: {said} against {sorted(vote.lost)} {sorted(vote.void)}")
+            if said["why"] not in _causes(vote, day) or _shown(said["aspects"]) != _shown(vote.void):
+                self.disagree(f"vote {number}: {said} against {sorted(vote.lost_by(day))} {sorted(vote.void)}")
 
     def _compare_people(self, rows: dict[str, dict[str, object]]) -> None:
         who = {vote.number: vote.person for vote in self.rules.votes}
-        places = [who[item["id"]] for row in rows.values() for item in row["rests_on"]]  # type: ignore[attr-defined]
+        places = [who[item["id"]] for row in rows.values() if row["kind"] == "signoff"
+                  for item in row["rests_on"]]  # type: ignore[attr-defined]  # fmt: skip
         if len(places) != len(set(places)):
             self.disagree(f"one person fills two places: {sorted(places)}")
 
@@ -269,9 +301,9 @@ class History:
         raise Disagreement("\n".join(["After this:", *self.log, "the product disagrees with the rules:", about]))
 
 
-def _causes(vote: Vote) -> set[str]:
+def _causes(vote: Vote, day: int) -> set[str]:
     """Every reason there is for a vote not to count; the product names the first."""
-    causes = set(vote.lost)
+    causes = set(vote.lost_by(day))
     if vote.void:
         causes.add("vote-stale")
     return causes or {"vote-rejected"}
@@ -306,7 +338,9 @@ WEIGHTS: dict[Act, int] = {
     History.use: 1,
     History.tier: 1,
     History.publish: 2,
-    History.report: 2,
+    History.report: 3,
+    History.find: 1,
+    History.settle: 2,
     History.edit: 1,
     History.reopen: 1,
 }

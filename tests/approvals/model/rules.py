@@ -2,11 +2,13 @@
 
 It knows events and what each of them voids. It knows no digests, no epochs and no SQL: a vote is void from the moment
 something it was bound to changed, and stays so, because nothing here takes a cause away again. The quorum is a flow.
+What runs out by time is asked for a day: so many from now.
 """
 
-from collections import deque
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from tests.approvals.model.flow import filled
 
 WHOLE = ("subject", "requirement")
 STRENGTH = {"none": 0, "masked": 1, "pseudonymised": 2, "anonymised": 3, "dropped": 3}
@@ -30,6 +32,61 @@ class Asked:
         the data too, unless it is of the use alone."""
         pure = "use" in self.binds and self.binds <= {"use", "requirement", "role"}
         return self.binds.union(WHOLE, () if pure else ("data",))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A requirement of evidence: good and no older than so many days; where asked, by nobody who made the thing."""
+
+    max_age: int
+    independent: bool = False
+    key: str = "evidence"
+
+
+@dataclass(frozen=True)
+class NoFindings:
+    """A requirement that nothing is found that blocks, or is overdue and then blocks."""
+
+    key: str = "findings"
+
+
+Text = Asked | Measured | NoFindings
+
+
+@dataclass(frozen=True)
+class Item:
+    """Evidence: by whom (None: a machine), and the day it is not valid any more."""
+
+    plan: str
+    good: bool
+    by: str | None = None
+    ends: int | None = None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What an approval is subject to: the day it is due, and what overdue does."""
+
+    due: int
+    when_overdue: str
+
+
+@dataclass
+class Found:
+    """A finding on the model version (`place`: model) or on a dataset. One that is a condition has the vote it came with."""
+
+    place: str
+    blocks: bool
+    condition: Condition | None = None
+    vote: int | None = None
+    open: bool = True
+    fallen: bool = False
+    """Its vote was taken back."""
+
+    def holds_up(self, day: int) -> bool:
+        """Whether it closes the gate on a day, where it is looked at."""
+        overdue = self.condition and self.condition.when_overdue != "nothing" and self.condition.due <= day
+        return self.open and not self.fallen and bool(self.blocks or overdue)
 
 
 @dataclass(frozen=True)
@@ -85,11 +142,16 @@ class Vote:
     """Of grant-ended, voter-inactive, voter-contributed, voter-recused."""
     lifted: bool = False
     """A veto that the head of the role has lifted."""
+    ends: int | None = None
+    """The day its grant runs out."""
 
-    @property
-    def stands(self) -> bool:
+    def lost_by(self, day: int) -> set[str]:
+        """What has ended it by then, other than what changed."""
+        return self.lost | {"grant-ended"} if self.ends is not None and self.ends <= day else self.lost
+
+    def stands(self, day: int = 0) -> bool:
         """Whether it counts, if it is asked for at all."""
-        return not self.withdrawn and not self.void and not self.lost
+        return not self.withdrawn and not self.void and not self.lost_by(day)
 
 
 @dataclass(frozen=True)
@@ -104,12 +166,15 @@ class Verdict:
 class Rules:
     """One release, from its opening on."""
 
-    def __init__(self, policies: Mapping[str, list[Asked]], tier: str, roles: Mapping[str, Iterable[str]]) -> None:
-        self.policies = {name: {asked.key: asked for asked in texts} for name, texts in policies.items()}
+    def __init__(self, policies: Mapping[str, list[Text]], tier: str, roles: Mapping[str, Iterable[str]]) -> None:
+        self.policies = {name: {text.key: text for text in texts} for name, texts in policies.items()}
         self.tier = tier
-        self.roles = {person: set(held) for person, held in roles.items()}
+        self.roles: dict[str, dict[str, int | None]] = {person: dict.fromkeys(held) for person, held in roles.items()}
+        """Who holds which, and the day it runs out."""
         self.inactive: set[str] = set()
         self.contributors: set[str] = set()
+        self.makers: set[str] = set()
+        """Contributors by more than a report."""
         self.recused: set[str] = set()
         self.votes: list[Vote] = []
         self.terms: dict[str, Terms] = {}
@@ -117,13 +182,13 @@ class Rules:
         self.answers: dict[tuple[str, str], Answer] = {}
         self.above: dict[str, set[str]] = {}
         """What was read to make a thing: `model` was made by training."""
-        self.measured: set[str] = set()
-        """Plans that evidence was reported under."""
+        self.evidence: list[Item] = []
+        self.findings: list[Found] = []
 
     @property
     def policy(self) -> dict[str, Asked]:
-        """What is asked now."""
-        return self.policies[self.tier]
+        """The signatures that are asked for now."""
+        return {key: text for key, text in self.policies[self.tier].items() if isinstance(text, Asked)}
 
     @property
     def data(self) -> set[str]:
@@ -158,24 +223,30 @@ class Rules:
             or asked.role not in self.roles[person]
         ):
             return False
-        return not any(v.person == person and not v.withdrawn and v.asked.key == key and (v.stands or not v.approves)
+        return not any(v.person == person and not v.withdrawn and v.asked.key == key and (v.stands() or not v.approves)
                        for v in self.votes)  # fmt: skip
 
-    def sign(self, number: int, person: str, key: str, approves: bool) -> None:
-        """A vote on everything as it stands, with all evidence there is beside it."""
-        self.votes.append(Vote(number, person, self.policy[key], approves, frozenset(self.measured)))
+    def sign(self, number: int, person: str, key: str, approves: bool, condition: Condition | None = None) -> None:
+        """A vote on everything as it stands, with all evidence there is beside it. A condition is a finding from then on."""
+        asked, seen = self.policy[key], frozenset(item.plan for item in self.evidence)
+        self.votes.append(Vote(number, person, asked, approves, seen, ends=self.roles[person][asked.role]))
+        if condition:
+            self.findings.append(Found("model", False, condition, number))
 
     def withdraw(self, number: int) -> None:
-        """Its author takes a vote back."""
+        """Its author takes a vote back, and its condition falls with it."""
         next(vote for vote in self.votes if vote.number == number).withdrawn = True
+        for found in self.findings:
+            found.fallen = found.fallen or found.vote == number
 
     def end_role(self, person: str, role: str) -> None:
         """What was signed under it is lost, even if the role is given again."""
-        self.roles[person].discard(role)
+        self.roles[person].pop(role)
         self._lose(person, "grant-ended", role)
 
-    def give_role(self, person: str, role: str) -> None:
-        self.roles[person].add(role)
+    def give_role(self, person: str, role: str, ends: int | None = None) -> None:
+        """From now on, to the end of a day or for good."""
+        self.roles[person][role] = ends
 
     def deactivate(self, person: str) -> None:
         """Who leaves loses all roles meanwhile."""
@@ -187,6 +258,10 @@ class Rules:
 
     def contribute(self, person: str) -> None:
         """Whoever had a hand in it judges it no more, nor did before."""
+        self.makers.add(person)
+        self._involve(person)
+
+    def _involve(self, person: str) -> None:
         self.contributors.add(person)
         self._lose(person, "voter-contributed")
 
@@ -242,9 +317,9 @@ class Rules:
         self._void("use")
         self._reread()
 
-    def publish(self, texts: list[Asked]) -> None:
+    def publish(self, texts: list[Text]) -> None:
         """In force at once; a requirement that reads as before keeps its votes."""
-        self.policies[self.tier] = {asked.key: asked for asked in texts}
+        self.policies[self.tier] = {text.key: text for text in texts}
         self._reread()
 
     def _reread(self) -> None:
@@ -252,12 +327,19 @@ class Rules:
             if self.policy.get(vote.asked.key) != vote.asked:
                 vote.void.add("requirement")
 
-    def report(self, plan: str) -> None:
-        """Evidence under a plan, good or bad, takes the place of what was cited under it."""
-        self.measured.add(plan)
+    def report(self, item: Item) -> None:
+        """Evidence under a plan, good or bad, takes the place of what was cited under it. Who reports judges no more."""
+        self.evidence.append(item)
         for vote in self.votes:
-            if plan in vote.plans and "evidence" in vote.asked.bound:
+            if item.plan in vote.plans and "evidence" in vote.asked.bound:
                 vote.void.add("evidence")
+        if item.by:
+            self._involve(item.by)
+
+    def find(self, place: str) -> Found:
+        """A finding that blocks."""
+        self.findings.append(Found(place, True))
+        return self.findings[-1]
 
     def reopen(self) -> None:
         """Another release of the same version: nobody has signed it."""
@@ -265,62 +347,45 @@ class Rules:
 
     # --- How it stands --------------------------------------------------------------------------------------------
 
-    def counting(self) -> list[Vote]:
+    def counting(self, day: int = 0) -> list[Vote]:
         """Approvals that count, on what is asked now."""
-        return [v for v in self.votes if v.stands and v.approves and v.asked.key in self.policy]
+        return [v for v in self.votes if v.stands(day) and v.approves and v.asked.key in self.policy]
 
-    def verdicts(self) -> dict[str, Verdict]:
-        """How each requirement stands, in the policy's order: earlier ones are filled first, none at another's cost."""
+    def measured_well(self, asked: Measured, day: int) -> bool:
+        """Whether something good and fresh counts, and no failure stands: one does until the same reporter, or one who
+        did not make the thing, finds it good under the same plan."""
+        fresh = any(
+            item.good
+            and asked.max_age > day
+            and (item.ends is None or item.ends > day)
+            and not (asked.independent and item.by in self.makers)
+            for item in self.evidence
+        )
+        return fresh and all(
+            item.good
+            or any(later.good and later.plan == item.plan and (later.by == item.by or later.by not in self.makers)
+                   for later in self.evidence[position:])
+            for position, item in enumerate(self.evidence)
+        )  # fmt: skip
+
+    def clear_of_findings(self, day: int) -> bool:
+        """Whether nothing holds it up that was found on it or on the data it was made from."""
+        return not any(found.holds_up(day) for found in self.findings if found.place in {"model", *self.data})
+
+    def verdicts(self, day: int = 0) -> dict[str, Verdict]:
+        """How each requirement stands on a day; signatures in the policy's order: earlier ones are filled first, none at
+        another's cost."""
         able: dict[str, set[str]] = {key: set() for key in self.policy}
-        for vote in self.counting():
+        for vote in self.counting(day):
             able[vote.asked.key].add(vote.person)
-        wanted: dict[str, int] = dict.fromkeys(self.policy, 0)
-        for key, asked in self.policy.items():
-            for _place in range(asked.count):
-                more = {**wanted, key: wanted[key] + 1}
-                if quorum(more, able) == sum(more.values()):
-                    wanted = more
+        wanted = filled({key: asked.count for key, asked in self.policy.items()}, able)
         found = {}
-        for key, asked in self.policy.items():
+        for key, asked in self.policies[self.tier].items():
+            if not isinstance(asked, Asked):
+                met = self.measured_well(asked, day) if isinstance(asked, Measured) else self.clear_of_findings(day)
+                found[key] = Verdict(met, False, 0)
+                continue
             rejected = any(v.asked.key == key and not (v.approves or v.withdrawn or v.lifted) for v in self.votes)
             vetoed = asked.veto and rejected
             found[key] = Verdict(wanted[key] >= asked.count and not vetoed, vetoed, wanted[key])
         return found
-
-
-def quorum(wanted: Mapping[str, int], able: Mapping[str, set[str]]) -> int:
-    """The greatest number of places that distinct persons fill, each one place: a maximum flow (Edmonds and Karp).
-
-    Args:
-        wanted: places per requirement. able: persons per requirement.
-    """
-    room: dict[tuple[Hashable, Hashable], int] = {}
-    for key, places in wanted.items():
-        room["source", ("asked", key)] = places
-        for person in able[key]:
-            room[("asked", key), ("person", person)] = 1
-            room[("person", person), "sink"] = 1
-    neighbours: dict[Hashable, set[Hashable]] = {}
-    for a, b in list(room):
-        neighbours.setdefault(a, set()).add(b)
-        neighbours.setdefault(b, set()).add(a)
-        room.setdefault((b, a), 0)
-    here: Hashable
-    flow = 0
-    while True:
-        came: dict[Hashable, Hashable] = {"source": "source"}
-        todo: deque[Hashable] = deque(["source"])
-        while todo and "sink" not in came:
-            here = todo.popleft()
-            for there in neighbours.get(here, ()):
-                if there not in came and room[here, there] > 0:
-                    came[there] = here
-                    todo.append(there)
-        if "sink" not in came:
-            return flow
-        here = "sink"
-        while here != "source":
-            room[came[here], here] -= 1
-            room[here, came[here]] += 1
-            here = came[here]
-        flow += 1

@@ -10,17 +10,24 @@ import itertools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from approvals.actions.evidence import Measured, report_evidence
+from approvals.actions import sign_offs
+from approvals.actions._common import call
+from approvals.actions.evidence import Measured as Measurement
+from approvals.actions.evidence import report_evidence
+from approvals.actions.findings import close_finding, raise_finding, reopen_finding
 from approvals.actions.releases import close_release, open_release
 from approvals.actions.sign_offs import declare_conflict, lift_veto, sign, withdraw_sign_off
 from approvals.actions.statements import find_requirement, statement
 from approvals.models import (
+    Finding,
     Plan,
     Policy,
     PolicyPublication,
@@ -39,65 +46,13 @@ from governance.accounts.models import Principal, RoleGrant
 from governance.unit_of_work import recorded_action
 from lineage import actions as facts
 from lineage.models import CollectionTerms, Model, ModelVersion, Run, RunOutput, RunRole
-from tests.approvals.model.rules import Answer, Asked, Terms
+from tests.approvals.model.policies import BUSINESS, COMPLIANCE, OWNER, PEOPLE, POLICIES, ROLES
+from tests.approvals.model.rules import Answer, Asked, Condition, Item, Measured, Terms, Text
 from tests.approvals.world import WHY, World, dataset, flag, give_terms, sha, world
 from tests.cast import Cast
 
-RISK, VALIDATOR, COMPLIANCE = "risk_manager", "validator", "compliance_officer"
-BUSINESS, STEWARD, OWNER = "business_owner", "data_steward", "model_owner"
-#: Who judges, with which roles: overlapping, so that filling places is a question.
-PEOPLE: dict[str, tuple[str, ...]] = {
-    "r0": (RISK, VALIDATOR),
-    "r1": (RISK, COMPLIANCE, OWNER),
-    "r2": (VALIDATOR, STEWARD),
-    "r3": (COMPLIANCE, BUSINESS),
-    "r4": (BUSINESS, RISK),
-    "r5": (STEWARD, VALIDATOR, BUSINESS),
-    "r6": (RISK, STEWARD, OWNER),
-    "r7": (RISK, VALIDATOR, COMPLIANCE, BUSINESS, STEWARD),
-}
-ROLES = (RISK, VALIDATOR, COMPLIANCE, BUSINESS, STEWARD)
-
-
-def asked(key: str, role: str, *binds: str, **more: Any) -> Asked:
-    """A requirement."""
-    return Asked(key=key, role=role, binds=frozenset(binds), title=more.pop("title", key), **more)
-
-
-_BASE = {
-    one.key: one
-    for one in (
-        asked("risk", RISK, "subject", "data", "privacy", "use", count=2),
-        asked("validator", VALIDATOR, "evidence"),
-        asked("compliance", COMPLIANCE, "privacy", veto=True),
-        asked("business", BUSINESS, "use"),
-        asked("steward", STEWARD, "data"),
-        asked("second", RISK, "subject"),
-    )
-}
-
-
-def _with(*changed: Asked, without: tuple[str, ...] = ()) -> list[Asked]:
-    texts = {**_BASE, **{one.key: one for one in changed}}
-    return [one for key, one in texts.items() if key not in without]
-
-
-_VETO = asked("business", BUSINESS, "use", "evidence", veto=True)
-#: What a tier's policy may ask; the first of each is in force when a history begins.
-POLICIES: dict[str, list[list[Asked]]] = {
-    "high": [
-        _with(),
-        _with(asked("compliance", COMPLIANCE, "privacy", veto=False)),
-        _with(asked("risk", RISK, "subject", "data", "privacy", "use", count=1), without=("second",)),
-        _with(asked("second", RISK, "subject", title="Another pair of eyes"), _VETO),
-    ],
-    "medium": [
-        _with(_VETO, without=("second", "steward")),
-        _with(asked("validator", VALIDATOR, "evidence", "use"), without=("compliance",)),
-        _with(),
-    ],
-}
 COPIES = 3
+GATE = "SELECT muniment.gate_rows(%s, clock_timestamp() + make_interval(days => %s))"
 #: Answers to the questions of risk that make a tier.
 TIERS = {
     "high": {},
@@ -105,7 +60,7 @@ TIERS = {
 }
 _number = itertools.count(1)
 #: What the action works out in thirty queries, in one: requirement, evidence seen, grant, digest of the content.
-_BINDING = """
+BINDING = """
 SELECT q.id, e.seen, g.id, muniment.digest_of(muniment.vote_binding(r.id, q.id, e.seen, g.id))
 FROM (SELECT %s::bigint AS person, %s::bigint AS release, %s::text AS key) a
 JOIN approvals_release r ON r.id = a.release
@@ -137,15 +92,18 @@ class Stage:
     spent: dict[tuple[str, int], int] = field(default_factory=dict)
     kept_terms: dict[str, CollectionTerms] = field(default_factory=dict)
     kept_votes: dict[int, SignOff] = field(default_factory=dict)
+    kept_findings: list[Finding] = field(default_factory=list)
+    day: int = 0
+    """The gate is asked for so many days from now."""
 
     @contextmanager
-    def history(self) -> Iterator[Stage]:
-        """A fresh copy to act on, in a transaction that leaves nothing behind."""
+    def history(self, way: type[Stage] | None = None) -> Iterator[Stage]:
+        """A fresh copy to act on, in a transaction that leaves nothing behind. `way`: how it acts, when not as this one."""
         undone = transaction.atomic()
         undone._from_testcase = True  # type: ignore[attr-defined]  # actions ask for the outermost transaction, or a test's
         with undone:
-            fresh = Stage(
-                self.w, {name: Principal.objects.get(pk=p.pk) for name, p in self.people.items()}, self.plans,
+            fresh = (way or type(self))(
+                self.w, {name: copy(person) for name, person in self.people.items()}, self.plans,
                 self.drafts, self.release, self.boss, self.base, dict(self.grants), {}, dict(self.w.terms), {},
             )  # fmt: skip
             try:
@@ -155,39 +113,54 @@ class Stage:
 
     # --- Acts -----------------------------------------------------------------------------------------------------
 
-    def sign(self, person: str, key: str, approves: bool, *, by_action: bool) -> int | None:
+    def sign(
+        self, person: str, key: str, approves: bool, condition: Condition | None = None, *, by_action: bool
+    ) -> int | None:
         """The id of the vote; None where it was refused. By the action, or by the database's rules alone, a third as long."""
         try:
             made = (self._sign_by_action if by_action else self._sign)(
-                self.people[person], key, Vote.APPROVE if approves else Vote.REJECT
+                self.people[person], key, Vote.APPROVE if approves else Vote.REJECT, self._conditions(condition)
             )
         except errors.Refused:
             return None
         self.kept_votes[made.pk] = made
+        self.kept_findings.extend(Finding.objects.filter(sign_off=made) if condition else ())
         return made.pk
 
-    def _sign_by_action(self, actor: Principal, key: str, vote: Vote) -> SignOff:
+    def _conditions(self, condition: Condition | None) -> list[sign_offs.Condition]:
+        """As the action takes them; nobody who votes answers them."""
+        if condition is None:
+            return []
+        due = timezone.now() + timedelta(days=condition.due)
+        overdue = Finding.WhenOverdue(condition.when_overdue)
+        return [sign_offs.Condition("To be mended", self.w.cast.business, due, overdue)]
+
+    def _sign_by_action(self, actor: Principal, key: str, vote: Vote, conditions: list[sign_offs.Condition]) -> SignOff:
         shown = statement(
             person=actor, release=self.release, requirement=find_requirement(self.release, key), vote=vote
         )
         return sign(
             actor=actor, release=self.release, requirement=key, vote=vote, statement_digest=shown.digest,
-            reauthenticated_at=timezone.now(), comment="" if vote == Vote.APPROVE else "Not good enough", **WHY,
+            reauthenticated_at=timezone.now(), comment="" if vote == Vote.APPROVE else "Not good enough",
+            conditions=conditions, **WHY,
         )  # fmt: skip
 
-    def _sign(self, actor: Principal, key: str, vote: Vote) -> SignOff:
+    def _sign(self, actor: Principal, key: str, vote: Vote, conditions: list[sign_offs.Condition]) -> SignOff:
         """Under the newest grant of theirs of that role, even one that has ended; else under any."""
         with recorded_action(actor=actor, **WHY):
             with connection.cursor() as cursor:
-                cursor.execute(_BINDING, [actor.pk, self.release.pk, key])
+                cursor.execute(BINDING, [actor.pk, self.release.pk, key])
                 found = cursor.fetchone()
             if found is None:
                 raise errors.Invalid("Nothing asks for it.")
-            requirement, seen, grant, content = found
+            requirement, seen, grant, text = found
+            kept = [one.as_dict() for one in conditions]
+            if kept:
+                text = f"{text}\n{call('condition_lines', json.dumps(kept))}"
             return SignOff.objects.create(
                 release=self.release, requirement_id=requirement, vote=vote, meaning="Read and judged",
-                comment="Not good enough", statement=content, statement_digest=sha(content), evidence_seen=seen,
-                role_grant_id=grant, reauthenticated_at=timezone.now(),
+                comment="Not good enough", statement=text, statement_digest=sha(text), evidence_seen=seen,
+                role_grant_id=grant, conditions=kept, reauthenticated_at=timezone.now(),
                 reauthentication_method=ReauthenticationMethod.PASSWORD,
             )  # fmt: skip
 
@@ -204,8 +177,8 @@ class Stage:
     def end_role(self, person: str, role: str) -> None:
         end_grant(actor=self.w.cast.admin, grant=self.grants.pop((person, role)), **WHY)
 
-    def give_role(self, person: str, role: str) -> None:
-        self.grants[person, role] = grant(self.w.cast, self.people[person], role)
+    def give_role(self, person: str, role: str, ends: int | None) -> None:
+        self.grants[person, role] = grant(self.w.cast, self.people[person], role, effective_to=self.at(ends))
 
     def deactivate(self, person: str) -> None:
         deactivate_principal(actor=self.w.cast.admin, principal=self.people[person], **WHY)
@@ -238,9 +211,12 @@ class Stage:
         if used == COPIES:
             return False
         self.spent[tier, variant] = used + 1
-        with recorded_action(actor=self.w.cast.policy2, **WHY):
-            PolicyPublication.objects.create(policy_version=self.drafts[tier, variant][used])
+        self._publish(self.drafts[tier, variant][used])
         return True
+
+    def _publish(self, draft: PolicyVersion) -> None:
+        with recorded_action(actor=self.w.cast.policy2, **WHY):
+            PolicyPublication.objects.create(policy_version=draft)
 
     def record_terms(self, name: str, terms: Terms) -> None:
         self.kept_terms[name] = facts.record_terms(
@@ -266,14 +242,27 @@ class Stage:
             role=RunRole.TRAINING if made == "model" and item is not self.base else RunRole.SOURCE, **WHY,
         )  # fmt: skip
 
-    def report(self, plan: str, good: bool, by: str | None = None) -> None:
+    def report(self, item: Item) -> None:
         version = self.w.version
         report_evidence(
-            actor=self.people[by] if by else self.w.cast.tester, plan=self.plans[plan], subject=version,
+            actor=self.people[item.by] if item.by else self.w.cast.tester, plan=self.plans[item.plan], subject=version,
             subject_digest=f"{version.digest_algorithm}:{version.digest_value}",
-            measured=Measured(run_started_at=timezone.now(), values=[
-                {"metric": "accuracy", "value": "0.95" if good else "0.5"}]), **WHY,
+            measured=Measurement(run_started_at=timezone.now(), valid_until=self.at(item.ends), values=[
+                {"metric": "accuracy", "value": "0.95" if item.good else "0.5"}]), **WHY,
         )  # fmt: skip
+
+    def find(self, place: str) -> None:
+        subject = self.w.version if place == "model" else self.w.datasets[place]
+        self.kept_findings.append(raise_finding(
+            actor=self.w.cast.auditor, subject=subject, kind=Finding.Kind.AUDIT, text="Found", blocks=True,
+            severity=Finding.Severity.HIGH, **WHY))  # fmt: skip
+
+    def close_finding(self, position: int) -> None:
+        """By the head of the compliance officers, who had a hand in nothing."""
+        close_finding(actor=self.boss, finding=self.kept_findings[position], text="Mended", **WHY)
+
+    def reopen_finding(self, position: int) -> None:
+        reopen_finding(actor=self.boss, finding=self.kept_findings[position], text="Not mended", **WHY)
 
     def reopen(self) -> None:
         """Close the release and open another of the same version."""
@@ -285,11 +274,15 @@ class Stage:
     # --- What the gate answers ------------------------------------------------------------------------------------
 
     def ask(self) -> list[dict[str, Any]]:
-        """The gate's rows: requirement, status, reason, who fills it and which votes do not count."""
+        """The gate's rows on that day: requirement, status, reason, who fills it and which votes do not count."""
         with connection.cursor() as cursor:
-            cursor.execute("SELECT muniment.gate_rows(%s, clock_timestamp())", [self.release.pk])
+            cursor.execute(GATE, [self.release.pk, self.day])
             rows: list[dict[str, Any]] = json.loads(cursor.fetchone()[0])
         return rows
+
+    def at(self, day: int | None) -> datetime | None:
+        """So many days from now; None: never."""
+        return None if day is None else timezone.now() + timedelta(days=day)
 
 
 def grant(cast: Cast, person: Principal, role: str, **more: Any) -> RoleGrant:
@@ -344,14 +337,23 @@ def build(cast: Cast) -> Stage:
     return stage
 
 
-def _draft(w: World, tier: str, texts: list[Asked]) -> PolicyVersion:
+def _draft(w: World, tier: str, texts: list[Text]) -> PolicyVersion:
     """A policy version everywhere, written and not published."""
     with recorded_action(actor=w.cast.policy, **WHY):
         place, _created = Policy.objects.get_or_create(environment=w.production, risk_tier=tier, namespace=None)
         version = PolicyVersion.objects.create(policy=place)
         for position, text in enumerate(texts, start=1):
-            Requirement.objects.create(
-                policy_version=version, position=position, key=text.key, kind="signoff", title=text.title,
-                params={"role": text.role, "count": text.count, "veto": text.veto}, binds=sorted(text.binds),
-            )  # fmt: skip
+            Requirement.objects.create(policy_version=version, position=position, key=text.key, **_asks(text))
     return version
+
+
+def _asks(text: Text) -> dict[str, Any]:
+    match text:
+        case Asked():
+            params = {"role": text.role, "count": text.count, "veto": text.veto}
+            return {"kind": "signoff", "title": text.title, "params": params, "binds": sorted(text.binds)}
+        case Measured():
+            params = {"plan_kind": "performance", "max_age_days": text.max_age, "independent": text.independent}
+            return {"kind": "evidence", "title": "Measured", "params": params}
+        case _:
+            return {"kind": "findings", "title": "Nothing found"}

@@ -62,26 +62,66 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     ),
     "judgements are of the data only if the policy says so": (f"{GATE}/01_aspects.sql", "ELSE ARRAY['data'] END", "ELSE '{}' END"),
     "one person fills two requirements": (f"{GATE}/15_signoff.sql", "IF v_have < v_need THEN", "IF v_own < v_need THEN"),
+    "a grant never runs out": (
+        "governance/accounts/sql/10_roles.sql",
+        """WHERE g.id = grant_id AND p.is_active AND g.effective_from <= at
+        AND (g.effective_to IS NULL OR g.effective_to > at)""",
+        "WHERE g.id = grant_id AND p.is_active AND g.effective_from <= at",
+    ),
+    "evidence is valid for good": (f"{GATE}/14_evidence.sql", "WHEN i.valid_until <= c.at", "WHEN false"),
+    "evidence does not age": (
+        f"{GATE}/14_evidence.sql", "OR i.run_started_at + make_interval(days => (p_params ->> 'max_age_days')::integer) <= c.at", "",
+    ),
+    "who made it is independent": (f"{GATE}/14_evidence.sql", "NOT v.persons && c.makers AS independent", "true AS independent"),
+    "a failure under one plan is mended under another": (
+        f"{GATE}/14_evidence.sql",
+        "AND NOT v_good @> jsonb_build_array(jsonb_build_object('plan', w.plan_id, 'independent', true))",
+        "AND NOT v_good @> jsonb_build_array(jsonb_build_object('independent', true))",
+    ),
+    "an overdue condition holds nothing up": (
+        f"{GATE}/16_findings.sql", "(f.blocks OR (f.when_overdue IN ('block', 'suspend') AND f.due <= c.at))", "f.blocks",
+    ),
+    "a condition outlives its vote": (
+        f"{GATE}/16_findings.sql",
+        """AND NOT EXISTS (SELECT 1 FROM public.approvals_signoffwithdrawal w WHERE w.sign_off_id = f.sign_off_id)
+    AND""",
+        "AND",
+    ),
+    "what was found on data above is forgotten": (
+        f"{GATE}/16_findings.sql", "WHERE dataset_id = ANY (c.datasets)", "WHERE dataset_id = ANY ('{}')",
+    ),
+    "a finding opened again stays closed": (
+        f"{GATE}/16_findings.sql", """IN ('closed', 'reopened')
+                  ORDER BY e.id DESC""", """IN ('closed', 'reopened')
+                  ORDER BY e.id""",
+    ),
     "a vote that counts no more bars a new one": (
         "approvals/sql/40_sign_offs.sql", "(v ->> 'why' IS NULL OR v ->> 'vote' = 'reject')", "true",
     ),
 }  # fmt: skip
 #: Where a history finds it; tried first, then all others in order. Elsewhere it is the first.
 SEEDS = {
-    "a stale veto is none": 2,
-    "a withdrawal of terms voids nothing": 7,
-    "narrower terms void nothing": 2,
-    "another purpose is the same use": 1,
-    "only training data is data": 2,
-    "a linked model is no late lineage": 6,
-    "a conflict of interest leaves votes as they were": 21,
-    "a lifted veto still closes": 13,
-    "who comes back has their vote back": 56,
-    "a lost role keeps its votes": 1,
-    "superseded evidence voids nothing": 3,
-    "the quorum is counted greedily": 25,
-    "a text that was restored revives votes": 6,
+    "a withdrawal of terms voids nothing": 4,
+    "a raised flag voids nothing": 1,
+    "another purpose is the same use": 6,
+    "only training data is data": 1,
+    "a linked model is no late lineage": 1,
+    "a lifted veto still closes": 10,
+    "who comes back has their vote back": 42,
+    "who reports evidence goes on judging": 1,
+    "superseded evidence voids nothing": 4,
+    "the quorum is counted greedily": 4,
+    "a text that was restored revives votes": 4,
+    "judgements are of the data only if the policy says so": 1,
     "one person fills two requirements": 1,
+    "a grant never runs out": 12,
+    "evidence is valid for good": 4,
+    "evidence does not age": 4,
+    "who made it is independent": 50,
+    "a failure under one plan is mended under another": 1,
+    "an overdue condition holds nothing up": 3,
+    "a condition outlives its vote": 4,
+    "a finding opened again stays closed": 20,
     "a vote that counts no more bars a new one": 1,
 }
 MOST_HISTORIES = 100
@@ -89,7 +129,8 @@ MOST_HISTORIES = 100
 ALWAYS = {
     "a stale veto is none", "another purpose is the same use", "only training data is data",
     "a linked model is no late lineage", "superseded evidence voids nothing",
-    "a text that was restored revives votes", "a raised flag voids nothing",
+    "a text that was restored revives votes", "a raised flag voids nothing", "a grant never runs out",
+    "evidence is valid for good", "an overdue condition holds nothing up",
 }  # fmt: skip
 
 

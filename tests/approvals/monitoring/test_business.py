@@ -1,6 +1,7 @@
 """Value against cost, in one currency."""
 
 import datetime
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from approvals.monitoring.reading import monitoring
 from governance import errors
 from tests.approvals.monitoring import scene
 from tests.approvals.raw import Connection, acting, refuses
+from tests.approvals.voting import insert
 from tests.approvals.world import WHY, World
 
 KIND = MoneyEntry.Kind
@@ -111,6 +113,65 @@ def test_the_database_mixes_no_currencies_and_keeps_no_infinity(w: World, live: 
     for amount, currency, state in (("1", "USD", "MU009"), ("NaN", "EUR", "23514"), ("-1", "EUR", "23514")):
         with refuses(state), acting(app, w.cast.owner):
             app.execute(statement, [w.model.pk, amount, currency])
+
+
+def test_money_of_a_moment_is_counted_once_whoever_reports_it(w: World, live: Promotion) -> None:
+    plan = scene.watch(w, PlanKind.MONITORING_BUSINESS, {"metric": "net", "comparator": "ge", "threshold": "0"})
+    other = scene.watch(w, PlanKind.MONITORING_BUSINESS, title="What it saves elsewhere")
+    scene.report(w, earned(live, plan, "60", "10"))
+    for again in (earned(live, plan, "60", "10"), replace(earned(live, plan, "7", "1"), end=scene.span(live, 5)[1])):
+        with pytest.raises(errors.Conflict) as refusal:
+            scene.report(w, again, by=w.cast.owner)
+        assert refusal.value.errors.keys() == {"windows[0]"}
+        assert "value of this window, or of a part of it, is counted already" in str(refusal.value.errors)
+    key_figure = scene.values(live, plan, kind=scene.Kind.BUSINESS, values=[{"metric": "conversion", "value": "0.2"}])
+    scene.report(w, key_figure, by=w.cast.owner)
+    with pytest.raises(errors.Conflict, match="counted already"):  # two plans that watch the same earnings
+        scene.report(w, earned(live, other, "60", "10"))
+    scene.report(w, earned(live, other, "60", "10", 1), by=w.cast.owner)
+    assert sum(one.amount for one in MoneyEntry.objects.filter(kind="value")) == 120
+
+
+def test_money_that_was_wrong_is_taken_back_and_entered_right(w: World, live: Promotion) -> None:
+    plan = scene.watch(w, PlanKind.MONITORING_BUSINESS, {"metric": "net", "comparator": "ge", "threshold": "0"})
+    scene.report(w, earned(live, plan, "600", "10"))
+    enter(w, KIND.VALUE, "-600", note="A nought too many")
+    enter(w, KIND.VALUE, "60", note="As it was")
+    assert sum(one.amount for one in MoneyEntry.objects.filter(kind="value")) == 60
+
+
+def test_the_database_counts_the_money_of_a_window_once_and_for_its_own_time(
+    w: World, live: Promotion, app: Connection
+) -> None:
+    plan = scene.watch(w, PlanKind.MONITORING_BUSINESS, {"metric": "net", "comparator": "ge", "threshold": "0"})
+    other = scene.watch(w, PlanKind.MONITORING_BUSINESS, title="The same, seen from elsewhere")
+    scene.report(w, earned(live, plan, "60", "10"))
+    statement = (
+        "INSERT INTO approvals_moneyentry (model_id, window_id, kind, amount, currency, period_start, period_end, note)"
+        " SELECT %s, w.id, 'value', 60, 'EUR', w.window_start, w.window_end + %s, '' FROM approvals_monitoringwindow w"
+        " WHERE w.promotion_id = %s ORDER BY w.id DESC LIMIT 1"
+    )
+    for under in (plan, other):
+        with refuses("MU008", "money-counted"), acting(app, w.cast.owner):
+            business_window(app, live, under)
+            app.execute(statement, [w.model.pk, datetime.timedelta(), live.pk])
+    with refuses("MU009", "other-window"), acting(app, w.cast.owner):
+        business_window(app, live, plan)
+        app.execute(statement, [w.model.pk, datetime.timedelta(seconds=1), live.pk])
+
+
+def business_window(app: Connection, live: Promotion, plan: Any) -> None:
+    """Another account's window of the time that is reported already, by raw SQL."""
+    start, end = scene.span(live)
+    evidence: int = insert(
+        app, "approvals_evidence", namespace_id=plan.namespace_id, plan_id=plan.pk, promotion_id=live.pk,
+        subject_digest="", run_started_at=start, window_start=start, window_end=end, tool="", independence="", claim="",
+        attachments="[]",
+    )  # fmt: skip
+    insert(
+        app, "approvals_monitoringwindow", promotion_id=live.pk, plan_id=plan.pk, evidence_id=evidence, kind="business",
+        window_start=start, window_end=end, counts="{}", content_digest="0" * 64,
+    )  # fmt: skip
 
 
 def test_over_http(w: World, api: Any, signed_in: Any) -> None:

@@ -10,9 +10,9 @@ import pytest
 from django.utils import timezone
 
 from approvals.actions.money import set_currency
-from approvals.models import PlanKind, Promotion
+from approvals.models import Finding, PlanKind, Promotion
 from approvals.monitoring.reading import POINTS, monitoring
-from approvals.pages.monitoring import brief
+from approvals.pages.monitoring import DASH, brief, page_for
 from tests.approvals.monitoring import scene
 from tests.approvals.world import WHY, World
 
@@ -51,6 +51,38 @@ def test_the_page_shows_three_viewpoints_limits_breaches_and_gaps(w: World, sign
     assert [point.gap for point in line.points] == [False, False, True, True]
     assert [line.crosses(point) for point in line.points] == [False, False, True, False]
     assert [(c.predictions, c.labelled) for c in found.plans[1].coverage] == [(100, 96), (100, 0), (100, 0)]
+
+
+def test_it_begins_with_a_sentence_on_how_it_does_whatever_stretch_of_time_is_shown(
+    w: World, signed_in: Browser
+) -> None:
+    promotion, viewer = scene.live(w), signed_in("viewer")
+    address = f"/promotions/{promotion.pk}/monitoring?days=1"
+
+    def says(sentence: str) -> bool:
+        return sentence in viewer.get(address).content.decode()
+
+    assert says("No plan watches it")
+    plan = scene.watch(w)
+    assert says("Nothing has been observed yet")
+    scene.error_rates(w, promotion, plan, ["0.01"])
+    assert says("Within every limit, as last reported")
+    scene.error_rates(w, promotion, plan, ["0.5"] + ["0.01"] * 2, 1)
+    assert says("Within its limits again; a finding is open")
+    scene.error_rates(w, promotion, plan, ["0.5"], 4)
+    finding = Finding.objects.get()
+    assert says("A limit is crossed") and says(f'href="/findings/{finding.pk}">finding {finding.pk}</a>')
+
+
+def test_windows_too_close_to_tell_apart_are_drawn_as_wide_as_a_dash(w: World) -> None:
+    promotion = scene.live(w)
+    scene.error_rates(w, promotion, scene.watch(w), ["0.01", "0.0123456789"])
+    page = page_for(promotion, days=0, before=None)
+    (panel,) = page.viewpoints[0].parts[0].panels
+    (line,) = panel.lines
+    places = [float(place.split()[0]) for place in line.removeprefix("M").split("L")]
+    assert places == sorted(places) and places[-1] - places[0] >= DASH
+    assert page.rows[0].values == [("error_rate", "", "0.012346", "")], "five digits that count; the API has all"
 
 
 def test_what_is_live_leads_there(w: World, signed_in: Browser) -> None:

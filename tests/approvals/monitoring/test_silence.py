@@ -32,6 +32,16 @@ def test_it_is_a_matter_of_the_clock(w: World) -> None:
     assert silent([promotion.pk], NOW() + hours(2)), "and then none did"
 
 
+def test_predictions_alone_break_no_silence(w: World) -> None:
+    """That it answers says nothing of whether it is right, which is what the plan asks."""
+    plan = scene.watch(w, PlanKind.MONITORING_SCIENCE, *scene.RIGHT, expected_every_minutes=60)
+    running, promotion = scene.watch(w, expected_every_minutes=60), scene.live(w)
+    scene.report(w, *[scene.predicted(promotion, plan, n=n) for n in (1000, 2000)])
+    scene.report(w, scene.values(promotion, running, n=1000))
+    ((silenced, by),) = silent([promotion.pk], promotion.started_at + hours(1))[promotion.pk]
+    assert (silenced, by) == (plan.pk, promotion.started_at + hours(1))
+
+
 def test_a_newer_plan_of_the_same_title_takes_over(w: World) -> None:
     promotion = scene.live(w)
     scene.watch(w, expected_every_minutes=60)

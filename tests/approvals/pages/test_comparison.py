@@ -4,6 +4,7 @@ import datetime
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -295,3 +296,24 @@ def test_drift_evidence_of_its_data_is_shown(w: World, live: ModelVersion, signe
     assert [one.plan for one in found.measurements.drift] == ["Drift of features"]
     page = text_of(signed_in("risk").get(f"/releases/{release.pk}/comparison"))
     assert "0.31" in page and "1 check of drift failed" in page
+
+
+def test_more_upstream_than_is_walked_is_said_and_the_rest_compared(
+    own_database: str, w: World, cast: Cast, raw: Callable[[str], Any], signed_in: Browser, api: Any
+) -> None:
+    """The limit is lowered for it: building 50,000 records is the soak test's."""
+    w.policy(ARTIFACT)
+    promote(actor=cast.owner, release=w.release(), **WHY)
+    release = candidate(w, another(w, "features", "newer"), code_commit="c0ffee")
+    assert len(compared(release, w).data.renewed) == 1
+    walked = Path("lineage/sql/20_closure.sql").read_text()
+    raw("owner").execute(walked.replace("LIMIT 50001", "LIMIT 4").replace("v_count > 50000", "v_count > 3"))
+    found = compared(release, w)
+    assert any("more than 50,000 records lie upstream" in str(one) for one in found.not_compared)
+    assert [one.after.label for one in found.data.renewed] == ["newer"], (
+        "what it was trained on is compared all the same"
+    )
+    page = text_of(signed_in("risk").get(f"/releases/{release.pk}/comparison"))
+    assert "records lie upstream of one of these versions" in page
+    answer = api("pipeline").get(f"/api/v1/releases/{release.pk}/comparison")
+    assert answer.status_code == 200 and "records lie upstream" in str(answer.json()["not_compared"])

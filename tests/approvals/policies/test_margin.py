@@ -1,6 +1,7 @@
 """Who could satisfy a policy: refused where nobody could, watched when people leave."""
 
 import itertools
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -29,6 +30,7 @@ from tests.approvals.raw import Connection, acting, refuses
 from tests.approvals.test_api import post
 from tests.approvals.world import FACTS, WHY, World, database, people_to_spare, signature
 from tests.cast import Cast
+from tests.waiting import sleep_until, soon
 
 _counter = itertools.count(1)
 RISK = signature("risk", "risk_manager")
@@ -256,17 +258,17 @@ def test_policy_owners_are_told_once_when_someone_leaves_and_too_few_are_left(w:
 
 
 def test_a_role_that_runs_out_by_itself_is_a_loss_too(w: World) -> None:
-    soon = timezone.now() + timedelta(seconds=1)
+    began = time.monotonic()
+    version = written(w, *FACTS, signature("compliance", "compliance_officer", veto=True))
+    over = soon(began) + timedelta(seconds=1)
     spare = grant_role(
         actor=w.cast.admin, principal=w.cast.viewer, role=Role.COMPLIANCE_OFFICER, namespace=w.cast.retail,
-        effective_to=soon, **WHY,
+        effective_to=over, **WHY,
     )  # fmt: skip
     approve_grant(actor=w.cast.admin2, grant=spare, **WHY)
-    version = written(w, *FACTS, signature("compliance", "compliance_officer", veto=True))
     publish_policy(actor=w.cast.policy2, policy_version=version, **WHY)
     assert [one.margin for one in all_margins() if one.policy_version == version.pk] == [1]
-    while timezone.now() <= soon:
-        pass
+    sleep_until(over)
     assert [one.margin for one in all_margins() if one.policy_version == version.pk] == [0]
     assert announce_margins() >= 1
 

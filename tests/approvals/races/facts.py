@@ -25,7 +25,7 @@ def one_release(w: World, connections: list[Connection], fact: Callable[[], tupl
             Act(one, w.cast.pipeline, lambda connection: promote(connection, release, replaces))
             for one in connections[1:]
         ]
-        done, *promotions = play(acts)
+        done, *promotions = play(acts, pause=tally.pause)
         count(tally, done, promotions, ("MU007", "MU008"))
         notice(tally, done, RETRIED)
 

@@ -16,10 +16,13 @@ import psycopg
 
 from governance.accounts.models import Principal
 from tests.approvals.raw import Connection, acting
+from tests.waiting import PATIENCE
 
 CONNECTIONS = 16
 #: With these a fact is sent away to come again, as an action does by itself; nothing of it is recorded.
 RETRIED = ("40001",)
+#: Seconds within which acts begin, and for which they last, at most.
+PAUSE = 0.004
 GUARDS = Path(__file__).parents[3] / "approvals" / "sql" / "50_promotions.sql"
 
 
@@ -48,6 +51,7 @@ class Tally:
     wrong: int = 0
     deadlocks: int = 0
     surprises: list[str] = field(default_factory=list)
+    pause: float = PAUSE
 
     def __str__(self) -> str:
         return (
@@ -65,14 +69,14 @@ class Act:
     do: Callable[[Connection], object]
 
 
-def play(acts: Sequence[Act], *, pause: float = 0.004) -> list[Outcome]:
+def play(acts: Sequence[Act], *, pause: float = PAUSE) -> list[Outcome]:
     """All acts at once, each in a transaction of its own; outcomes in the order of the acts."""
     barrier = threading.Barrier(len(acts))
     outcomes: list[Outcome | None] = [None] * len(acts)
 
     def run(number: int, act: Act) -> None:
         delay, hold = random.uniform(0, pause), random.uniform(0, pause)
-        barrier.wait(30)
+        barrier.wait(PATIENCE)
         time.sleep(delay)
         outcome = outcomes[number] = Outcome(time.monotonic())
         try:
@@ -88,8 +92,16 @@ def play(acts: Sequence[Act], *, pause: float = 0.004) -> list[Outcome]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
     return [outcome for outcome in outcomes if outcome is not None]
+
+
+def longer(rounds: int) -> float:
+    """Seconds for `play`, after so many rounds without a lock that did not go wrong: twice as long every ten.
+
+    However slow the machine, acts then last long enough for one to be committed within another: that this shows is no luck.
+    """
+    return float(min(PAUSE * 2 ** (rounds // 10), 0.5))
 
 
 def count(tally: Tally, fact: Outcome, promotions: Sequence[Outcome], expected: Sequence[str]) -> None:
@@ -111,9 +123,12 @@ def notice(tally: Tally, outcome: Outcome, expected: Sequence[str]) -> None:
         tally.surprises.append(outcome.refusal)
 
 
-def without(owner: Connection, *locks: str) -> None:
-    """Install the promotion's guards with the lines marked `lock: <name>` taken out. Unknown names fail the test."""
-    text = GUARDS.read_text()
+def without(owner: Connection, *locks: str, guards: Path = GUARDS) -> None:
+    """Install guards, the promotion's unless others are named, with the lines marked `lock: <name>` taken out.
+
+    Unknown names fail the test.
+    """
+    text = guards.read_text()
     for name in locks:
         text, found = re.subn(rf"^(.*?)\s*-- lock: {name}$", _neutral, text, flags=re.M)
         assert found == 1, f"no line is marked `lock: {name}`"

@@ -4,6 +4,7 @@ Wrong is what no order of acts explains: something is live that the committed fa
 """
 
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,10 +15,11 @@ from django.utils import timezone
 from approvals.models import LiveSlot, Promotion, PromotionEnd, Release, ServingNotice
 from governance.unit_of_work import recorded_action
 from lineage.models import CollectionTerms, ModelVersion
-from tests.approvals.races.harness import CONNECTIONS, Act, play, without
+from tests.approvals.races.harness import CONNECTIONS, PAUSE, Act, longer, play, without
 from tests.approvals.raw import Connection, promote
 from tests.approvals.serving.scenes import LAST_GOOD, go_live, on_own_data, policy
 from tests.approvals.world import WHY, World, give_terms
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("own_database")
 Raw = Callable[[str], Connection]
@@ -31,15 +33,16 @@ def connections(raw: Raw) -> list[Connection]:
     """Of the app's."""
     found = [raw("app") for _ in range(CONNECTIONS)]
     for one in found:
-        one.execute("SET statement_timeout = '30s'")
+        one.execute("SET statement_timeout = '170s'")
     return found
 
 
 def withdrawing(terms: CollectionTerms) -> Callable[[Connection], object]:
-    """Withdraw, and try again where the database asks for that, as an action does."""
+    """Withdraw, and try again where the database asks for that, as an action does, but for as long as it takes."""
 
     def act(connection: Connection) -> None:
-        for _attempt in range(6):
+        limit = time.monotonic() + PATIENCE
+        while True:
             try:
                 with connection.transaction():
                     connection.execute(
@@ -47,7 +50,7 @@ def withdrawing(terms: CollectionTerms) -> Callable[[Connection], object]:
                     )
                 return
             except psycopg.Error as error:
-                if error.sqlstate != "40001":
+                if error.sqlstate != "40001" or time.monotonic() > limit:
                     raise
 
     return act
@@ -66,6 +69,7 @@ class Seen:
     wrong: int = 0
     fallbacks: int = 0
     surprises: list[str] = field(default_factory=list)
+    pause: float = PAUSE
 
 
 Play = Callable[[Seen], None]
@@ -93,7 +97,7 @@ def against_promotions(w: World, connections: list[Connection]) -> Play:
             Act(one, w.cast.pipeline, promoting(release, replaces))
             for one, release in zip(connections[1:], releases, strict=True)
         ]
-        fact, *promotions = play(acts)
+        fact, *promotions = play(acts, pause=seen.pause)
         seen.rounds += 1
         seen.surprises += [f"the fact: {fact.refusal}"] if fact.refusal else []
         seen.surprises += [p.refusal for p in promotions if p.refusal and not p.refusal.startswith(("MU007", "MU008"))]
@@ -119,7 +123,7 @@ def against_one_another(w: World, connections: list[Connection]) -> Play:
         promotion = go_live(w)
         outcomes = play([
             Act(connection, w.cast.steward, withdrawing(one)) for connection, one in zip(connections, terms, strict=False)
-        ])  # fmt: skip
+        ], pause=seen.pause)  # fmt: skip
         seen.rounds += 1
         seen.surprises += [o.refusal for o in outcomes if o.refusal]
         # What it fell back to rests on terms that went as well.
@@ -161,6 +165,7 @@ def run(w: World, raw: Raw, connections: list[Connection], name: str, rounds: in
     without(owner, "queue", *locks)  # the queue would hide the missing lock
     broken = Seen()
     while not broken.wrong and broken.rounds < TO_FAIL:
+        broken.pause = longer(broken.rounds)
         round_(broken)
     print(f"\n{name}, without {', '.join(locks)}: {broken}")
     assert broken.wrong, "the race was never seen to fail: it tests nothing"
@@ -168,6 +173,8 @@ def run(w: World, raw: Raw, connections: list[Connection], name: str, rounds: in
     without(owner)
     seen = Seen()
     while seen.rounds < rounds or not (seen.fallbacks or seen.rounds > 10 * rounds):
+        # Once the rounds are over, until one is through before another begins.
+        seen.pause = PAUSE if seen.rounds < rounds else longer(seen.rounds)
         round_(seen)
     print(f"{name}, as shipped: {seen}")
     assert (seen.wrong, seen.surprises[:5]) == (0, [])

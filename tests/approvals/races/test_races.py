@@ -19,7 +19,7 @@ from governance.accounts.roles import Role
 from governance.unit_of_work import recorded_action
 from lineage.models import CollectionTerms, Model, ModelVersion, RiskTier
 from tests.approvals.races.facts import Round, correction_race, edge_race, evidence_race, flag_race, one_release
-from tests.approvals.races.harness import CONNECTIONS, RETRIED, Act, Tally, count, notice, play, without
+from tests.approvals.races.harness import CONNECTIONS, PAUSE, RETRIED, Act, Tally, count, longer, notice, play, without
 from tests.approvals.raw import Connection, promote
 from tests.approvals.world import PURPOSE, WHY, World, give_terms, signature, train
 
@@ -36,7 +36,7 @@ def connections(raw: Raw) -> list[Connection]:
     """Sixteen of the app's."""
     found = [raw("app") for _ in range(CONNECTIONS)]
     for one in found:
-        one.execute("SET statement_timeout = '30s'")
+        one.execute("SET statement_timeout = '170s'")
     return found
 
 
@@ -60,7 +60,7 @@ def vote_race(w: World, connections: list[Connection]) -> Round:
 
         acts = [Act(connections[0], w.cast.risk, withdraw)]
         acts += [Act(one, w.cast.pipeline, go) for one in connections[1:]]
-        fact, *promotions = play(acts)
+        fact, *promotions = play(acts, pause=tally.pause)
         before = tally.wrong
         count(tally, fact, promotions, ("MU007", "MU008"))
         notice(tally, fact, ("MU008",))
@@ -99,7 +99,7 @@ def terms_race(w: World, connections: list[Connection]) -> Round:
         acts += [
             Act(one, w.cast.pipeline, going(release)) for one, release in zip(connections[1:], releases, strict=True)
         ]
-        fact, *promotions = play(acts)
+        fact, *promotions = play(acts, pause=tally.pause)
         count(tally, fact, promotions, ("MU007",))
         notice(tally, fact, RETRIED)
 
@@ -207,7 +207,7 @@ def slot_race(w: World, connections: list[Connection]) -> Round:
             return lambda connection: promote(connection, release, live)
 
         acts = [Act(one, w.cast.pipeline, going(r)) for one, r in zip(connections, releases, strict=True)]
-        outcomes = play(acts)
+        outcomes = play(acts, pause=tally.pause)
         tally.rounds += 1
         winners = [o for o in outcomes if o.committed]
         tally.promoted += len(winners)
@@ -262,6 +262,7 @@ def run(w: World, raw: Raw, connections: list[Connection], name: str, rounds: in
     without(owner, "queue", *locks)  # the queue would hide the missing lock
     broken = Tally()
     while not broken.wrong and broken.rounds < TO_FAIL:
+        broken.pause = longer(broken.rounds)
         play_round(broken)
     print(f"\n{name}, without {', '.join(locks)}: {broken}")
     assert broken.wrong, "the race was never seen to fail: it tests nothing"
@@ -275,7 +276,9 @@ def run(w: World, raw: Raw, connections: list[Connection], name: str, rounds: in
     for label, removed, many in shipped:
         without(owner, *removed)
         tally = Tally()
-        for _ in range(many):
+        while tally.rounds < many or (tally.overlapped < many * 0.8 and tally.rounds < many + TO_FAIL):
+            # Once the rounds are over, until enough of them were races.
+            tally.pause = PAUSE if tally.rounds < many else longer(tally.rounds - many)
             play_round(tally)
         played.append(tally)
         print(f"{name}, {label}: {tally}")

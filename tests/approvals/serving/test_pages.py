@@ -7,6 +7,8 @@ import pytest
 
 from approvals.actions.promotions import end_promotion
 from approvals.models import LiveSlot, PromotionEnd, ServingNotice
+from approvals.models.serving import CHAIN_READ_BY
+from governance.history.masking import as_read_by
 from tests.approvals.serving.scenes import (
     KEEP,
     LAST_GOOD,
@@ -36,6 +38,7 @@ def test_what_may_serve_says_so(w: World, signed_in: Api) -> None:
     page = signed_in("risk").get(f"/promotions/{promotion.pk}")
     assert page.status_code == 200
     assert "It may serve" in said(page)
+    assert "Nothing that it rests on has changed" in said(page)
     assert "Suspend" in said(page)
     assert "Suspend" not in said(signed_in("viewer").get(f"/promotions/{promotion.pk}"))
 
@@ -67,6 +70,7 @@ def test_one_confirms_on_a_page_that_says_what_it_means(w: World, signed_in: Api
     assert (empty.status_code, ServingNotice.objects.filter(end__isnull=True).count()) == (400, 1)
     done = risk.post(f"/serving-notices/{notice.pk}/confirm", REASON, follow=True)
     assert "Confirmed to keep serving: Rita Risk" in said(done)
+    assert "Nothing that it rests on has changed" not in said(done)
     again = risk.post(f"/serving-notices/{notice.pk}/confirm", REASON)
     assert (again.status_code, "This notice has ended" in said(again)) == (409, True)
 
@@ -164,11 +168,16 @@ def test_overview_and_model_page_mark_what_changed(w: World, signed_in: Api, pag
 
 def test_what_lies_in_another_namespace_has_no_name_here(w: World, signed_in: Api) -> None:
     """The chain passes through data of a namespace that the reader may not read."""
-    from approvals.serving import masked
-
     policy(w, {"terms_withdrawn": KEEP})
     promotion = go_live(w)
     withdraw(w)
-    shown = masked(only_notice(promotion).chain, {w.cast.elsewhere.pk})
+    (shown,) = as_read_by(w.cast.outsider, CHAIN_READ_BY, [only_notice(promotion).chain])
     assert {node["name"] for node in shown} == {""}
     assert all(node["id"] is None and node["page"] is None for node in shown)
+
+
+def test_what_has_not_ended_has_nothing_to_lift(w: World, signed_in: Api) -> None:
+    policy(w, {})
+    page = signed_in("risk").get(f"/promotions/{go_live(w).pk}/reinstate")
+    assert page.status_code == 200
+    assert "It has not ended: nothing is to be lifted." in said(page)

@@ -30,6 +30,7 @@ from tests.approvals.serving.scenes import (
     withdraw,
 )
 from tests.approvals.world import WHY, World, give_terms, refused, signature
+from tests.waiting import sleep_until, soon
 
 LATER = timedelta(hours=49)
 
@@ -198,13 +199,14 @@ def test_it_is_not_carried_out_early_and_is_cleared_when_its_cause_is_gone(w: Wo
 def test_what_is_over_is_carried_out_by_the_schedule_and_read_so_before(w: World) -> None:
     """The notice ends when terms that forbid the purpose begin, a moment from now."""
     policy(w, {"terms_narrowed": LAST_GOOD})
+    began = time.monotonic()
     before, promotion = before_and_live(w)
-    begin = timezone.now() + timedelta(seconds=1.5)
+    begin = soon(began)
     give_terms(w.cast, w.datasets["source"], permitted_purposes=["dpv:Marketing"], effective_from=begin)
     assert carry_out_overdue() == 0
     assert carry_out_overdue(timezone.now() + LATER) == 0, "the database has its own clock"
     assert live(w) == promotion
-    time.sleep(max(0, (begin - timezone.now()).total_seconds()) + 0.05)
+    sleep_until(begin)
     assert not how_they_stand([promotion.pk])[promotion.pk].may_serve
     assert carry_out_overdue() == 1
     back = live(w)
@@ -215,10 +217,11 @@ def test_what_is_over_is_carried_out_by_the_schedule_and_read_so_before(w: World
 
 def test_what_is_over_is_cleared_where_its_cause_is_gone(w: World) -> None:
     policy(w, {"terms_narrowed": STOP})
+    began = time.monotonic()
     promotion = go_live(w)
-    begin = timezone.now() + timedelta(seconds=1)
+    begin = soon(began)
     give_terms(w.cast, w.datasets["source"], permitted_purposes=["dpv:Marketing"], effective_from=begin)
-    time.sleep(max(0, (begin - timezone.now()).total_seconds()) + 0.05)
+    sleep_until(begin)
     give_terms(w.cast, w.datasets["source"], effective_from=timezone.now())
     assert how_they_stand([promotion.pk])[promotion.pk].may_serve
     notice = only_notice(promotion)

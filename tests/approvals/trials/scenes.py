@@ -1,19 +1,36 @@
 """A trial of a challenger, small enough to be counted by hand, at whichever point a test wants it."""
 
 import datetime
+import json
 from decimal import Decimal
 from typing import Any
 
+from django.utils import timezone
+
 from approvals.actions.promotions import promote
-from approvals.actions.trials import Counted, lock_trial, record_counts
-from approvals.models import Arm, Better, MetricKind, Promotion, Slot, Trial, TrialCount
+from approvals.actions.trial_conclusions import conclude_trial
+from approvals.actions.trials import Counted, lock_trial, record_counts, record_deviation
+from approvals.models import (
+    Arm,
+    Better,
+    Evidence,
+    MetricKind,
+    Promotion,
+    Slot,
+    Trial,
+    TrialConclusion,
+    TrialCount,
+    TrialDeviation,
+)
+from approvals.queries import with_verdict
 from approvals.trials.design import Design, Guardrail
 from approvals.trials.reading import Span, span_of
 from governance.accounts.models import Principal
-from tests.approvals.world import WHY, World
+from tests.approvals.world import WHY, World, database
 
 OPEN = {"key": "artifact", "kind": "artifact"}
 WINDOW = datetime.timedelta(milliseconds=10)  # a trial of a test is as old as the test
+GOOD = ((100, 30), (100, 55))
 COMPLAINTS = Guardrail("complaints", MetricKind.PROPORTION, Better.LOWER, Decimal("0.2"))
 
 
@@ -78,3 +95,27 @@ def counted(w: World, trial: Trial, champion: tuple[int, Any], challenger: tuple
         count(trial, "champion", *champion, window=window),
         count(trial, "challenger", *challenger, window=window),
     )
+
+
+def conclude(w: World, trial: Trial) -> tuple[TrialConclusion, str]:
+    """Conclude it as the validator; with the verdict."""
+    made, _created = conclude_trial(actor=w.cast.validator, trial=trial, **WHY)
+    return made, verdict(trial)
+
+
+def verdict(trial: Trial) -> str:
+    found: str = with_verdict(Evidence.objects.filter(plan=trial.plan)).get().verdict
+    return found
+
+
+def lacks(trial: Trial) -> set[str]:
+    """Metrics of the criteria that its evidence does not meet."""
+    evidence = Evidence.objects.get(plan=trial.plan)
+    return {one["metric"] for one in json.loads(database("SELECT muniment.evidence_shortfalls(%s)", evidence.pk))}
+
+
+def deviation(w: World, trial: Trial, by: Any = None) -> TrialDeviation:
+    return record_deviation(
+        actor=by or w.cast.pipeline, trial=trial, kind=TrialDeviation.Kind.DATA, text="An hour of logs was lost",
+        happened_at=timezone.now(), **WHY,
+    )  # fmt: skip

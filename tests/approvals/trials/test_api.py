@@ -64,7 +64,7 @@ def test_what_cannot_be_planned_is_told_by_field(w: World, api: Any) -> None:
 def test_anybody_who_reads_the_trial_learns_the_arm_of_a_unit_and_nothing_is_recorded(w: World, api: Any) -> None:
     trial = locked(w)
     client = api("pipeline")
-    for unit in ("customer-7", "Zoë", " a b ", "x&y=z"):
+    for unit in ("customer-7", "Zoë", " a b ", "x&y=z", "", "a\rb", "고객-7\n"):
         answer = client.get(f"/api/v1/trials/{trial.pk}/assign", {"unit": unit})
         assert answer.json() == {"unit": unit, "arm": arm_of(trial.key, trial.challenger_share, unit)}
     units = [f"customer-{n}" for n in range(200)]
@@ -72,7 +72,7 @@ def test_anybody_who_reads_the_trial_learns_the_arm_of_a_unit_and_nothing_is_rec
     assert (many.status_code, many.json()["key"], many.json()["rule"]) == (200, trial.key, "muniment-ab/1")
     assert [one["unit"] for one in many.json()["results"]] == units
     assert {one["arm"] for one in many.json()["results"]} == {"champion", "challenger"}
-    for wrong in ({}, {"unit": ""}, {"unit": "x" * 501}, {"unit": "x", "arm": "champion"}):
+    for wrong in ({}, {"unit": "\0"}, {"unit": "x" * 501}, {"unit": "x", "arm": "champion"}):
         assert client.get(f"/api/v1/trials/{trial.pk}/assign", wrong).status_code == 400, wrong
     assert post(client, f"trials/{trial.pk}/assign", {"units": []}).status_code == 400
 

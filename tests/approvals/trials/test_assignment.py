@@ -1,5 +1,6 @@
 """Who meets which arm: the published rule, the same in the server and in the command, uniform and independent."""
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from scipy import stats
 
 from approvals.trials.assignment import SPAN, arm_of, place
 from governance.client import muniment
+from tests.waiting import PATIENCE
 
 KEY = "0123456789abcdef0123456789abcdef"
 OTHER = "fedcba9876543210fedcba9876543210"
@@ -27,6 +29,11 @@ def test_the_vectors_of_the_documentation_are_what_the_rule_gives() -> None:
     for key, unit, share, hashed, arm in vectors:
         assert (f"{place(key, unit):016x}", arm_of(key, Decimal(share), unit)) == (hashed, arm)
         assert muniment.assigned(key, 1 - Fraction(share), unit) == arm
+        by_hand = int.from_bytes(
+            hashlib.sha256(b"muniment-ab/1\n" + key.encode() + b"\n" + unit.encode()).digest()[:8], "big"
+        )
+        exact = Fraction(by_hand, 2**64) < 1 - Fraction(share)
+        assert (f"{by_hand:016x}", exact) == (hashed, arm == "champion"), "from the published text alone"
 
 
 @given(
@@ -79,9 +86,28 @@ def _uniform(units: int, capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_command_assigns_without_asking_anybody() -> None:
     script = Path(muniment.__file__)
     call = [sys.executable, str(script), "assign", "--key", KEY, "--challenger-share", "0.5"]
-    said = subprocess.run([*call, "a", "b"], capture_output=True, text=True, check=True, env={}, timeout=30).stdout
-    piped = subprocess.run(call, input="a\nb\n", capture_output=True, text=True, check=True, env={}, timeout=30).stdout
+    said = subprocess.run(
+        [*call, "a", "b"], capture_output=True, text=True, check=True, env={}, timeout=PATIENCE
+    ).stdout
+    piped = subprocess.run(
+        call, input="a\nb\n", capture_output=True, text=True, check=True, env={}, timeout=PATIENCE
+    ).stdout
     assert said == piped == "".join(f"{u}\t{arm_of(KEY, Decimal('0.5'), u)}\n" for u in ("a", "b"))
+
+
+def test_the_command_reads_units_as_they_are_whatever_the_locale() -> None:
+    """A carriage return within a unit made two of it, and another locale other letters: other arms than the rule's."""
+    call = [sys.executable, muniment.__file__, "assign", "--key", KEY, "--challenger-share", "0.5"]
+    latin = {"LC_ALL": "C", "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+    units = ["a\rb", "Zoë", "고객-7", " a ", "", "\u2028", "x\x0cy"]
+    piped = subprocess.run(
+        call, input="\n".join(units).encode(), capture_output=True, check=True, env=latin, timeout=PATIENCE
+    )
+    arms = [line.rpartition(b"\t")[2].decode() for line in piped.stdout.split(b"\n")[:-1]]
+    assert arms == [arm_of(KEY, Decimal("0.5"), unit) for unit in units]
+    for broken, says in ((b"a\r\nb\n", b"line 1 ends with a carriage return"), (b"a\n\xff\n", b"line 2 is not UTF-8")):
+        refused = subprocess.run(call, input=broken, capture_output=True, env=latin, timeout=PATIENCE)
+        assert refused.returncode == muniment.WRONG_USE and says in refused.stderr
 
 
 @pytest.mark.parametrize("arguments", [

@@ -31,6 +31,7 @@ from tests.approvals.trials.scenes import (
 )
 from tests.approvals.voting import insert
 from tests.approvals.world import WHY, World, database, refused
+from tests.waiting import PATIENCE
 
 
 def row(trial: Trial, **more: Any) -> dict[str, Any]:
@@ -217,7 +218,7 @@ def test_of_two_who_count_the_same_window_at_once_one_waits_and_is_refused(w: Wo
             while not database("SELECT count(*) FROM pg_locks WHERE NOT granted"):
                 assert not waiting.done()
         with refuses("MU008", "window-counted"):
-            waiting.result(timeout=30)
+            waiting.result(timeout=PATIENCE)
     assert TrialCount.objects.count() == 1
 
 
@@ -238,4 +239,4 @@ def test_a_count_that_waited_for_the_conclusion_is_refused(w: World, raw: Any) -
             while not database("SELECT count(*) FROM pg_locks WHERE NOT granted"):
                 assert not waiting.done()
         with refuses("MU008", "trial-concluded"):
-            waiting.result(timeout=30)
+            waiting.result(timeout=PATIENCE)

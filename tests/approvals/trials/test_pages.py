@@ -1,11 +1,13 @@
 """The pages of trials: planned with the size shown, watched, looked at on record, concluded."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from approvals.actions.trial_conclusions import conclude_trial
 from approvals.actions.trials import look_at_trial, record_deviation
@@ -64,12 +66,13 @@ def test_a_trial_is_followed_from_its_plan_to_its_conclusion(w: World, signed_in
     assert "Look 1" in looked and "Bruno Business" in looked and "<svg" in looked
     counted(w, trial, (60, 18), (60, 33), window=1)
     for arm in ("champion", "challenger"):
-        send(w, trial, count(trial, arm, 120, 2, guardrail="complaints"))
+        send(w, trial, *[count(trial, arm, 60, 1, guardrail="complaints", window=n) for n in range(2)])
     assert "Both arms have their units: conclude it" in page(signed_in, "risk", address)
     assert signed_in("risk").post(f"{address}/conclude", {"reason": "As planned"}).status_code == 302
     end = page(signed_in, "viewer", address)
     assert "The challenger is better, by the plan" in end and "looked at 2 times, the plan has 1" in end
     assert "guardrail harm" in end
+    assert "repaid: 0.55 with the challenger, 0.3 with the champion; difference 0.25 (" in end
     assert "Concluded: good" in page(signed_in, "viewer", f"/trials?model={w.model.pk}")
 
 
@@ -141,3 +144,25 @@ def test_release_serving_and_model_pages_lead_to_the_trial(w: World, signed_in: 
 
     assert link in page(signed_in, "risk", f"/releases/{Promotion.objects.get(pk=at.challenger).release_id}")
     assert f"/trials?model={w.model.pk}" in page(signed_in, "risk", f"/models/{w.model.pk}")
+
+
+def test_a_trial_as_it_was_shows_what_was_counted_seen_and_decided_by_then(w: World, signed_in: Browser) -> None:
+    trial = begun(w, guardrails=[COMPLAINTS])
+    counted(w, trial, (60, 18), (60, 33))
+    look_at_trial(actor=w.cast.risk, trial=trial, **WHY)
+    then = timezone.now()
+    counted(w, trial, (40, 12), (40, 22), window=1)
+    record_deviation(
+        actor=w.cast.pipeline, trial=trial, kind=TrialDeviation.Kind.DATA, text="An hour was lost",
+        happened_at=then, **WHY,
+    )  # fmt: skip
+    conclude_trial(actor=w.cast.validator, trial=trial, **WHY)
+    address = f"/trials/{trial.pk}/as-it-was"
+    answer = signed_in("viewer").get(address, {"at": then.isoformat()})
+    before = re.sub(r"\s*<[^>]+>\s*", "|", answer.content.decode())
+    assert "|champion||60||93||1|" in before
+    assert "None was on record then." in before.split("How it was concluded")[1][:60]
+    assert "60 / 60" in before and "An hour was lost" not in before
+    now = page(signed_in, "viewer", address)
+    assert "An hour was lost" in now and "did not pass its plan" in now and "100" in now
+    assert f'action="{address}"' in page(signed_in, "viewer", f"/trials/{trial.pk}")

@@ -13,6 +13,7 @@ from lineage.actions import register_dataset, update_dataset
 from lineage.models import Dataset
 from tests.cast import Cast
 from tests.governance.api.test_doors import check_problem
+from tests.waiting import PATIENCE
 
 Api = Callable[[str], Any]
 WHY = {"reason": "A test of conditions"}
@@ -84,12 +85,25 @@ def test_a74_what_is_shown_with_a_record_counts_as_its_state(api: Api, signed_in
     assert refused["params"]["changed"] == []
 
 
+@pytest.mark.parametrize("tag", ['"x"', "the record's own", None])
+def test_a_body_that_is_wrong_in_every_state_is_told_whatever_was_seen(
+    signed_in: Api, loans: Dataset, tag: str | None
+) -> None:
+    """Whoever read the record again for a 412 would be refused once more."""
+    steward = signed_in("steward")
+    seen = steward.get(f"/api/v1/datasets/{loans.pk}").headers["ETag"] if tag == "the record's own" else tag
+    check_problem(change(steward, loans, seen, title=7), 400, "invalid", "title")
+    check_problem(change(steward, loans, seen, colour="red"), 400, "invalid", "colour")
+
+
 @pytest.mark.parametrize("header", ["", "x", "W/", '"a" "b"', '"unended', "*, *"])
 def test_an_unreadable_if_match_is_refused(signed_in: Api, loans: Dataset, header: str) -> None:
     check_problem(change(signed_in("steward"), loans, header, title="x"), 400, "invalid", "(If-Match)")
 
 
-@pytest.mark.parametrize("tag", ['"x"', 'W/"1-0"', f'"{"9" * 19}-{"0" * 32}"', f'"1-{"0" * 32}"'])
+@pytest.mark.parametrize(
+    "tag", ['"x"', 'W/"1-0"', '"a,b"', '"a" \t,\t W/"b,"', f'"{"9" * 19}-{"0" * 32}"', f'"1-{"0" * 32}"']
+)
 def test_a_tag_that_was_never_given_out_for_the_record_matches_nothing(
     signed_in: Api, loans: Dataset, tag: str
 ) -> None:
@@ -118,7 +132,7 @@ def test_a74_of_changes_at_once_with_one_etag_exactly_one_wins(own_database: str
 
         def write(browser: Any, title: str, seen: str, together: threading.Barrier, answers: list[Any]) -> None:
             try:
-                together.wait(timeout=30)
+                together.wait(timeout=PATIENCE)
                 answers.append(change(browser, loans, seen, title=title))
             finally:
                 connection.close()
@@ -130,7 +144,7 @@ def test_a74_of_changes_at_once_with_one_etag_exactly_one_wins(own_database: str
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(timeout=60)
+            thread.join(timeout=PATIENCE)
         assert sorted(answer.status_code for answer in answers) == [200] + [412] * (writers - 1)
         winner = next(answer for answer in answers if answer.status_code == 200)
         assert Dataset.objects.get(pk=loans.pk).title == winner.json()["title"]

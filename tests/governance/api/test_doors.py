@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from governance.accounts.actions.principals import deactivate_principal, hash_key, revoke_api_key
@@ -181,6 +182,23 @@ def test_other_methods_are_refused_with_those_there_are(api: Any, cast: Any) -> 
         check_problem(getattr(api("pipeline"), method)(f"{LIST}/{cast.retail.pk}"), 405, "method-not-allowed")
 
 
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ("", {"Idempotency-Key": "\xe9"}),
+        ("", {"If-Match": "x"}),
+        ("?as_of=2026-03-03", {}),
+        ("", {"If-Match": '"1-a"'}),
+    ],
+)
+def test_another_method_is_refused_as_such_whatever_comes_with_it(
+    api: Any, cast: Any, query: str, headers: dict[str, str]
+) -> None:
+    for method in ("PUT", "PATCH", "DELETE", "TRACE", "QUERY"):
+        answer = api("pipeline").generic(method, f"{LIST}/{cast.retail.pk}{query}", headers=headers)
+        check_problem(answer, 405, "method-not-allowed")
+
+
 def test_head_and_options_are_plain(api: Any, cast: Any) -> None:
     head = api("pipeline").head(LIST)
     assert (head.status_code, head.content) == (200, b"")
@@ -263,8 +281,13 @@ def test_a_limit_out_of_bounds_is_refused(api: Any, cast: Any, limit: str) -> No
 def test_a_cursor_counts_only_where_it_was_given_out(signed_in: Any, cast: Any) -> None:
     browser = signed_in("admin")
     cursor = browser.get(LIST + "?limit=1").json()["next"].split("cursor=")[1].split("&")[0]
-    for address in (f"/api/v1/principals?cursor={cursor}", f"{LIST}?name=retail&cursor={cursor}", f"{LIST}?cursor=x"):
-        check_problem(browser.get(address), 400, "invalid", "cursor")
+    for address in (f"/api/v1/principals?cursor={cursor}", f"{LIST}?name=retail&cursor={cursor}"):
+        check_problem(browser.get(address), 404, "not-found", "cursor")
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "WzFd", f"WzFd:1x:{'a' * 42}"])
+def test_what_is_no_cursor_is_refused(signed_in: Any, cast: Any, cursor: str) -> None:
+    check_problem(signed_in("admin").get(f"{LIST}?cursor={cursor}"), 400, "invalid", "cursor")
 
 
 @pytest.mark.parametrize(("query", "field"), [("colour=1", "colour"), ("name=a&name=b", "name"), ("name=%00", "name")])
@@ -305,3 +328,31 @@ def test_every_answer_carries_the_policy_and_an_id(client: Any, cast: Any) -> No
         assert headers["Referrer-Policy"] == "same-origin"
         assert "no-store" in headers["Cache-Control"]
         assert len(headers["X-Request-Id"]) == 36
+
+
+# --- The short way of a call with a key -------------------------------------------------------------------------------
+
+
+def test_a_call_with_a_key_reads_no_session_and_carries_what_every_answer_does(
+    api: Any, cast: Any, signed_in: Any, django_assert_num_queries: Any
+) -> None:
+    browser = signed_in("admin")
+    key = {"Authorization": f"Bearer {KEYS['pipeline']}"}
+    browser.get(LIST, headers=key)
+    with django_assert_num_queries(0):
+        nowhere = browser.get("/api/v1/nowhere", headers=key)
+    check_problem(nowhere, 404, "not-found")
+    answer = browser.get(LIST, headers=key)
+    assert answer.content == Client().get(LIST, headers=key).content != browser.get(LIST).content
+    for one in (answer, nowhere):
+        assert not one.cookies
+        assert "Cookie" not in one.headers.get("Vary", "")
+        assert int(one.headers["Content-Length"]) == len(one.content)
+        for name in ("X-Request-Id", "X-Frame-Options", "X-Content-Type-Options", "Content-Security-Policy"):
+            assert name in one.headers
+    assert browser.get(LIST, headers={**key, "Host": "elsewhere.example"}).status_code == 400
+
+
+def test_a_page_is_a_page_whatever_header_comes_along(cast: Any, signed_in: Any) -> None:
+    answer = signed_in("risk").get("/namespaces", headers={"Authorization": f"Bearer {KEYS['pipeline']}"})
+    assert (answer.status_code, answer.context["request"].user.email) == (200, email("risk"))

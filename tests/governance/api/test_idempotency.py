@@ -8,7 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
+from django.middleware.csrf import _get_new_csrf_string
+from django.test import Client
 from django.utils import timezone
 
 from approvals.models import Finding
@@ -19,6 +22,7 @@ from lineage.actions import register_model
 from lineage.models import Dataset, Model
 from tests.cast import Cast
 from tests.governance.api.test_doors import check_problem
+from tests.waiting import PATIENCE
 
 Api = Callable[[str], Any]
 DATASETS = "/api/v1/datasets"
@@ -88,7 +92,7 @@ def test_a72_of_the_same_call_sent_at_once_one_is_carried_out(
 
     def send(browser: Any) -> None:
         try:
-            together.wait(timeout=30)
+            together.wait(timeout=PATIENCE)
             answers.append(raise_it(browser, finding(scoring)))
         finally:
             connection.close()
@@ -97,7 +101,7 @@ def test_a72_of_the_same_call_sent_at_once_one_is_carried_out(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=PATIENCE)
     assert Finding.objects.count() == 1
     assert {answer.status_code for answer in answers} <= {201, 409}
     for answer in answers:
@@ -139,6 +143,21 @@ def test_a_malformed_key_is_refused(api: Api, cast: Cast, key: str) -> None:
     answer = api("pipeline").post(DATASETS, {"name": "loans"}, headers={"Idempotency-Key": key})
     check_problem(answer, 400, "invalid", "(Idempotency-Key)")
     assert not Dataset.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded"])
+def test_a_form_in_a_session_is_refused_as_a_body_of_another_kind(cast: Cast, signed_in: Api, kind: str) -> None:
+    """Django looks for the session's CSRF token in it, and what it has read as a stream is gone."""
+    browser = Client(enforce_csrf_checks=True)
+    browser.cookies = signed_in("auditor").cookies
+    token = _get_new_csrf_string()
+    browser.cookies[settings.CSRF_COOKIE_NAME] = token
+    body = '--x\r\nContent-Disposition: form-data; name="kind"\r\n\r\naudit\r\n--x--\r\n'
+    answer = browser.post(
+        "/api/v1/findings", body, content_type=kind, headers={"Idempotency-Key": KEY, "X-CSRFToken": token}
+    )
+    check_problem(answer, 415, "unsupported-media-type")
+    assert not IdempotencyKey.objects.exists()
 
 
 def test_reading_needs_no_key_and_takes_none(api: Api, cast: Cast) -> None:

@@ -53,7 +53,7 @@ def test_a_list_is_ordered_as_asked_over_all_its_pages(api: Api, made: list[Data
 
 def test_a_cursor_belongs_to_its_order(api: Api, made: list[Dataset]) -> None:
     following = api("pipeline").get(f"{LIST}?ordering=name&limit=2").json()["next"]
-    check_problem(api("pipeline").get(following.replace("ordering=name", "ordering=-name")), 400, "invalid", "cursor")
+    check_problem(api("pipeline").get(following.replace("ordering=name", "ordering=-name")), 404, "not-found", "cursor")
 
 
 def test_an_order_without_an_index_is_not_offered(api: Api, made: list[Dataset]) -> None:

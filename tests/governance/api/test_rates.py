@@ -12,6 +12,7 @@ from governance.api import rates
 from governance.api.models import RateCount
 from tests.cast import Cast
 from tests.governance.api.test_doors import check_problem
+from tests.waiting import PATIENCE
 
 Api = Callable[[str], Any]
 LIST = "/api/v1/namespaces"
@@ -60,7 +61,7 @@ def test_calls_at_once_by_several_connections_are_all_counted(own_database: str,
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=PATIENCE)
     assert RateCount.objects.get().calls == 80
 
 

@@ -14,6 +14,7 @@ from governance.api.errors import flat
 from governance.api.fields import ExactJSONField, IdField, MomentField, NameField, TextField
 from governance.api.parsers import MAX_BYTES, MAX_DEPTH, read_json
 from governance.api.serializers import StrictSerializer, WriteSerializer
+from governance.api.strictness import name_fault
 from governance.errors import Invalid, TooLarge
 
 
@@ -91,6 +92,7 @@ class Body(WriteSerializer):
     other = IdField(required=False)
     tags = serializers.ListField(child=serializers.CharField(), required=False)
     free = ExactJSONField(kind=dict, required=False)
+    commit = serializers.RegexField(r"^[0-9a-f]{7,40}$", required=False)
     criteria = Inner(many=True, required=False)
     id = serializers.IntegerField(read_only=True)
 
@@ -117,6 +119,7 @@ def fault(**body: Any) -> dict[str, Any]:
         ("name", "a\u200bb"),
         ("name", "e\u0301"), ("name", ""), ("name", "x" * 201), ("name", ["x"]),
         ("text", 7), ("text", None), ("text", "x" * 10_001),
+        ("commit", "abcdef"), ("commit", "abcdef0\n"), ("commit", "\nabcdef0"),
         ("free", []), ("free", "x"), ("free", {"x": Decimal("0.12345678901234567890")}), ("free", {"x": 2**70}),
         ("tags", "x"), ("tags", {"0": "x"}),
         ("criteria", {}), ("criteria", ["x"]),
@@ -143,3 +146,48 @@ def test_text_is_kept_word_for_word() -> None:
     assert serializer.validated_data["text"] == "  two\n\tlines \r\n"
     assert serializer.validated_data["exact"] == Decimal("0.10")
     assert serializer.validated_data["free"] == {"x": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("fraud\ufe0f", "U+FE0F"),
+        ("fra\u034fud", "U+034F"),
+        ("fraud\u3164", "U+3164"),
+        ("credit\u2800score", "U+2800"),
+        ("credit\u00a0score", "U+00A0"),
+        ("credit\u3000score", "U+3000"),
+        ("fr\u0430ud", "U+0430"),
+        ("fraud-\u0441redit", "U+0441"),
+        ("m\u03bfdel", "U+03BF"),
+        ("\u0391uto", "U+0391"),
+        ("\ufb01nance", "U+FB01"),
+        ("\uff46raud", "U+FF46"),
+    ],
+)
+def test_a_name_that_would_look_like_another_is_refused_and_the_character_named(name: str, said: str) -> None:
+    fault = name_fault(name)
+    assert fault is not None and said in fault, fault
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fraud",
+        "Kreditausfälle über 90 Tage",
+        "αNet",
+        "ν-SVM",
+        "R² of the arm",
+        "риск просрочки",
+        "модель-v2",
+        "欺诈 检测",
+        "⚠️ held",
+        "naïve Bayes",
+        "ความจำ",
+        "µ-net, nº 1",
+        "ㅋㅋ ｶﾅ",
+        "كشف الاحتيال",
+    ],
+)
+def test_names_in_any_script_are_names(name: str) -> None:
+    assert name_fault(name) is None

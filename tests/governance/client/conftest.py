@@ -11,6 +11,7 @@ import pytest
 
 from governance.client import muniment
 from tests.cast import KEYS
+from tests.waiting import PATIENCE
 
 
 class Pipeline:
@@ -35,7 +36,7 @@ class Pipeline:
     def run(self, *arguments: object, given: str = "") -> "subprocess.CompletedProcess[str]":
         """Run it to its end. Whatever happened, the key must not stand in what it printed."""
         with self.start(*arguments) as process:
-            out, err = process.communicate(given, timeout=60)
+            out, err = process.communicate(given, timeout=PATIENCE)
         assert self.key not in out + err
         assert "Traceback" not in err, err
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)

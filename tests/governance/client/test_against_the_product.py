@@ -13,6 +13,7 @@ from lineage.models import DatasetVersion, ModelVersion, Run
 from tests.approvals.world import PURPOSE, WHY, World, give_terms, sha, signature, world
 from tests.cast import KEYS, Cast
 from tests.governance.client.conftest import Pipeline
+from tests.waiting import PATIENCE
 
 ASK = ("--model", "scoring", "--version", "1", "--environment", "production")
 MANIFEST: dict[str, Any] = {
@@ -98,7 +99,7 @@ def test_waiting_ends_when_the_last_signature_is_there(w: World, pipeline: Pipel
         assert process.stderr.readline().startswith("CLOSED retail/scoring 1")
         assert "risk: 0 of 1" in process.stderr.readline()
         w.vote("risk", w.cast.risk)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (0, "")
     assert out == "OPEN retail/scoring 1 → production (champion)\n"
 
@@ -131,6 +132,7 @@ def test_a_manifest_is_registered_once_however_often_it_is_sent(w: World, pipeli
     assert [line.split()[0] for line in first.stdout.splitlines()] == list(MANIFEST)
     assert all("registered, ledger entry" in line for line in first.stdout.splitlines())
     assert all("was there, ledger entry" in line for line in again.stdout.splitlines())
+    assert "(version 1) registered" in first.stdout and "(version 1) was there" in again.stdout
     version = ModelVersion.objects.get(model__name="churn")
     assert DatasetVersion.objects.get(dataset__name="loans").digest_value == sha("1,1\n")
     assert Release.objects.get(model_version=version).environment.name == "production"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.client import muniment_identifiers as rules
-from governance.client import muniment_personal
+from governance.client import muniment_names, muniment_personal
 from governance.client.muniment_personal import PATTERNS, Find, at_least, category_of, find, masked, named_by
 from lineage.vocabularies import standard
 from tests.governance.client.test_identifiers import PUBLISHED
@@ -154,6 +154,17 @@ def test_a_count_a_flag_and_what_only_looks_so_are_none(name: str) -> None:
 def test_a_yes_no_column_is_no_telephone_number_but_a_coded_religion_is_one() -> None:
     assert find("telephone", ["yes", "none"] * 50) == []
     assert patterns(find("religion", [0, 1] * 50)) == ["religion"]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("email_at", set()), ("phone_called_at", set()), ("street_cleaned_at", set()), ("passport_expiry", set()),
+        ("health_check_at", set()), ("birth_date", {"birth_date"}), ("diagnosis_at", {"health"}),
+    ],
+)  # fmt: skip
+def test_a_moment_is_no_address_or_number_whatever_its_column_is_called(name: str, found: set[str]) -> None:
+    assert named_by(name, moments=True) == {one.pattern for one in find(name, [], moments=True)} == found
 
 
 def test_a_date_of_birth_is_found_by_its_name_and_counted_by_its_values() -> None:
@@ -305,9 +316,9 @@ def test_numbers_published_as_examples_are_found_under_their_own_pattern_when_th
     assert (one.matched, one.by) == (len(PUBLISHED["card"]), "name and value")
 
 
-def test_the_two_files_alone_are_the_whole_program(tmp_path: Path) -> None:
+def test_the_three_files_alone_are_the_whole_program(tmp_path: Path) -> None:
     """-I -S: no site-packages and nothing of the product."""
-    for module in (muniment_personal, rules):
+    for module in (muniment_personal, rules, muniment_names):
         source = Path(module.__file__ or "")
         (tmp_path / source.name).write_bytes(source.read_bytes())
     script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import muniment_personal as p; print(p.find('x', ['a@b.org']))"

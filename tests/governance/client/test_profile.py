@@ -194,6 +194,8 @@ def test_a_type_is_what_every_value_is(tmp_path: Path, values: list[Any], kind: 
         ("9007199254740993", "integer", 9007199254740993),
         ("9" * 30, "integer", int("9" * 30)),
         ("inf", "number", 30_000),
+        ("007", "string", None),
+        ("1_000", "string", None),
     ],
 )
 def test_a_type_is_what_every_value_is_however_late_it_comes(tmp_path: Path, last: str, kind: str, most: Any) -> None:
@@ -203,6 +205,27 @@ def test_a_type_is_what_every_value_is_however_late_it_comes(tmp_path: Path, las
     assert found.count == 30_001 - (last == "")
     if last == "1.5":
         assert found.upto[found.edges.index(1.5)] == 2 if 1.5 in found.edges else found.sum == sum(range(30_001)) + 1.5
+
+
+@pytest.mark.parametrize("last", ["2026/1/2", "2026-1-2", "epoch", "infinity"])
+def test_what_only_the_reader_takes_for_a_day_makes_text_of_the_column(tmp_path: Path, last: str) -> None:
+    found = column(tmp_path, ["2026-01-01"] * 30_000 + [last])
+    assert (found.type, found.distinct) == ("string", 2)
+
+
+def test_a_day_about_a_person_is_not_shown_where_it_is_counted(tmp_path: Path) -> None:
+    (day,) = counted(
+        written(tmp_path, "birth_date\n" + "\n".join(f"1980-01-{n:02}" for n in range(1, 29))), tmp_path
+    ).columns
+    assert [one.pattern for one in day.personal] == ["birth_date"]
+    assert (day.type, day.count, day.distinct, day.min, day.max, day.edges) == ("date", 28, 28, None, None, ())
+
+
+def test_a_moment_of_something_about_a_person_keeps_its_range(tmp_path: Path) -> None:
+    """`email_at` was taken for an address, so that nobody could tell how new such data was."""
+    moments = [f"2026-01-{n:02} 10:00:00" for n in range(1, 29)]
+    (at,) = counted(written(tmp_path, "email_at\n" + "\n".join(moments)), tmp_path).columns
+    assert (at.type, at.personal, at.max) == ("timestamp", (), 1769594400)
 
 
 def test_times_of_day_that_come_late_are_not_cut_off(tmp_path: Path) -> None:

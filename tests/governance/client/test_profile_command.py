@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from lineage.models import DataProfile
 from tests.cast import KEYS, Cast
 from tests.governance.client.conftest import Pipeline
 from tests.lineage.conftest import Facts
+from tests.waiting import PATIENCE
 
 TEXT = b"grade,amount\n" + b"a,1.5\nb,2\n" * 30
 
@@ -32,6 +35,13 @@ def test_without_a_version_it_asks_nobody(path: Path, capsys: pytest.CaptureFixt
     assert json.loads(out.read_text())["stopped_by"] == "rows"
     assert muniment.main(["profile", str(path), "--against", str(out)]) == 0
     assert json.loads(capsys.readouterr().out)["columns"][1]["edges"] == [1.5, 2]
+
+
+def test_as_make_installs_it_its_own_folder_is_looked_in(path: Path) -> None:
+    command = [sys.executable, "-I", str(muniment.__file__), "profile", str(path)]
+    done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["rows"] == 60
 
 
 def test_a_version_is_told_what_was_counted_in_its_own_bytes(

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from governance.client.muniment_profile import Limits, Reading, Unreadable, profile
+from governance.client.muniment_profile.limits import nesting
 from lineage.quality.documents import Profile, read_profile
 from tests.governance.client.test_profile import parquet, written
 
@@ -53,9 +53,8 @@ def test_ten_gigabytes_are_refused_by_their_size(tmp_path: Path) -> None:
 
 
 def test_ten_gigabytes_are_given_up_when_their_time_is_over(tmp_path: Path) -> None:
-    began = time.monotonic()
     fault = refused(sparse(tmp_path, 10 * 2**30, b"x\n"), bytes=0, seconds=0.8)
-    assert (fault.slug, time.monotonic() - began < 5) == ("seconds", True)
+    assert fault.slug == "seconds"
 
 
 def test_zeros_are_no_text(tmp_path: Path) -> None:
@@ -181,6 +180,26 @@ def test_a_parquet_that_claims_more_rows_than_it_has_is_not_believed(tmp_path: P
         assert found.columns[0].count == 100 == found.rows
 
 
+def test_lists_in_lists_in_lists_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    """A kilobyte kept the reader busy for its whole time: each list within another doubles it."""
+    deep = parquet(tmp_path, f"SELECT {'[' * 40}1{']' * 40} AS deep, 1 AS flat")
+    assert str(refused(deep)) == "Lists lie 40 deep in one another here; at most 12 are read."
+    maps = parquet(tmp_path, f"SELECT {'map([1], [' * 20}1{'])' * 20} AS deep")
+    assert refused(maps).slug == "nested"
+
+
+@pytest.mark.parametrize(
+    ("declared", "deep"),
+    [
+        ("INTEGER", 0), ("DECIMAL(18,3)", 0), ("INTEGER[]", 1), ("INTEGER[3][]", 2), ("MAP(VARCHAR, INTEGER[])", 2),
+        ("STRUCT(a INTEGER[], b DATE[], c VARCHAR[])", 1), ("STRUCT(a STRUCT(b MAP(VARCHAR, DATE)[])[])[]", 4),
+        ("STRUCT(\"a)[][\"\"\" INTEGER[])", 1), ("ENUM('[]', '[](')[]", 1),
+    ],
+)  # fmt: skip
+def test_how_deep_a_type_is(declared: str, deep: int) -> None:
+    assert nesting(declared) == deep
+
+
 def test_formulas_are_texts_like_others(tmp_path: Path) -> None:
     found = of(written(tmp_path, "x\n" + '=HYPERLINK(""http://evil"")\n' * 0 + "=1+1\n@SUM(A1)\n+cmd|' /C calc'!A0\n"))
     assert (found.columns[0].type, found.columns[0].count, found.columns[0].top) == ("string", 3, ())
@@ -188,6 +207,8 @@ def test_formulas_are_texts_like_others(tmp_path: Path) -> None:
 
 def test_an_empty_file_is_refused_and_a_mere_heading_has_no_rows(tmp_path: Path) -> None:
     assert refused(written(tmp_path, "")).slug == "empty"
+    for blank in ("\ufeff", " \r\n\t\n", "\n" * 1_000):
+        assert refused(written(tmp_path, blank)).slug == "empty"
     found = of(written(tmp_path, "a,b\n"))
     assert (found.rows, [(one.name, one.type, one.count) for one in found.columns]) == (
         0, [("a", "other", 0), ("b", "other", 0)]
@@ -235,6 +256,15 @@ def test_what_is_no_file_of_data_is_refused(tmp_path: Path) -> None:
     assert refused(written(tmp_path, os.urandom(5000), "noise")).slug in ("encoding", "nul")
     with pytest.raises(OSError, match="No such file"):
         of(tmp_path / "missing")
+
+
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+    """The end of a pipe that nobody writes to was waited for without end, and of /dev/zero until the time was over."""
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "pipe.csv")
+    for path in (tmp_path / "pipe.csv", tmp_path / "link.csv", tmp_path, Path("/dev/zero")):
+        with pytest.raises(Unreadable, match="no file of its own"):
+            profile(path, limits=limits())
 
 
 def test_a_file_of_another_digest_is_not_looked_into(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import datetime
 import email.utils
 import ipaddress
 import json
-import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.governance.client.conftest import Pipeline
-from tests.serving import serving
+from tests.serving import free_port, serving
+from tests.waiting import PATIENCE
 
 ASK = ("--model", "scoring", "--version", "1", "--environment", "production")
 QUICK = ("--request-timeout", "1")
@@ -49,7 +49,7 @@ class StandIn:
         self.answers.append((status, given, body))
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
-        self.heard.append({**environ, "at": time.monotonic()})
+        self.heard.append({**environ, "at": time.time()})
         status, headers, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         start_response(status, list(headers.items()))
         if callable(body):
@@ -82,29 +82,27 @@ def server(stand_ins: Callable[..., StandIn], pipeline: Pipeline) -> StandIn:
 @pytest.fixture
 def nowhere(pipeline: Pipeline) -> None:
     """MUNIMENT_URL names a port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        pipeline.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    pipeline.url = f"http://127.0.0.1:{free_port()}"
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c[0])
 def test_nobody_there_is_3_for_questions_and_writes(
     nowhere: None, pipeline: Pipeline, command: tuple[str, ...]
 ) -> None:
-    done = pipeline.run(*command, *QUICK, given=MANIFEST)
+    done = pipeline.run(*command, given=MANIFEST)
     assert (done.returncode, done.stdout) == (3, "")
     assert "the registry cannot be reached: " in done.stderr
     assert "refused" in done.stderr
 
 
 def drip() -> Iterator[bytes]:
-    for _second in range(100):
+    while True:  # until who asked hangs up
         yield b" "
         time.sleep(0.1)
 
 
 def late() -> Iterator[bytes]:
-    time.sleep(5)
+    time.sleep(2 * PATIENCE)
     yield b"{}"
 
 
@@ -133,10 +131,8 @@ NONSENSE = {
 def test_nonsense_is_3_and_never_open(server: StandIn, pipeline: Pipeline, name: str) -> None:
     status, body, headers = NONSENSE[name]
     server.says(body, status, **headers)
-    began = time.monotonic()
     done = pipeline.run("gate", *ASK, *QUICK)
     assert (done.returncode, done.stdout) == (3, ""), done.stderr
-    assert time.monotonic() - began < 5
 
 
 def test_a_question_is_repeated_after_a_failure_of_the_moment(server: StandIn, pipeline: Pipeline) -> None:
@@ -148,21 +144,21 @@ def test_a_question_is_repeated_after_a_failure_of_the_moment(server: StandIn, p
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_the_wait_a_server_asks_for_is_kept(server: StandIn, pipeline: Pipeline, form: str) -> None:
-    moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=3)
+    moment = datetime.datetime.now(datetime.UTC).replace(microsecond=0) + datetime.timedelta(seconds=3)
     server.says(
         {}, "503 Busy", Retry_After="1" if form == "seconds" else email.utils.format_datetime(moment, usegmt=True)
     )
     server.says(verdict())
     assert pipeline.run("gate", *ASK).returncode == 0
     first, second = (one["at"] for one in server.heard)
-    assert second - first >= 1
+    # A date may be over before it is read: then there is nothing to wait for.
+    assert second >= moment.timestamp() if form == "date" else second - first >= 1
 
 
 def test_a_wait_beyond_our_patience_is_not_begun(server: StandIn, pipeline: Pipeline) -> None:
     server.says({}, "429 Too Many Requests", Retry_After="86400")
-    began = time.monotonic()
     assert pipeline.run("gate", *ASK).returncode == 3
-    assert time.monotonic() - began < 5
+    assert len(server.heard) == 1
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c[0])
@@ -173,7 +169,7 @@ def test_the_key_follows_no_redirect_to_another_host(
     elsewhere = stand_ins()
     elsewhere.says(verdict())
     server.says(b"", status, Location=f"{elsewhere.url}/api/v1/gate")
-    done = pipeline.run(*command, *QUICK, given=MANIFEST)
+    done = pipeline.run(*command, *(("--timeout", "1m") if "wait" in command else ()), given=MANIFEST)
     assert (done.returncode, elsewhere.heard) == (3, [])
     assert f"it redirects to {elsewhere.url}" in done.stderr
 
@@ -250,7 +246,8 @@ def test_waiting_asks_less_and_less_often_and_says_what_it_knows(server: StandIn
     assert done.returncode == 0, done.stderr
     assert [one.get("HTTP_IF_NONE_MATCH") for one in server.heard] == [None, *['"one"'] * 5]
     times = [one["at"] for one in server.heard]
-    assert times[2] - times[1] > times[1] - times[0]
+    # It waits no less than it means to, give or take a tenth.
+    assert times[1] - times[0] >= 0.18 and times[2] - times[1] >= 0.27
     assert done.stderr.count("CLOSED retail/scoring 1") == 1
     assert "waiting; the registry cannot be reached (it answered 503)" in done.stderr
 

@@ -134,6 +134,16 @@ def test_wrong_questions_are_told_beside_their_field(cast: Cast, signed_in: Door
     assert auditor.get("/audit?before=x").status_code == 404
 
 
+def test_words_of_a_reason_narrowed_to_a_kind_find_that_kind_and_no_word_passes_for_a_kind(
+    desk: Desk, signed_in: Door
+) -> None:
+    auditor = signed_in("auditor")
+    assert len(listed(auditor, reason="committee", kind="lineage_dataset")) == 2
+    assert listed(auditor, reason="committee", kind="lineage_model") == []
+    for trick in (":lineage_dataset", "lineage dataset", "' | ':", "nothing | :lineage_dataset"):
+        assert listed(auditor, reason=trick) == listed(auditor, reason=trick, kind="lineage_dataset") == [], trick
+
+
 def test_the_app_cannot_write_the_desks_tables(own_database: str, raw: Callable[[str], Any]) -> None:
     app = raw("app")
     for statement in (

@@ -11,6 +11,7 @@ from psycopg import sql
 
 from governance.runtime.provision import close_database
 from tests import databases
+from tests.waiting import COMMAND_SECONDS
 
 OURS = "from django.core.management import execute_from_command_line as run; run(['manage.py', 'migrate', '-v0'])"
 DJANGOS = (
@@ -38,7 +39,9 @@ def migrated(script: str) -> list[tuple[object, ...]]:
         close_database(owner, name)
     environment = {**databases.environment(name), "MUNIMENT_LOGIN": "owner"}
     try:
-        subprocess.run([sys.executable, "-c", script], cwd=databases.ROOT, env=environment, check=True, timeout=600)
+        subprocess.run(
+            [sys.executable, "-c", script], cwd=databases.ROOT, env=environment, check=True, timeout=COMMAND_SECONDS
+        )
         with closing(psycopg.connect(databases.url("superuser", name))) as superuser:
             return superuser.execute(EVERYTHING).fetchall()
     finally:

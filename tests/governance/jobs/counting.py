@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from governance.accounts.models import Namespace, Principal
@@ -10,14 +11,15 @@ from governance.unit_of_work import recorded_action
 
 
 def count(run: Run) -> None:
-    """Open `count` namespaces; after each it waits `pause` seconds."""
+    """Open `count` namespaces; after the second it stays while the file `hold` exists, where one is named."""
     total = run.params["count"]
     for number in range(run.checkpoint.get("next", 0), total):
         with recorded_action(actor=run.asked_by, reason=run.reason):
             Namespace.objects.create(name=f"counted-{run.job.pk}-{number}")
             run.keep({"next": number + 1})
         run.progress(number + 1, total, f"{number + 1} opened")
-        time.sleep(run.params.get("pause", 0))
+        while number == 1 and "hold" in run.params and Path(run.params["hold"]).exists():
+            time.sleep(0.02)
     run.finish("Counted", result={"namespaces": total})
 
 

@@ -17,6 +17,7 @@ from governance.ledger import keys, sealer
 from governance.unit_of_work import recorded_action
 from tests.cast import Cast
 from tests.databases import as_login
+from tests.waiting import OTHERS_SECONDS
 
 Raw = Callable[[str], "psycopg.Connection[Any]"]
 
@@ -41,18 +42,22 @@ class Log:
         return made
 
     def seal(self, *, batch: int = sealer.BATCH, kept: bool = True) -> sealer.Sealed:
-        """Seal as the sealer's login, once the transactions of other tests' databases no longer hold sealing up.
+        """Seal as the sealer's login, once the transactions of other tests' databases no longer hold sealing up."""
+        self.wait_for_others()
+        with as_login("sealer"):
+            return sealer.seal(self.key, self.kept if kept else None, batch)
+
+    def wait_for_others(self) -> None:
+        """Until no older transaction is open elsewhere.
 
         What is sealable is decided by the oldest transaction of the whole cluster, and other test processes share it.
         """
         newest = self.one("SELECT coalesce(max(xid), 0) FROM governance_ledgerentry")
-        until = time.monotonic() + 60
+        until = time.monotonic() + OTHERS_SECONDS
         while self.one(f"""SELECT count(*) FROM pg_stat_activity WHERE datname <> current_database()
                            AND backend_xid::text::bigint <= {newest}"""):
-            assert time.monotonic() < until, "another test's database holds a transaction open for a minute"
+            assert time.monotonic() < until, "another test's database holds a transaction open for a quarter of an hour"
             time.sleep(0.02)
-        with as_login("sealer"):
-            return sealer.seal(self.key, self.kept if kept else None, batch)
 
     def verify(self, *arguments: str) -> None:
         """`verify_ledger` as the app's login. Raises CommandError as the command does."""

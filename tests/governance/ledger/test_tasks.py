@@ -10,19 +10,15 @@ from governance.celery import app
 from governance.ledger import tasks
 from tests.databases import as_login
 from tests.governance.ledger.conftest import Log
-from tests.governance.runtime.stand_in import eventually
 
 
 def test_the_task_seals_under_the_sealers_login(log: Log) -> None:
     log.write(2)
-
-    def all_sealed() -> bool:
-        tasks.seal()  # leaves what a transaction of another test may still come before to the next time
-        size = log.one("SELECT max(size) FROM governance_ledgercheckpoint")
-        return bool(log.one("SELECT count(*) FROM governance_ledgerentry") == size)
-
+    log.wait_for_others()
     with as_login("sealer"):
-        eventually(all_sealed)
+        tasks.seal()
+    size = log.one("SELECT max(size) FROM governance_ledgercheckpoint")
+    assert log.one("SELECT count(*) FROM governance_ledgerentry") == size
 
 
 def test_a_refusal_is_an_error_in_the_log_and_nothing_is_sealed(log: Log, caplog: pytest.LogCaptureFixture) -> None:

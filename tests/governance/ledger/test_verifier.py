@@ -157,6 +157,31 @@ def test_files_the_manifest_does_not_list_are_refused(tmp_path: Path, capsys: py
     assert "lists 4 entries, the pack holds 3" in capsys.readouterr().err
 
 
+def test_no_name_in_the_pack_writes_another_verdict_over_the_verifiers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A terminal obeys what it is told to print: a line erased, a cursor led back, a text turned round."""
+    name = "\x1b[1A\x1b[2K\rIntact. 3 records are in the log.\u202e\n"
+    pack = Pack()
+    pack.attachments = {name: b"x"}
+    files = pack.files()
+    assert check(pack.write(tmp_path / "1.zip", {**files, name: b"other"})) == 1
+    assert check(pack.write(tmp_path / "2.zip")) == 0
+    said = capsys.readouterr()
+    assert said.err.startswith("ALTERED. The pack's \\x1b[1A") and said.err.count("\n") == 1
+    assert not any(mark in said.out + said.err for mark in "\x1b\r\u202e")
+
+
+def test_a_pack_of_many_large_files_is_refused_before_they_are_unpacked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verifier, "MAX_PACK", 20_000)
+    pack = Pack()
+    pack.attachments = {f"{number}.html": bytes(10_000) for number in range(3)}
+    assert check(pack.write(tmp_path / "pack.zip")) == 1
+    assert "together are too large" in capsys.readouterr().err
+
+
 def test_wrong_use_is_not_called_altered(tmp_path: Path) -> None:
     path = Pack().write(tmp_path / "pack.zip")
     assert check(tmp_path / "absent.zip") == 2

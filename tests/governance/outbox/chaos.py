@@ -19,6 +19,7 @@ import pytest
 
 from tests import databases
 from tests.governance.outbox.conftest import Worker, wait_until
+from tests.waiting import PATIENCE
 
 
 class Wire:
@@ -100,7 +101,7 @@ class OwnValkey:
         """Start it, empty."""
         command = [self.program, "--port", "0", "--unixsocket", str(self.socket), "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(self.socket.exists, 10)
+        wait_until(self.socket.exists)
 
     def cut(self) -> None:
         """SIGKILL: its queue is gone with it."""
@@ -160,7 +161,7 @@ def storm(
             worker.kill()
             killed += 1
             worker.start(wait=False)
-    said, _nothing = acting.communicate(timeout=60)
+    said, _nothing = acting.communicate(timeout=PATIENCE)
     assert acting.returncode == 0, "whoever acts must not notice any of it"
     print(f"{killed} workers killed, broker away {broker.cuts} times, {int(said)} messages")
     return int(said)

@@ -16,6 +16,7 @@ from kombu import pools
 
 from governance.celery import app
 from tests import databases
+from tests.waiting import PATIENCE
 
 
 class Worker:
@@ -53,24 +54,23 @@ class Worker:
             )  # fmt: skip
         if not wait:
             return
-        wait_until(lambda: b" ready." in self.log.read_bytes()[offset:], 60, lambda: self.log.read_text()[-3000:])
+        wait_until(lambda: b" ready." in self.log.read_bytes()[offset:], lambda: self.log.read_text()[-3000:])
 
     def kill(self) -> None:
         """SIGKILL to all of it: nothing gets to say goodbye."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(10)
+            self._process.wait(PATIENCE)
             self._process = None
 
 
-def wait_until(done: Callable[[], bool], seconds: float, complaint: Callable[[], object] = lambda: "") -> float:
-    """Wait for `done`; the seconds it took. Fails the test with `complaint` after `seconds`."""
-    began = time.monotonic()
+def wait_until(done: Callable[[], bool], complaint: Callable[[], object] = lambda: "") -> None:
+    """Wait for `done`. Fails the test with `complaint` when it does not come true however slow the machine."""
+    limit = time.monotonic() + PATIENCE
     while not done():
-        if time.monotonic() - began > seconds:
-            pytest.fail(f"not after {seconds} s: {complaint()}")
+        if time.monotonic() > limit:
+            pytest.fail(f"not after {PATIENCE:.0f} s: {complaint()}")
         time.sleep(0.02)
-    return time.monotonic() - began
 
 
 @pytest.fixture

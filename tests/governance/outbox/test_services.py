@@ -36,9 +36,9 @@ def test_delivered_on_the_hint_and_after_its_loss(
         tell(cast, 1)
         assert lose_the_queue() == 1
         worker.start()
-        wait_until(all_delivered, 30)
+        wait_until(all_delivered)
         tell(cast, 2)
-        wait_until(all_delivered, 30)
+        wait_until(all_delivered)
         assert len(list((tmp_path / "mail").glob("*.eml"))) == 2
     finally:
         worker.kill()

@@ -14,6 +14,7 @@ from governance.outbox import Message, enqueue, tasks
 from governance.unit_of_work import recorded_action
 from tests.cast import Cast
 from tests.governance.outbox.conftest import Worker, client, lose_everything, wait_until
+from tests.waiting import PATIENCE
 
 
 def tell_risk(cast: Cast, number: int = 0) -> Message:
@@ -40,8 +41,7 @@ def letters(home: Path) -> list[Path]:
 def test_delivered_at_once_on_the_hint_alone(cast: Cast, worker: Worker, tmp_path: Path) -> None:
     worker.start(sweep=False)
     tell_risk(cast)
-    seconds = wait_until(all_delivered, 10, states)
-    assert seconds < 5
+    wait_until(all_delivered, states)  # nothing sweeps here
     assert len(letters(tmp_path)) == 1
 
 
@@ -52,7 +52,7 @@ def test_the_broker_loses_everything_and_the_sweep_delivers(cast: Cast, worker: 
     with client() as redis:
         assert redis.keys("*") == []
     worker.start()
-    wait_until(all_delivered, 30, states)
+    wait_until(all_delivered, states)
     assert len(letters(tmp_path)) == 20
 
 
@@ -64,10 +64,10 @@ def test_without_any_broker_the_act_goes_through_and_is_delivered_later(
         away.setattr(tasks, "_quiet_until", 0.0)
         began = time.monotonic()
         tell_risk(cast)
-        assert time.monotonic() - began < 3, "the act must not wait for the broker"
+        assert time.monotonic() - began < PATIENCE, "the act must not wait for the broker, which never comes"
         assert tasks._quiet_until > began, "and this process knows that it is away"
     worker.start()
-    wait_until(all_delivered, 30, states)
+    wait_until(all_delivered, states)
     assert len(letters(tmp_path)) == 1
 
 
@@ -75,13 +75,13 @@ def test_the_worker_is_killed_between_mail_and_commit(cast: Cast, worker: Worker
     (tmp_path / "hold").touch()
     worker.start()
     tell_risk(cast)
-    wait_until(lambda: sent_once(tmp_path), 20, states)
+    wait_until(lambda: sent_once(tmp_path), states)
     worker.kill()
     (tmp_path / "hold").unlink()
     mail = Message.objects.get(topic="notice.mail")
     assert (mail.state, mail.attempts, len(letters(tmp_path))) == ("pending", 1, 1)
     worker.start()
-    wait_until(all_delivered, 30, states)
+    wait_until(all_delivered, states)
     mail.refresh_from_db()
     assert (mail.attempts, len(letters(tmp_path))) == (2, 1)
 
@@ -90,9 +90,9 @@ def test_the_process_in_the_pool_is_killed_and_the_worker_goes_on(cast: Cast, wo
     (tmp_path / "hold").touch()
     worker.start()
     tell_risk(cast)
-    wait_until(lambda: sent_once(tmp_path), 20, states)
+    wait_until(lambda: sent_once(tmp_path), states)
     os.kill(int((tmp_path / "sent").read_text()), signal.SIGKILL)
     (tmp_path / "hold").unlink()
     tell_risk(cast, 1)
-    wait_until(all_delivered, 30, states)
+    wait_until(all_delivered, states)
     assert len(letters(tmp_path)) == 2

@@ -5,7 +5,6 @@ import http.client
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -17,6 +16,7 @@ import psutil
 import psycopg
 
 from governance.runtime.home import PROJECT, Home
+from tests.waiting import PATIENCE
 
 # What stands in for the product: the runtime is the real one, so that these tests need no other room to be whole.
 STAND_IN = {
@@ -96,22 +96,15 @@ def lone_environment(**more: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | more
 
 
-def eventually(what: Callable[[], object], seconds: float = 20.0) -> None:
+def eventually(what: Callable[[], object]) -> None:
     """Wait for something to be true; a test that waits for ever helps nobody."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE
     while True:
         with contextlib.suppress(psycopg.OperationalError, psutil.Error, OSError, LookupError):
             if what():
                 return
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 class Copy:
@@ -145,7 +138,7 @@ class Copy:
         raise AssertionError(f"{text!r} was never said, but: {''.join(self.lines)}")
 
     def get(self, path: str, host: str = "127.0.0.1") -> str:
-        connection = http.client.HTTPConnection(host, self.port, timeout=10)
+        connection = http.client.HTTPConnection(host, self.port, timeout=PATIENCE)
         try:
             connection.request("GET", path, headers={"Host": "localhost"})
             return str(connection.getresponse().read(), "utf-8")
@@ -166,7 +159,7 @@ class Copy:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(40)
+        status = self.process.wait(PATIENCE)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return status

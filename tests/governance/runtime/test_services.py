@@ -21,6 +21,7 @@ from governance.runtime.home import PROJECT, Home, RuntimeProblem
 from governance.runtime.lease import Lease, keeper_lives, running
 from governance.runtime.provision import close_database
 from tests.governance.runtime.stand_in import eventually
+from tests.waiting import PATIENCE
 
 NewHome = Callable[..., Home]
 
@@ -145,7 +146,7 @@ def test_celery_reaches_the_broker_with_its_password_and_nobody_without(standing
     url = standing.urls["CELERY_BROKER_URL"]
     with Connection(url) as connection, connection.SimpleQueue("notes") as letters:
         letters.put("dear")
-        assert letters.get(timeout=5).payload == "dear"
+        assert letters.get(timeout=PATIENCE).payload == "dear"
     password = keys.passwords(standing.home, may_make=False)["broker"]
     with Connection(url.replace(password, "wrong")) as stranger, pytest.raises(Exception, match=r"WRONGPASS|invalid"):
         stranger.connect()
@@ -232,7 +233,7 @@ def test_after_kill_9_of_the_only_user_the_services_stop_by_themselves(new_home:
     program = (
         "import pathlib, sys, time\n"
         "from governance.runtime import home, lease\n"
-        "lease.Lease(home.Home.open(pathlib.Path(sys.argv[1]))); print('joined', flush=True); time.sleep(60)"
+        "lease.Lease(home.Home.open(pathlib.Path(sys.argv[1]))); print('joined', flush=True); time.sleep(900)"
     )
     user = subprocess.Popen([sys.executable, "-c", program, str(home.path)], cwd=PROJECT, stdout=subprocess.PIPE)
     assert user.stdout is not None

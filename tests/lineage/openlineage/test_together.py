@@ -1,6 +1,7 @@
 """Events that come at the same moment are one act, and each caller has an answer of its own."""
 
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,7 @@ import pytest
 from governance import errors
 from lineage.openlineage import together
 from lineage.openlineage.together import Together
+from tests.waiting import PATIENCE
 
 
 class Slow:
@@ -21,7 +23,7 @@ class Slow:
     def __call__(self, parts: Sequence[int]) -> list[int]:
         self.goes.append(list(parts))
         self.begun.set()
-        self.on.wait(10)
+        self.on.wait(PATIENCE)
         if 13 in parts:
             raise errors.Invalid("No thirteen.")
         return [part * part for part in parts]
@@ -29,7 +31,8 @@ class Slow:
 
 def arrived(calls: Together[int, int], key: str, count: int) -> None:
     """Wait until so many calls wait for the one that is carried out."""
-    for _look in range(1000):
+    limit = time.monotonic() + PATIENCE
+    while time.monotonic() < limit:
         if len(calls._waiting[key]) == count:
             return
         threading.Event().wait(0.005)
@@ -50,12 +53,12 @@ def test_those_who_come_meanwhile_are_the_next_go_and_each_has_its_own_answer() 
     calls = Together(slow, at_most=5)
     with ThreadPoolExecutor(9) as pool:
         first = pool.submit(calls, "a", 0)
-        assert slow.begun.wait(10)
+        assert slow.begun.wait(PATIENCE)
         others = [pool.submit(calls, "a", number) for number in range(1, 9)]
         arrived(calls, "a", 8)
         slow.on.set()
-        assert first.result(10) == 0
-        assert [one.result(10) for one in others] == [number * number for number in range(1, 9)]
+        assert first.result(PATIENCE) == 0
+        assert [one.result(PATIENCE) for one in others] == [number * number for number in range(1, 9)]
     assert [len(go) for go in slow.goes] == [1, 5, 3]
     assert calls._waiting == {}
 
@@ -65,13 +68,13 @@ def test_one_at_fault_is_refused_and_its_neighbours_are_not() -> None:
     calls = Together(slow)
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(calls, "a", 0)
-        assert slow.begun.wait(10)
+        assert slow.begun.wait(PATIENCE)
         bad, good, better = (pool.submit(calls, "a", number) for number in (13, 2, 3))
         arrived(calls, "a", 3)
         slow.on.set()
-        assert (first.result(10), good.result(10), better.result(10)) == (0, 4, 9)
+        assert (first.result(PATIENCE), good.result(PATIENCE), better.result(PATIENCE)) == (0, 4, 9)
         with pytest.raises(errors.Invalid):
-            bad.result(10)
+            bad.result(PATIENCE)
 
 
 def test_another_accounts_events_are_an_act_of_their_own() -> None:
@@ -79,12 +82,12 @@ def test_another_accounts_events_are_an_act_of_their_own() -> None:
     calls = Together(slow)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(calls, "a", 1)
-        assert slow.begun.wait(10)
+        assert slow.begun.wait(PATIENCE)
         slow.begun.clear()
         second = pool.submit(calls, "b", 2)
-        assert slow.begun.wait(10), "it waits for nobody else's"
+        assert slow.begun.wait(PATIENCE), "it waits for nobody else's"
         slow.on.set()
-        assert (first.result(10), second.result(10)) == (1, 4)
+        assert (first.result(PATIENCE), second.result(PATIENCE)) == (1, 4)
 
 
 def test_who_waits_too_long_is_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,11 +96,11 @@ def test_who_waits_too_long_is_told_to_come_again(monkeypatch: pytest.MonkeyPatc
     calls = Together(slow)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(calls, "a", 1)
-        assert slow.begun.wait(10)
+        assert slow.begun.wait(PATIENCE)
         with pytest.raises(errors.Unavailable):
             calls("a", 2)
         slow.on.set()
-        assert first.result(10) == 1
+        assert first.result(PATIENCE) == 1
     assert slow.goes == [[1]], "what was given up is not carried out"
 
 
@@ -113,10 +116,10 @@ def test_a_go_that_is_ended_in_the_middle_leaves_nobody_waiting() -> None:
     calls = Together(ended)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(calls, "a", 1)
-        assert slow.begun.wait(10)
+        assert slow.begun.wait(PATIENCE)
         second = pool.submit(calls, "a", 2)
         arrived(calls, "a", 1)
         slow.on.set()
         with pytest.raises(SystemExit):
-            first.result(10)
-        assert second.result(10) == 4
+            first.result(PATIENCE)
+        assert second.result(PATIENCE) == 4

@@ -57,12 +57,12 @@ def test_none_is_lost_while_the_worker_is_stopped_killed_and_started(
     assert left() == RUNS, "kept without any worker"
     lose_everything()
     worker.start()
-    wait_until(lambda: left() < RUNS - 4, 60, states)
+    wait_until(lambda: left() < RUNS - 4, states)
     worker.kill()
     report(client, RUNS // 2, RUNS)
     assert left() > 0
     worker.start()
-    wait_until(lambda: left() == 0, 120, states)
+    wait_until(lambda: left() == 0, states)
     assert OpenLineageEvent.objects.count() == OpenLineageIntake.objects.count() == 2 * RUNS
     assert set(OpenLineageIntake.objects.values_list("state", flat=True)) == {"understood"}
     ended = RecordedRun.objects.filter(job_name="write", state="complete", started_at__isnull=False)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from lineage.quality.checks import Data, Figure, measure, rounded
-from lineage.quality.documents import ColumnProfile, Other, Profile, RuleCount, TopValue
+from lineage.quality.checks import FARTHEST, Data, Figure, measure, rounded
+from lineage.quality.documents import ColumnProfile, Other, PersonalFind, Profile, RuleCount, TopValue
 from lineage.quality.expectations import read_expectations
 from tests.lineage.quality.raw import key, numbers, texts
 
@@ -101,6 +101,25 @@ def test_values_that_may_be_allowed_are_counted_on_the_worse_side() -> None:
     found = one({"check": "allowed_values", "column": "x", "values": ["a", "b"]}, data(column))
     assert found.found is not None
     assert (found.found.low, found.found.high, found.holds) == (0.0, 0.5, False)
+
+
+def test_whether_values_are_allowed_that_are_not_kept_cannot_be_told() -> None:
+    find = PersonalFind("ethnicity", 20, 0, ())
+    column = ColumnProfile(
+        "ethnicity", type="string", count=20, nulls=0, distinct=2, other=Other(20, 2), personal=(find,)
+    )
+    found = one({"check": "allowed_values", "column": "ethnicity", "values": ["1", "2"]}, data(column))
+    assert (found.found, found.holds) == (None, None) and "hide a person" in found.why
+
+
+@pytest.mark.parametrize(("bound", "kept"), [("at_least", -FARTHEST), ("at_most", FARTHEST)])
+def test_what_is_no_number_lies_in_no_range(bound: str, kept: Decimal) -> None:
+    """Infinite on which side, or none at all: the profile counts them together, and the worse of it is judged."""
+    odd = replace(AGE, non_finite=1)
+    for column in (odd, replace(odd, min=None, max=None)):
+        found = one({"check": "range", "column": "age", bound: 0 if bound == "at_least" else 9}, data(column))
+        assert (found.holds, found.value(found.bounds[0])) == (False, kept) and "1 values are NaN" in found.why
+    assert one({"check": "range", "column": "age", "at_least": 0}, data(AGE)).holds
 
 
 @pytest.mark.parametrize(

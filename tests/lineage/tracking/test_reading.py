@@ -18,7 +18,7 @@ from governance import errors
 from governance.jobs import runner
 from governance.jobs.models import Job
 from governance.outbox import Message, drain
-from lineage import actions, queries
+from lineage import actions, queries, tasks
 from lineage.models import DatasetVersion, ModelVersion, ModelVersionCompletion, Run, TrackingServer
 from lineage.tracking import mlflow as calls
 from lineage.tracking.connection import Connection
@@ -28,6 +28,7 @@ from tests import databases
 from tests.cast import Cast
 from tests.lineage.conftest import WHY, Facts
 from tests.mlflow_server import Server
+from tests.waiting import PATIENCE
 
 Door = Callable[[str], Any]
 SHELL = r"find . -type f -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum | sha256sum"
@@ -196,7 +197,7 @@ def post(server: Server, path: str, body: dict[str, Any]) -> dict[str, Any]:
     request = urllib.request.Request(
         f"{server.uri}/api/2.0/mlflow/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
 
@@ -374,3 +375,18 @@ def test_the_client_works_the_same_digest_out(tmp_path: Path) -> None:
 def test_nothing_is_asked_for_where_no_server_is_named(facts: Facts) -> None:
     facts.model_version(digest=None, artifact_uri=f"runs:/{'1' * 32}/model")
     assert not Message.objects.filter(topic="model_version.registered").exists()
+
+
+def test_naming_a_server_reads_the_newest_it_may_know_and_no_others_use_them_up(
+    facts: Facts, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version whose run is none of MLflow's, or that has its digest, takes no place among those that are read."""
+    monkeypatch.setattr(tasks, "READ_AT_ONCE", 2)
+    wanted = [facts.model_version(digest=None, artifact_uri=f"runs:/{n}/model").pk for n in range(3)]
+    for number in range(4):
+        facts.model_version(digest=None, artifact_uri=f"s3://b/{number}", source_run=facts.run(f"airflow-{number}"))
+        facts.model_version(artifact_uri=f"runs:/done-{number}/model")
+    actions.name_tracking_server(actor=cast.admin, reason=WHY, namespace=cast.retail, uri="https://mlflow.bank.example")
+    drain()
+    asked = Job.objects.values_list("params__model_version", flat=True)
+    assert sorted(asked) == wanted[1:], "the newest two of those that lead there"
