@@ -19,7 +19,7 @@ from governance.accounts.roles import Role
 from governance.unit_of_work import recorded_action
 from lineage.models import CollectionTerms, Model, ModelVersion, RiskTier
 from tests.approvals.races.facts import Round, correction_race, edge_race, evidence_race, flag_race, one_release
-from tests.approvals.races.harness import CONNECTIONS, PAUSE, RETRIED, Act, Tally, count, longer, notice, play, without
+from tests.approvals.races.harness import CONNECTIONS, PAUSE, Act, Tally, count, longer, notice, play, without
 from tests.approvals.raw import Connection, promote
 from tests.approvals.world import PURPOSE, WHY, World, give_terms, signature, train
 
@@ -101,7 +101,7 @@ def terms_race(w: World, connections: list[Connection]) -> Round:
         ]
         fact, *promotions = play(acts, pause=tally.pause)
         count(tally, fact, promotions, ("MU007",))
-        notice(tally, fact, RETRIED)
+        notice(tally, fact, ())
 
     return round_
 
