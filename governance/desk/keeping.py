@@ -7,6 +7,7 @@ the desk's rows of that table are worked out anew from its history.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +21,8 @@ TITLE_KEPT = 300
 #: Columns that name a record for people, the first that is filled.
 TITLES = ("title", "display_name", "name", "label", "run_key", "printed_name", "metric", "text", "reason")
 
+#: The functions that make a record's words.
+_WORDS = ("search_text", "search_words", "search_vector", "search_entry")
 _ACT_COLUMNS = "id, action_id, kind, op, namespace_id, actor_id, at, reason, name, door, object_id, lead"
 _PINNED = "SET search_path = pg_catalog, pg_temp"
 
@@ -32,11 +35,12 @@ def install(cursor: Any) -> None:
     """
     names = {model: f"keep_{model._meta.db_table}"[:63] for model in governed_models()}
     before = _sources(cursor, names.values())
+    words = hashlib.sha256(repr(sorted(_sources(cursor, _WORDS).items())).encode()).hexdigest()[:16]
     statements = [namespace_sql()]
     for model, name in names.items():
         on = f"public.{quote(history_model(model)._meta.db_table)}"
         statements += [
-            _function_sql(model, name),
+            _function_sql(model, name, words),
             f"DROP TRIGGER IF EXISTS zz_keep ON {on}",
             f"CREATE TRIGGER zz_keep AFTER INSERT ON {on} FOR EACH ROW EXECUTE FUNCTION muniment.{quote(name)}()",
             f"ALTER TABLE {on} ENABLE ALWAYS TRIGGER zz_keep",
@@ -133,12 +137,13 @@ def _entry(model: type[GovernedModel], row: str) -> tuple[str, str]:
     return title, f"concat_ws(' ', {words})"
 
 
-def _function_sql(model: type[GovernedModel], name: str) -> str:
+def _function_sql(model: type[GovernedModel], name: str, words_made: str) -> str:
     table = model._meta.db_table
     entry = ""
     if searched(model):
         title, words = _entry(model, "NEW")
         entry = f"""
+  -- Words as {words_made} makes them: where that changes, so does this function, and all are kept anew.
   INSERT INTO public.governance_searchentry (kind, object_id, namespace_id, title, words, at)
     VALUES ({literal(table)}, NEW.id, v_namespace, {title},
             muniment.search_entry({words}, {title}, v_namespace), NEW.history_date)

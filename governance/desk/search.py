@@ -101,7 +101,7 @@ def _of_all(parts: Sequence[str], scope: Scope) -> str:
         return "'nothing:at:all'"
     asked = list(parts)
     if scope.namespaces is not None:
-        asked.append("(" + " | ".join(f"'ns:{number}'" for number in scope.namespaces) + ")")
+        asked.append("(" + " | ".join(f"':ns:{number}'" for number in scope.namespaces) + ")")
     return " & ".join(asked)
 
 
@@ -133,7 +133,7 @@ def find(
     almost: list[int] = []
     if before is None:
         exact = _exactly(scope, given, kind)
-        named = _newest(_question([f"t:{word}" for word in words], scope), kind, None, EXACT) if ids else []
+        named = _newest(_question([f":t:{word}" for word in words], scope), kind, None, EXACT) if ids else []
         almost = _almost(scope, words, kind) if not exact and not ids else []
     entries = {entry.pk: entry for entry in exact}
     entries |= _entries([one for one in (*named, *almost, *ids[:size]) if one not in entries])
@@ -159,8 +159,8 @@ def _almost(scope: Scope, words: Sequence[str], kind: str) -> list[int]:
 def _meant(word: str, instead: list[str] | None) -> str:
     """Part of a tsquery over names: a word of names as it stands, the beginning of one, or one of those instead."""
     if instead == [word]:
-        return f"'t:{word}'"
-    return "(" + " | ".join([f"'t:{word}':*", *(f"'t:{one}'" for one in instead or ())]) + ")"
+        return f"':t:{word}'"
+    return "(" + " | ".join([f"':t:{word}':*", *(f"':t:{one}'" for one in instead or ())]) + ")"
 
 
 def _newest(asked: str, kind: str, before: int | None, size: int) -> list[int]:

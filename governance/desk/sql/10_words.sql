@@ -19,7 +19,8 @@ SET search_path = pg_catalog, pg_temp AS $$
   FROM unnest(string_to_array(muniment.search_text(given), ' ')) w WHERE w <> ''
 $$;
 
--- Words with the namespace they belong to among them. No word holds a colon, so none can pass for a namespace.
+-- Words with the namespace they belong to among them, led by `:ns:`. No word holds a colon, so none can pass for a namespace;
+-- and words are asked for by their beginning too, so that whatever is no word begins with one: `n` finds no namespace.
 -- Asked for each row that is recorded: what is ASCII by now, of few and short words, is a tsvector as it is written, and
 -- PostgreSQL sorts it and drops repetitions in a quarter of the time that an array of words takes.
 CREATE OR REPLACE FUNCTION muniment.search_vector(given text, namespace bigint) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE
@@ -28,12 +29,12 @@ DECLARE
   v_text text := muniment.search_text(given);
 BEGIN
   IF octet_length(v_text) <= 4000 AND v_text !~ '[^ ]{129}|[^ a-z0-9]' THEN
-    RETURN (v_text || E' ns\\:' || coalesce(namespace, 0))::tsvector;
+    RETURN (v_text || E' \\:ns\\:' || coalesce(namespace, 0))::tsvector;
   END IF;
-  RETURN array_to_tsvector((muniment.search_words(given))[1:2000] || ('ns:' || coalesce(namespace, 0)));
+  RETURN array_to_tsvector((muniment.search_words(given))[1:2000] || (':ns:' || coalesce(namespace, 0)));
 END $$;
 
--- What a record is found by: its words, its namespace, and the words of what it is called once more, each led by `t:`, so
+-- What a record is found by: its words, its namespace, and the words of what it is called once more, each led by `:t:`, so
 -- that names can be told from words without reading either.
 CREATE OR REPLACE FUNCTION muniment.search_entry(given text, title text, namespace bigint) RETURNS tsvector
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -41,13 +42,12 @@ DECLARE
   v_title text := muniment.search_text(title);
 BEGIN
   RETURN muniment.search_vector(given, namespace) || CASE
-    WHEN v_title !~ '[^ ]{129}|[^ a-z0-9]' THEN regexp_replace(v_title, '([^ ]+)', E't\\:\\1', 'g')::tsvector
-    ELSE array_to_tsvector(ARRAY(SELECT 't:' || w FROM unnest(muniment.search_words(title)) w)) END;
+    WHEN v_title !~ '[^ ]{129}|[^ a-z0-9]' THEN regexp_replace(v_title, '([^ ]+)', E'\\:t\\:\\1', 'g')::tsvector
+    ELSE array_to_tsvector(ARRAY(SELECT ':t:' || w FROM unnest(muniment.search_words(title)) w)) END;
 END $$;
 
 -- What an act is found by: the words of its reason, its namespace, what kind it wrote, and whether the row leads the act
--- there. All in one index, so that what is wanted of one kind is not gathered from all acts that say so. What is no word of
--- the reason begins with a colon: words are asked for by their beginning too, and none begins so.
+-- there. All in one index, so that what is wanted of one kind is not gathered from all acts that say so.
 CREATE OR REPLACE FUNCTION muniment.act_words(reason text, namespace bigint, kind text, lead boolean) RETURNS tsvector
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -57,9 +57,9 @@ END $$;
 
 DO $$
 BEGIN
-  DROP INDEX IF EXISTS public.act_reason_words;  -- of a release that kept the words of what leads alone
-  IF to_regclass('public.act_words') IS NULL THEN
-    CREATE INDEX act_words ON public.governance_act USING gin (muniment.act_words(reason, namespace_id, kind, lead));
+  DROP INDEX IF EXISTS public.act_reason_words, public.act_words;  -- of releases that kept other words
+  IF to_regclass('public.act_words_led') IS NULL THEN
+    CREATE INDEX act_words_led ON public.governance_act USING gin (muniment.act_words(reason, namespace_id, kind, lead));
     ANALYZE public.governance_act;  -- how common each word is tells which way is the shorter
   END IF;
 END $$;

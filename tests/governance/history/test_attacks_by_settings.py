@@ -93,7 +93,7 @@ def test_A11_a_setting_of_strings_keeps_no_record_out_of_search(own_database: st
         ).fetchone()
     assert made is not None
     app.execute("RESET standard_conforming_strings")
-    found = app.execute(SEARCHED, ["governance_namespace", rf"quietly & ns\:{made[0]} & t\:unseen"]).fetchone()
+    found = app.execute(SEARCHED, ["governance_namespace", rf"quietly & \:ns\:{made[0]} & \:t\:unseen"]).fetchone()
     assert found == (1,)
 
 
