@@ -42,7 +42,7 @@ check: $(READY) ## format, lint, types, import contract, missing migrations, gua
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy $(SOURCES)
 	PYTHONPATH=. $(VENV)/bin/lint-imports
-	$(PYTHON) -m governance.runtime.scratch "check --fail-level WARNING" "makemigrations --check --dry-run" "install_guards --check"
+	$(PYTHON) -m tests.scratch "check --fail-level WARNING" "makemigrations --check --dry-run" "install_guards --check"
 
 test-browser: $(READY) ## the pages in a real browser
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
