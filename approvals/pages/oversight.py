@@ -66,7 +66,7 @@ def findings_of(reader: Principal) -> QuerySet[Any]:
     found: QuerySet[Any] = readable(Finding, reader)
     annotated: QuerySet[Any] = found.select_related(
         "namespace", "owner", "recorded_by", "model", "model_version__model", "dataset", "promotion__environment",
-        "promotion__release__model_version__model", "sign_off__role_grant", "sign_off__withdrawal",
+        "promotion__release__model_version__model", "sign_off__role_grant", "sign_off__withdrawal", "plan",
     ).annotate(
         last_event=Subquery(last.values("kind")[:1]),
         last_at=Subquery(last.values("recorded_at")[:1]),

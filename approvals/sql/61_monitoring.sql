@@ -216,6 +216,14 @@ BEGIN
   END IF;
 END $$;
 
+-- A measured figure as it is told beside its limit: two digits more than that has, four at least, all where fewer would say
+-- that it equals it. Figures that no decimal tells (NaN, Infinity) stay as they are.
+CREATE OR REPLACE FUNCTION muniment.told_beside(p_value numeric, p_limit numeric) RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN scale(p_value) IS NULL OR r.short = p_limit THEN trim_scale(p_value) ELSE r.short END::text
+  FROM (SELECT trim_scale(round(p_value, greatest(coalesce(scale(p_limit), 0) + 2, 4))) AS short) r
+$$;
+
 -- Which limits were crossed, in words; six at most.
 CREATE OR REPLACE FUNCTION muniment.breach_in_words(e public.approvals_evidence, p_title text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -224,7 +232,7 @@ DECLARE
 BEGIN
   SELECT string_agg(CASE WHEN s.lack ? 'item' THEN format('item %s', s.lack ->> 'item')
       ELSE format('%s%s is %s, limit %s %s', s.lack ->> 'metric', CASE WHEN s.lack ->> 'slice' <> '' THEN ' (' || (s.lack ->> 'slice') || ')' ELSE '' END,
-                  coalesce(s.lack ->> 'value', 'missing'),
+                  coalesce(muniment.told_beside((s.lack ->> 'value')::numeric, (s.lack ->> 'threshold')::numeric), 'missing'),
                   CASE s.lack ->> 'comparator' WHEN 'ge' THEN '≥' WHEN 'gt' THEN '>' WHEN 'le' THEN '≤' WHEN 'lt' THEN '<' ELSE '=' END,
                   s.lack ->> 'threshold') END, '; ' ORDER BY s.n)
     INTO v_lacks FROM jsonb_array_elements(muniment.evidence_shortfalls(e.id)) WITH ORDINALITY AS s (lack, n) WHERE s.n <= 6;

@@ -34,6 +34,23 @@ def test_a_bad_window_opens_a_finding_and_a_good_one_none(w: World) -> None:
     assert "error_rate is 0.07, limit ≤ 0.05" in found.text
 
 
+@pytest.mark.parametrize(
+    ("measured", "told"),
+    [("0.0712345678901", "0.0712"), ("0.05000000000001", "0.05000000000001"), ("1700000.5", "1700000.5"), ("2", "2")],
+)
+def test_a_figure_is_told_with_the_digits_that_matter_beside_its_limit(w: World, measured: str, told: str) -> None:
+    plan, promotion = scene.watch(w), scene.live(w)
+    scene.report(w, scene.values(promotion, plan, measured))
+    assert f"error_rate is {told}, limit ≤ 0.05." in breaches()[0].text
+
+
+def test_its_page_leads_to_the_figures(w: World, signed_in: Any) -> None:
+    plan, promotion = scene.watch(w), scene.live(w)
+    scene.report(w, scene.values(promotion, plan, "0.07"))
+    page = signed_in("risk").get(f"/findings/{breaches()[0].pk}").content.decode()
+    assert f'<a href="/promotions/{promotion.pk}/monitoring">{plan.title}: its figures over time</a>' in page
+
+
 def test_a_metric_that_is_missing_is_a_breach(w: World) -> None:
     plan, promotion = scene.watch(w), scene.live(w)
     scene.report(w, scene.values(promotion, plan, values=[{"metric": "latency", "value": "1"}]))
