@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers, status
 from rest_framework.fields import empty
@@ -45,13 +44,6 @@ class FlagField(serializers.BooleanField):
 def named(**more: Any) -> "serializers.SlugRelatedField[Any]":
     """A relation shown by its name."""
     return serializers.SlugRelatedField(slug_field="name", read_only=True, **more)
-
-
-def exactly_one(attrs: dict[str, Any], *names: str) -> None:
-    """Raises ValidationError unless exactly one of the fields is given."""
-    if sum(attrs.get(name) is not None for name in names) != 1:
-        sentence = _now("Give exactly one of: %(names)s.") % {"names": ", ".join(names)}
-        raise serializers.ValidationError({names[0]: [sentence]})
 
 
 class ActSerializer(WriteSerializer):

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
-from approvals.api.fields import ExactNumberSerializerField, exactly_one, named
+from approvals.api.fields import ExactNumberSerializerField, named
 from approvals.models import (
     Claim,
     Comparator,
@@ -67,8 +67,9 @@ class CriterionWriteSerializer(StrictSerializer):
 
 
 class PlanWriteSerializer(WriteSerializer):
-    """A plan to lock."""
+    """A plan to lock, about exactly one thing."""
 
+    one_of = ("model", "dataset")
     model = IdField(required=False, help_text=gettext_lazy("The model it is about; or a dataset."))
     dataset = IdField(required=False, help_text=gettext_lazy("The dataset it is about; or a model."))
     kind = serializers.ChoiceField(choices=PlanKind.choices)
@@ -83,11 +84,6 @@ class PlanWriteSerializer(WriteSerializer):
         help_text=gettext_lazy("Of monitoring: once so long no window has ended, that is shown and told."),
     )
     owner = IdField(required=False, help_text=gettext_lazy("Who answers for it; left out, you."))
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """About one thing."""
-        exactly_one(attrs, "model", "dataset")
-        return attrs
 
 
 class PlanFilters(FilterSerializer):
@@ -186,8 +182,9 @@ class AttachmentSerializer(StrictSerializer):
 
 
 class EvidenceWriteSerializer(WriteSerializer):
-    """What was measured under a plan."""
+    """What was measured under a plan, of exactly one thing."""
 
+    one_of = ("model_version", "dataset_version", "promotion")
     plan = IdField()
     model_version = IdField(required=False)
     dataset_version = IdField(required=False)
@@ -210,8 +207,7 @@ class EvidenceWriteSerializer(WriteSerializer):
     valid_until = MomentField(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """About one thing."""
-        exactly_one(attrs, "model_version", "dataset_version", "promotion")
+        """Valid for some time at least."""
         if attrs.get("valid_until") and attrs["valid_until"] <= attrs["run_started_at"]:
             raise serializers.ValidationError({"valid_until": [_("After the run started.")]})
         return attrs

@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from approvals.api.fields import FlagField, exactly_one, named
+from approvals.api.fields import FlagField, named
 from approvals.models import Finding, FindingEvent
 from governance.api.fields import IdField, MomentField, TextField
 from governance.api.serializers import FilterSerializer, StrictModelSerializer, WriteSerializer
@@ -36,8 +36,9 @@ class FindingSerializer(StrictModelSerializer):
 
 
 class FindingWriteSerializer(WriteSerializer):
-    """A finding to raise."""
+    """A finding to raise, about exactly one thing."""
 
+    one_of = ("model", "model_version", "dataset", "promotion")
     kind = serializers.ChoiceField(choices=Finding.Kind.choices)
     model = IdField(required=False)
     model_version = IdField(required=False)
@@ -53,8 +54,7 @@ class FindingWriteSerializer(WriteSerializer):
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """About one thing; what overdue does needs a day that it is due."""
-        exactly_one(attrs, "model", "model_version", "dataset", "promotion")
+        """What overdue does needs a day that it is due."""
         if attrs["when_overdue"] != Finding.WhenOverdue.NOTHING and attrs.get("due") is None:
             raise serializers.ValidationError({"due": [_("Say when it is due.")]})
         return attrs

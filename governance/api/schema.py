@@ -115,11 +115,13 @@ class RecordSchema(AutoSchema):
         return taken.as_taken(field, mapped) if direction == "request" and mapped is not None else mapped
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
-        """Of what is sent, also that fields which are not named are refused."""
+        """Of what is sent, also that fields which are not named are refused, and of which exactly one is asked for."""
         inherited: Any = super()._map_basic_serializer
         mapped: Any = inherited(serializer, direction)
-        strict = isinstance(serializer, StrictMixin)
-        return {**mapped, "additionalProperties": False} if strict and direction == "request" else mapped
+        if direction != "request" or not isinstance(serializer, StrictMixin):
+            return mapped
+        one_of = [{"required": [name]} for name in serializer.one_of]
+        return {**mapped, "additionalProperties": False, **({"oneOf": one_of} if one_of else {})}
 
     def _fields(self) -> OpenApiParameter:
         """The parameter by which a reader asks for some fields only."""

@@ -1,7 +1,5 @@
 """What writes read. Forms are checked here; what the forms mean, in the actions."""
 
-from typing import Any
-
 from django.utils.functional import lazy
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
@@ -180,12 +178,9 @@ OUTPUT_ROLES = [choice for choice in RunRole.choices if choice[0] in OUTPUT_ROLE
 
 
 class _Link(StrictSerializer):
+    one_of = ("dataset_version", "model_version")
     dataset_version = DatasetVersionReference(required=False)
     model_version = ModelVersionReference(required=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Raises ValidationError unless exactly one thing is named."""
-        return _exactly_one(attrs)
 
 
 class NestedInputSerializer(_Link):
@@ -210,14 +205,6 @@ class RunOutputWriteSerializer(NestedOutputSerializer, WriteSerializer):
     """What else a run wrote: exactly one of a dataset version and a model version."""
 
     link_method = serializers.ChoiceField(LinkMethod.choices, required=False)
-
-
-def _exactly_one(attrs: dict[str, Any]) -> dict[str, Any]:
-    if ("dataset_version" in attrs) == ("model_version" in attrs):
-        raise serializers.ValidationError(
-            {"dataset_version": [_("Name exactly one of dataset_version and model_version.")]}
-        )
-    return attrs
 
 
 class RunWriteSerializer(NamespacedWriteSerializer):
@@ -259,22 +246,12 @@ class ColumnLineageWriteSerializer(WriteSerializer):
 class LinkCorrectionWriteSerializer(WriteSerializer):
     """A link to void, or to restore: exactly one of the three kinds. The reason stands with the release for good."""
 
+    one_of = ("run_input", "run_output", "column_lineage")
     run_input = IdField(required=False, help_text=_("Id of the link, if it is one of what a run read."))
     run_output = IdField(required=False, help_text=_("Id of the link, if it is one of what a run wrote."))
     column_lineage = IdField(required=False, help_text=_("Id of the link, if it is one of columns."))
     kind = serializers.ChoiceField(LinkCorrection.Kind.choices, required=False)
     reason = TextField(max_length=2_000)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Raises ValidationError unless exactly one link is named."""
-        if sum(field in attrs for field in LINK_FIELDS) != 1:
-            raise serializers.ValidationError(
-                {"run_input": [_("Name exactly one of run_input, run_output and column_lineage.")]}
-            )
-        return attrs
-
-
-LINK_FIELDS = ("run_input", "run_output", "column_lineage")
 
 
 class ModelWriteSerializer(NamespacedWriteSerializer):

@@ -8,13 +8,21 @@ import jsonschema_rs
 import pytest
 from rest_framework.serializers import DateField, DecimalField, ValidationError
 
+from approvals.api.serializers_evidence import EvidenceWriteSerializer, PlanWriteSerializer
+from approvals.api.serializers_findings import FindingWriteSerializer
 from governance.api import reference, taken
 from governance.api.fields import ExactJSONField, NameField, TextField
 from governance.api.strictness import value_fault
-from lineage.api.bodies import COMMIT
+from lineage.api.bodies import COMMIT, LinkCorrectionWriteSerializer, RunInputWriteSerializer
 
 #: Every character of the first plane that Unicode has.
 CHARACTERS = [chr(code) for code in range(0x10000) if unicodedata.category(chr(code)) not in ("Cs", "Cn")]
+
+BODIES: dict[str, Any] = {
+    f"{body.__name__.removesuffix('Serializer')}Request": body
+    for body in (EvidenceWriteSerializer, FindingWriteSerializer, LinkCorrectionWriteSerializer, PlanWriteSerializer,
+                 RunInputWriteSerializer)
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +116,20 @@ def test_fields_are_told_as_a_list_of_those_there_are(given: str) -> None:
 def test_if_match_is_told_as_it_is_read(tags: str) -> None:
     assert lets_pass(f"^({taken.ETAGS})$", tags)
     assert not lets_pass(f"^({taken.ETAGS})$", f"{tags}x")
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_of_what_a_record_is_about_exactly_one_is_told_and_taken(schema: dict[str, Any], body: str) -> None:
+    told = schema["components"]["schemas"][body]
+    names = [name for one in told["oneOf"] for name in one["required"]]
+    assert len(names) > 1 and set(names) <= set(told["properties"])
+    serializer = BODIES[body]
+    for given in ([], names[:2], names):
+        refused = serializer(data=dict.fromkeys(given, 1))
+        assert not refused.is_valid()
+        assert f"Give exactly one of: {', '.join(names)}." in refused.errors[names[0]]
+        assert not jsonschema_rs.is_valid({"oneOf": told["oneOf"]}, dict.fromkeys(given, 1))
+    for name in names:
+        one = serializer(data={name: 1})
+        assert one.is_valid() or names[0] not in one.errors
+        assert jsonschema_rs.is_valid({"oneOf": told["oneOf"]}, {name: 1})
