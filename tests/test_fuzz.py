@@ -1,5 +1,6 @@
 """The whole API against its own schema: no fault, no answer it does not tell of, nothing changed by a refused call."""
 
+import os
 from collections.abc import Iterator
 from zlib import crc32
 
@@ -40,7 +41,8 @@ def test_each_operation_answers_as_its_schema_says(w: World) -> None:
 @pytest.mark.soak
 @pytest.mark.parametrize("who", WHO)
 def test_each_operation_answers_every_role_as_its_schema_says(who: str, w: World) -> None:
-    fuzzer = Fuzzer(Things(w, "promotions"), examples=60, random=True)
+    """FUZZ_EXAMPLES asks for another number of calls of each operation than sixty."""
+    fuzzer = Fuzzer(Things(w, "promotions"), examples=int(os.environ.get("FUZZ_EXAMPLES", "60")), random=True)
     fuzzer.id("promotions")
     for operation in operations():
         fuzzer.try_out(operation, who)
