@@ -144,7 +144,7 @@ def test_the_page_of_differences_names_the_records_that_a_field_points_at(w: Wor
     with CaptureQueriesContext(connection) as queries:
         text = signed_in("auditor").get(address).content.decode()
     assert len(queries) <= 15, [q["sql"] for q in queries]
-    assert f"production (id {release.environment_id})" in text and f"1 (id {w.version.pk})" in text
+    assert f"production (id {release.environment_id})" in text and f"{w.model.name} · 1 (id {w.version.pk})" in text
     assert signed_in("outsider").get(address).status_code == 404
 
 

@@ -42,7 +42,7 @@ def differences_page(request: HttpRequest) -> HttpResponse:
         except errors.Invalid as refusal:
             faults = {name: list(sentences) for name, sentences in refusal.errors.items()}
     context = {
-        "record": record, "table": model._meta.db_table, "noun": model._meta.verbose_name,
+        "record": record, "called": _called(record), "table": model._meta.db_table, "noun": model._meta.verbose_name,
         "found": found, "faults": faults,
         "rows": [_told(one, reader) for one in found.differences] if found else [],
         "start": start, "end": end, "typed_start": _typed(start), "typed_end": _typed(end),
@@ -90,4 +90,11 @@ def _named(model: type[GovernedModel], id: Any, reader: Principal) -> Any:
     """A record by its name of today, with its id; the id alone where the reader may not read it."""
     found = list(readable_records(model, reader).filter(pk=id))
     mask(model, reader, found)
-    return _("%(name)s (id %(id)s)") % {"name": found[0], "id": id} if found else id
+    return _("%(name)s (id %(id)s)") % {"name": _called(found[0]), "id": id} if found else id
+
+
+def _called(record: GovernedModel) -> str:
+    """What people call a record: a version by its model and number, and so any part of something larger."""
+    step, _dot, rest = record.namespace_path.partition("__")
+    whole = getattr(record, step) if rest else None
+    return f"{whole} · {record}" if whole is not None else str(record)
