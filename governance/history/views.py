@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import ForeignKey
+from django.db.models import ForeignKey, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -31,7 +31,7 @@ def differences_page(request: HttpRequest) -> HttpResponse:
     model = {m._meta.db_table: m for m in governed_models()}.get(request.GET.get("table", ""))
     if model is None:
         raise Http404
-    record = resolve(readable_records(model, reader), request.GET.get("id", ""))
+    record = resolve(_with_wholes(model, reader), request.GET.get("id", ""))
     end, faults = _moment(request, "to", timezone.now())
     start, more = _moment(request, "from", max(record.recorded_at, end - timedelta(days=30)))
     faults |= more
@@ -88,13 +88,27 @@ def _words(one: Difference, value: Any, reader: Principal) -> Any:
 
 def _named(model: type[GovernedModel], id: Any, reader: Principal) -> Any:
     """A record by its name of today, with its id; the id alone where the reader may not read it."""
-    found = list(readable_records(model, reader).filter(pk=id))
+    found = list(_with_wholes(model, reader).filter(pk=id))
     mask(model, reader, found)
     return _("%(name)s (id %(id)s)") % {"name": _called(found[0]), "id": id} if found else id
 
 
+def _with_wholes(model: type[GovernedModel], reader: Principal) -> QuerySet[Any]:
+    """The records of a kind that the reader may read, with what they are parts of."""
+    found, within = readable_records(model, reader), _within(model)
+    return found.select_related(within) if within else found
+
+
+def _within(model: type[GovernedModel]) -> str:
+    """The relations from a record to the largest thing it is a part of, as `select_related` takes them; "": none."""
+    return model.namespace_path.rpartition("__")[0]
+
+
 def _called(record: GovernedModel) -> str:
     """What people call a record: a version by its model and number, and so any part of something larger."""
-    step, _dot, rest = record.namespace_path.partition("__")
-    whole = getattr(record, step) if rest else None
-    return f"{whole} · {record}" if whole is not None else str(record)
+    names = [str(record)]
+    one: Any = record
+    for step in filter(None, _within(type(record)).split("__")):
+        one = getattr(one, step)
+        names.insert(0, str(one))
+    return " · ".join(names)
