@@ -101,6 +101,44 @@ BEGIN
     WHERE t.dataset_id = ANY (p_datasets) AND m.moment > p_at));
 END $$;
 
+-- What the terms of and the flags on the data of a release turn on, apart from the moment: known without asking for them, so
+-- that of many made from the same data one is tried and found wanting, and the others are passed over. NULL: nothing is kept now,
+-- or not of this one.
+CREATE OR REPLACE FUNCTION muniment.wanting_key(p_release bigint) RETURNS text LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+  IF NOT muniment.remembering() THEN
+    RETURN NULL;
+  END IF;
+  RETURN (
+    SELECT 'wanting ' || muniment.digest_of(jsonb_build_array(
+             f.dataset_versions, f.model_versions, t.training, v.features_used, r.purpose, m.deployment_geography,
+             muniment.active_policy_version(r.environment_id, m.risk_tier, m.namespace_id, r.slot)))
+    FROM public.approvals_release r
+    JOIN public.lineage_modelversion v ON v.id = r.model_version_id
+    JOIN public.lineage_model m ON m.id = v.model_id
+    CROSS JOIN LATERAL muniment.made_from(v.id) f
+    CROSS JOIN LATERAL (SELECT muniment.training_of(v.id) AS training) t
+    WHERE r.id = p_release AND r.purpose <> '' AND cardinality(t.training) > 0);
+END $$;
+
+-- Keep that terms or flags, by these rows of a closed gate, stand against all of a key. Without locks: those of the attempt are
+-- undone with it. Who gives new terms meanwhile does so after this answer, which is what they would find had they waited.
+CREATE OR REPLACE FUNCTION muniment.remember_wanting(p_key text, p_release bigint, p_rows jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_at timestamptz := clock_timestamp();
+BEGIN
+  IF EXISTS (SELECT 1 FROM jsonb_array_elements(p_rows) r
+             WHERE r ->> 'kind' IN ('terms', 'sensitivity') AND r ->> 'status' = 'UNSATISFIED') THEN
+    PERFORM muniment.remember(p_key, muniment.facts_good_for(ARRAY(
+      SELECT DISTINCT d.dataset_id FROM public.approvals_release x
+      CROSS JOIN LATERAL muniment.closure_of_model_version(x.model_version_id) c
+      JOIN public.lineage_datasetversion d ON c.kind = 'dataset_version' AND d.id = c.id
+      WHERE x.id = p_release), v_at), 'true');
+  END IF;
+END $$;
+
 -- muniment.serving_rows of one of many: the same rows.
 CREATE OR REPLACE FUNCTION muniment.serving_rows_of_many(p_release bigint, p_at timestamptz) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' SET jit = off

@@ -61,12 +61,12 @@ def one_by_one(owner: Connection) -> None:
 
 
 def populate(w: World, chance: random.Random) -> list[DatasetVersion]:
-    """Models live on data three below `source`, each with earlier versions on some of three other data sets."""
+    """Models live on data three below `source`, each with earlier versions on some of three other data sets, or the same."""
     others = [own_data(w, name) for name in ("first", "second", "third")]
     for number in range(MODELS):
         model = a_model(w, f"model-{number}", deployment_geography=[chance.choice(["DE", "DE", "FR"])])
         for turn in range(chance.randint(1, 2)):
-            version = train(w.cast, model, chance.choice(others), f"{number}-{turn}",
+            version = train(w.cast, model, chance.choice([*others, w.versions["features"]]), f"{number}-{turn}",
                             features_used=chance.choice([["income"], ["age"]]))  # fmt: skip
             assert version.source_run is not None
             if chance.random() < 0.5:
@@ -158,6 +158,29 @@ def test_what_they_rest_on_in_common_is_asked_once_and_kept_no_longer(w: World, 
         assert superuser.execute("SELECT count(*) FROM muniment.remembered").fetchone() == (0,)
 
 
+def test_of_many_made_from_the_same_data_one_is_tried_and_found_wanting_for_all(w: World, raw: Raw) -> None:
+    """A fifth is asked about another place, a sixth falls back on data of its own: what was found says nothing of them."""
+    policy(w, {"terms_withdrawn": LAST_GOOD}, signature("risk", "risk_manager"))
+    before = w.versions["features"]
+    scenes: list[tuple[str, DatasetVersion]] = [*[("DE", before)] * 4, ("FR", before), ("DE", own_data(w, "own"))]
+    for number, (place, data) in enumerate(scenes):
+        model = a_model(w, f"model-{number}", deployment_geography=[place])
+        signed_and_live(w, train(w.cast, model, data, f"{number}-before"))
+        signed_and_live(w, train(w.cast, model, before, f"{number}-live"))
+    superuser = raw("superuser")
+    superuser.execute("SET track_functions = 'all'")
+    with superuser.transaction(force_rollback=True), acting(superuser, w.cast.steward):
+        superuser.execute(
+            "INSERT INTO lineage_termswithdrawal (terms_id, reason) VALUES (%s, 'No')", [w.terms["source"].pk]
+        )
+        assert [bool(repeats) for _model, repeats, _rows in superuser.execute(OUTCOME)] == [False] * 6 + [True]
+        tried = superuser.execute(
+            "SELECT pg_stat_get_xact_function_calls('muniment.serving_rows_of_many(bigint, timestamptz)'::regprocedure)"
+        ).fetchone()
+        assert tried == (3,)
+        assert superuser.execute("SELECT count(*) FROM muniment.remembered").fetchone() == (0,)
+
+
 @pytest.mark.parametrize(
     "attempt",
     [
@@ -166,6 +189,7 @@ def test_what_they_rest_on_in_common_is_asked_once_and_kept_no_longer(w: World, 
         "DELETE FROM muniment.remembered",
         "SELECT muniment.remember_from_here()",
         "SELECT muniment.remember('terms', '(,)', '{}')",
+        "SELECT muniment.remember_wanting('wanting', 1, '[]')",
     ],
 )
 def test_A08_nobody_puts_words_into_its_memory(w: World, raw: Raw, attempt: str) -> None:
