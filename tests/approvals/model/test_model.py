@@ -73,7 +73,7 @@ def test_ten_thousand_random_steps_are_answered_alike(stage: Stage, half: str) -
 
 @pytest.mark.soak
 def test_a_million_random_steps_are_answered_alike(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    """About an hour on one core. With `-s` it tells each minute how far it is.
+    """Two to three hours on one core. With `-s` it tells each minute how far it is.
 
     MODEL_SEED continues where an earlier night was broken off, MODEL_STEPS asks for another number of steps, and
     MODEL_EVERY=2 takes each second seed only: two of them, from an even and from an odd seed, share two cores.
