@@ -74,6 +74,24 @@ def standing_notices(promotions: Iterable[int]) -> QuerySet[ServingNotice]:
     return ServingNotice.objects.filter(promotion__in=list(promotions), end__isnull=True).order_by("id")
 
 
+#: Of each live promotion: what it does not meet any more, overdue findings, its clocks, what would serve in its stead.
+_STANDING = """
+SELECT l.id, g.gaps, coalesce(f.overdue, '{}'), c.trial_ends_at, c.review_overdue, c.review_stops_at,
+       CASE WHEN l.id = ANY (%(falling)s::bigint[]) THEN muniment.last_good(l.id) END
+FROM unnest(%(live)s::bigint[]) AS l (id)
+LEFT JOIN muniment.serving_gaps(%(live)s, %(at)s) g ON g.promotion = l.id
+LEFT JOIN muniment.serving_clocks(%(live)s, %(now)s) c ON c.promotion_id = l.id
+LEFT JOIN (
+  SELECT p.id, array_agg(o.finding_id) AS overdue FROM public.approvals_promotion p
+  JOIN public.approvals_release r ON r.id = p.release_id
+  JOIN muniment.overdue_findings(ARRAY(
+    SELECT DISTINCT r.model_version_id FROM public.approvals_promotion p
+    JOIN public.approvals_release r ON r.id = p.release_id WHERE p.id = ANY (%(live)s)), %(now)s) o
+    ON o.model_version_id = r.model_version_id
+  WHERE p.id = ANY (%(live)s) GROUP BY p.id) f ON f.id = l.id
+"""
+
+
 def how_they_stand(promotions: Collection[int], *, at: datetime | None = None) -> dict[int, Serving]:
     """How each of some live promotions stands; a fixed number of queries, however many there are.
 
@@ -85,43 +103,29 @@ def how_they_stand(promotions: Collection[int], *, at: datetime | None = None) -
     found: dict[int, Serving] = defaultdict(Serving)
     notices = list(standing_notices(promotions))
     late = [n.pk for n in notices if n.due_at is not None and n.due_at <= now]
-    gone, fallbacks = set(late), {}
+    falling = {n.promotion_id for n in notices if n.due_at and n.response["fallback"] == Fallback.LAST_GOOD}
+    gone, gaps, fallbacks = set(late), {}, {}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT promotion, gaps FROM muniment.serving_gaps(%s, %s)", [list(promotions), at])
-        gaps = {pk: json.loads(rows) if isinstance(rows, str) else rows for pk, rows in cursor.fetchall()}
-        cursor.execute(
-            "SELECT p.id, f.finding_id FROM public.approvals_promotion p"
-            " JOIN public.approvals_release r ON r.id = p.release_id JOIN muniment.overdue_findings(ARRAY("
-            "   SELECT DISTINCT r.model_version_id FROM public.approvals_promotion p"
-            "   JOIN public.approvals_release r ON r.id = p.release_id WHERE p.id = ANY (%(live)s)), %(at)s) f"
-            " ON f.model_version_id = r.model_version_id WHERE p.id = ANY (%(live)s)",
-            {"live": list(promotions), "at": now},
-        )
-        for pk, finding in cursor.fetchall():
-            found[pk].overdue_findings.append(finding)
-        cursor.execute(
-            "SELECT promotion_id, trial_ends_at, review_overdue, review_stops_at FROM muniment.serving_clocks(%s, %s)",
-            [list(promotions), now],
-        )
-        for pk, trial_ends_at, review_overdue, review_stops_at in cursor.fetchall():
+        cursor.execute(_STANDING, {"live": list(promotions), "falling": list(falling), "at": at, "now": now})
+        for pk, rows, overdue, trial_ends_at, review_overdue, review_stops_at, good in cursor.fetchall():
             one = found[pk]
+            gaps[pk] = json.loads(rows) if isinstance(rows, str) else rows or []
+            one.overdue_findings = overdue
             one.at, one.trial_ends_at = now, trial_ends_at
-            one.review_overdue, one.review_stops_at = review_overdue, review_stops_at
+            one.review_overdue, one.review_stops_at = bool(review_overdue), review_stops_at
+            if good is not None:
+                fallbacks[pk] = good
         if late:
             cursor.execute("SELECT n FROM unnest(%s) n WHERE muniment.cause_stands(n, %s)", [late, at])
             gone -= {row[0] for row in cursor.fetchall()}
-        falling = {n.promotion_id for n in notices if n.due_at and n.response["fallback"] == Fallback.LAST_GOOD}
-        if falling:
-            cursor.execute("SELECT p, muniment.last_good(p) FROM unnest(%s) p", [sorted(falling)])
-            fallbacks = dict(cursor.fetchall())
     for pk in promotions:
         found[pk].gaps = from_rows(gaps.get(pk, [])).requirements
     for notice in notices:
         found[notice.promotion_id].notices.append(Standing(notice, notice.pk in late and notice.pk not in gone))
-    if chosen := {pk: one for pk, one in fallbacks.items() if one is not None}:
-        shown = Promotion.objects.select_related("release__model_version").in_bulk(list(chosen.values()))
-        for pk, one in chosen.items():
-            found[pk].fallback = shown[one]
+    if fallbacks:
+        shown = Promotion.objects.select_related("release__model_version").in_bulk(list(fallbacks.values()))
+        for pk, good in fallbacks.items():
+            found[pk].fallback = shown[good]
     return dict(found)
 
 

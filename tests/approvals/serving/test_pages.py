@@ -4,6 +4,8 @@ import re
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from approvals.actions.promotions import end_promotion
 from approvals.models import LiveSlot, PromotionEnd, ServingNotice
@@ -47,7 +49,10 @@ def test_a_notice_says_until_when_who_can_confirm_what_happens_else_and_by_which
     policy(w, {"terms_withdrawn": TWO_DAYS})
     before, promotion = before_and_live(w)
     withdraw(w)
-    page = signed_in("risk").get(f"/promotions/{promotion.pk}")
+    risk = signed_in("risk")
+    with CaptureQueriesContext(connection) as queries:
+        page = risk.get(f"/promotions/{promotion.pk}")
+    assert len(queries) <= 15, [q["sql"] for q in queries]
     words = said(page)
     assert "It may serve until" in words
     assert "Rita Risk, Rolf Risk" in words
