@@ -138,7 +138,9 @@ class Fuzzer:
         try:
             form = case.media_type == "multipart/form-data"  # its parts are text, whatever was meant by them
             taken_apart = form or (case.operation.path in EACH_BY_ITSELF and answer.status_code == 200)
-            besides = excluded("cookies" in shown, whatever_the_body=taken_apart)
+            # Asked for a wrong call it may draw a right one: the one wrong part was the header that ours takes the place of.
+            right = case.meta is not None and case.meta.phase.data.description == "Positive test case"
+            besides = excluded("cookies" in shown, whatever_the_body=taken_apart or right)
             case.validate_response(answer, excluded_checks=besides, headers=shown["headers"])
         except (Exception, BaseExceptionGroup) as fault:  # one failure or a group; each is told in its own words
             told = f"{case.as_curl_command()[:600]}\n{fault}"

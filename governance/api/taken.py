@@ -11,6 +11,7 @@ from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from governance.api.fields import ExactJSONField
+from governance.api.serializers import FilterSerializer
 
 #: Controls but tab, line feed and carriage return, as in parsers.text_fault; then those three as well.
 _UNKEPT = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
@@ -57,7 +58,8 @@ def as_taken(field: Any, told: Mapping[str, Any]) -> dict[str, Any]:
     has_form = any(isinstance(one, RegexValidator) for one in field.validators)  # told with the other validators
     if has_form or _TOLD_OTHERWISE & told.keys():
         return dict(told)
-    is_name = getattr(field, "is_name", False) or field.field_name == "name"
+    sought = isinstance(field.parent, FilterSerializer)  # what is looked for need not be a name
+    is_name = getattr(field, "is_name", False) or (field.field_name == "name" and not sought)
     pattern = NAME if is_name else TEXT if field.allow_blank else SAID
     return {**told, "pattern": pattern}
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from django.http import QueryDict
 from rest_framework.serializers import DateField, DecimalField, ValidationError
 
 from approvals.api.serializers_evidence import EvidenceWriteSerializer, PlanWriteSerializer
 from approvals.api.serializers_findings import FindingWriteSerializer
+from governance.accounts.api.serializers import PrincipalFilters
 from governance.api import reference, taken
 from governance.api.fields import ExactJSONField, NameField, TextField
 from governance.api.strictness import value_fault
@@ -71,6 +73,13 @@ def test_a_field_of_a_form_of_its_own_tells_that(schema: dict[str, Any]) -> None
     scope = told["ApiKeyWriteRequest"]["properties"]["scopes"]["items"]["pattern"]
     assert lets_pass(scope, "datasets:write")
     assert not lets_pass(scope, "datasets:writes")
+
+
+def test_a_name_that_is_looked_for_is_told_as_any_text(schema: dict[str, Any]) -> None:
+    parameters = schema["paths"]["/api/v1/principals"]["get"]["parameters"]
+    (sought,) = [one["schema"] for one in parameters if one["name"] == "name"]
+    assert lets_pass(sought["pattern"], "\r$Õ")
+    assert PrincipalFilters(data=QueryDict("name=%0D$%C3%95")).is_valid()
 
 
 def test_a_date_or_none_is_told_as_either() -> None:
