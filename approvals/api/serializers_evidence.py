@@ -69,7 +69,7 @@ class CriterionWriteSerializer(StrictSerializer):
 class PlanWriteSerializer(WriteSerializer):
     """A plan to lock, about exactly one thing."""
 
-    one_of = ("model", "dataset")
+    exactly_one_of = ("model", "dataset")
     model = IdField(required=False, help_text=gettext_lazy("The model it is about; or a dataset."))
     dataset = IdField(required=False, help_text=gettext_lazy("The dataset it is about; or a model."))
     kind = serializers.ChoiceField(choices=PlanKind.choices)
@@ -184,7 +184,7 @@ class AttachmentSerializer(StrictSerializer):
 class EvidenceWriteSerializer(WriteSerializer):
     """What was measured under a plan, of exactly one thing."""
 
-    one_of = ("model_version", "dataset_version", "promotion")
+    exactly_one_of = ("model_version", "dataset_version", "promotion")
     plan = IdField()
     model_version = IdField(required=False)
     dataset_version = IdField(required=False)

@@ -38,7 +38,7 @@ class FindingSerializer(StrictModelSerializer):
 class FindingWriteSerializer(WriteSerializer):
     """A finding to raise, about exactly one thing."""
 
-    one_of = ("model", "model_version", "dataset", "promotion")
+    exactly_one_of = ("model", "model_version", "dataset", "promotion")
     kind = serializers.ChoiceField(choices=Finding.Kind.choices)
     model = IdField(required=False)
     model_version = IdField(required=False)

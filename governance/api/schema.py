@@ -120,7 +120,7 @@ class RecordSchema(AutoSchema):
         mapped: Any = inherited(serializer, direction)
         if direction != "request" or not isinstance(serializer, StrictMixin):
             return mapped
-        one_of = [{"required": [name]} for name in serializer.one_of]
+        one_of = [{"required": [name]} for name in serializer.exactly_one_of]
         return {**mapped, "additionalProperties": False, **({"oneOf": one_of} if one_of else {})}
 
     def _fields(self) -> OpenApiParameter:

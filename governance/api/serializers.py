@@ -58,16 +58,16 @@ class StrictMixin:
     """Runs strict_faults before the fields read anything, and reports both kinds of errors at once."""
 
     #: Fields of which a body holds exactly one: what it is about. The schema says so, too.
-    one_of: ClassVar[tuple[str, ...]] = ()
+    exactly_one_of: ClassVar[tuple[str, ...]] = ()
 
     def to_internal_value(self, data: Any) -> Any:
         """The validated values. Raises ValidationError with every fault found."""
         if not isinstance(data, Mapping):
             raise serializers.ValidationError({"non_field_errors": [_("Send an object: {…}.")]})
         faults = strict_faults(self, data)  # type: ignore[arg-type]  # mixed into serializers only
-        if self.one_of and sum(name in data for name in self.one_of) != 1:
-            sentence = _("Give exactly one of: %(names)s.") % {"names": ", ".join(self.one_of)}
-            faults.setdefault(self.one_of[0], [sentence])
+        if self.exactly_one_of and sum(name in data for name in self.exactly_one_of) != 1:
+            sentence = _("Give exactly one of: %(names)s.") % {"names": ", ".join(self.exactly_one_of)}
+            faults.setdefault(self.exactly_one_of[0], [sentence])
         named = {name.split("[")[0].split(".")[0] for name in faults}
         for field in self.fields.values():  # type: ignore[attr-defined]  # mixed into serializers only
             _keep_blanks(field)

@@ -178,7 +178,7 @@ OUTPUT_ROLES = [choice for choice in RunRole.choices if choice[0] in OUTPUT_ROLE
 
 
 class _Link(StrictSerializer):
-    one_of = ("dataset_version", "model_version")
+    exactly_one_of = ("dataset_version", "model_version")
     dataset_version = DatasetVersionReference(required=False)
     model_version = ModelVersionReference(required=False)
 
@@ -246,7 +246,7 @@ class ColumnLineageWriteSerializer(WriteSerializer):
 class LinkCorrectionWriteSerializer(WriteSerializer):
     """A link to void, or to restore: exactly one of the three kinds. The reason stands with the release for good."""
 
-    one_of = ("run_input", "run_output", "column_lineage")
+    exactly_one_of = ("run_input", "run_output", "column_lineage")
     run_input = IdField(required=False, help_text=_("Id of the link, if it is one of what a run read."))
     run_output = IdField(required=False, help_text=_("Id of the link, if it is one of what a run wrote."))
     column_lineage = IdField(required=False, help_text=_("Id of the link, if it is one of columns."))

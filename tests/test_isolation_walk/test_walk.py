@@ -28,6 +28,8 @@ from tests.test_isolation_walk.scene import IDS, MARKS, OTHERS, OWN, SECRET, Sce
 from tests.test_isolation_walk.walkers import NOBODY, OF_ELSEWHERE, OF_RETAIL
 
 UNKNOWN = 6_543_210_987
+#: Who reads the text of a conflict in retail: who declared it, and whose roles oversee.
+OVERSEERS = ("business", "compliance", "warden")
 #: Filters by what the scene does not hold, because it takes a record of another kind of subject or none is needed.
 EMPTY = {
     "api/v1/plans?dataset", "api/v1/evidence?dataset_version", "api/v1/evidence?promotion", "api/v1/findings?dataset",
@@ -102,6 +104,13 @@ def bare(answer: Any, *said: Any) -> str:
     return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", text)
 
 
+def sent_on_alike(theirs: Any, unknown: Any, id: Any, unknown_id: Any) -> bool:
+    """Whether both are led to the same address, to sign in or to one that will tell, whatever is there."""
+    if theirs.status_code != 302 or unknown.status_code != 302:
+        return False
+    return bool(theirs["Location"].replace(str(id), "…") == unknown["Location"].replace(str(unknown_id), "…"))
+
+
 def listed(found: list[tuple[str, str, str]]) -> str:
     """What was found, by address, with who found it."""
     by: dict[tuple[str, str], list[str]] = {}
@@ -131,6 +140,8 @@ def walked(seeded: Scene, doors: dict[str, Any], side: str, own: str, walkers: t
                 answer = doors[who].get(f"/{place.route}?{question}")
                 assert answer.status_code < 500, (who, place.route, question)
                 told = question if about == side else ""
+                if own == "retail" and who in OVERSEERS:
+                    told += SECRET  # theirs to read where it is their own
                 found += [(who, f"{place.route}?{question}", leak) for leak in pattern.find(answer, told)]
     return found
 
@@ -192,6 +203,8 @@ def test_another_namespaces_record_is_told_as_an_unknown_one(
                 continue  # of no namespace: whoever is signed in may read it
             unknown, expected = counted(doors[who], place.to(unknown_id))
             same = bare(theirs, place.to(id), id) == bare(unknown, place.to(unknown_id), unknown_id)
+            if sent_on_alike(theirs, unknown, id, unknown_id):
+                continue
             if theirs.status_code != unknown.status_code or not same or theirs.status_code == 200:
                 found.append((who, place.to(id), f"{theirs.status_code}, an unknown one {unknown.status_code}"))
             elif abs(count - expected) > SLACK:
@@ -232,6 +245,8 @@ def test_ones_own_records_name_nothing_of_another_namespace(
 
 def counted(client: Any, address: str) -> tuple[Any, int]:
     """An answer, and what it cost."""
+    if address.startswith("/admin/"):
+        client.get("/admin/")  # what the answer before left to be said would stand in this one
     with CaptureQueriesContext(connection) as queries:
         answer = client.get(address)
     assert answer.status_code < 500, address
@@ -263,6 +278,8 @@ def test_no_act_tells_another_namespaces_record_from_an_unknown_one(
             theirs, unknown = answers
             found += [(who, place.to(id), leak) for leak in pattern.find(theirs, place.to(id))]
             same = bare(theirs, place.to(id), id) == bare(unknown, place.to(UNKNOWN), UNKNOWN)
+            if sent_on_alike(theirs, unknown, id, UNKNOWN):
+                continue
             if theirs.status_code != unknown.status_code or not same or theirs.status_code < 400:
                 found.append((who, place.to(id), f"{theirs.status_code}, an unknown one {unknown.status_code}"))
     assert not found, listed(found)
