@@ -41,7 +41,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """Look for garbage again, but no more among what was imported and collected."""
+    """What registers itself has done so before a test puts a register of its own in the place: it does so but once.
+
+    And look for garbage again, but no more among what was imported and collected.
+    """
+    from governance.outbox import handlers
+
+    handlers.load()
     gc.collect()
     gc.freeze()
     gc.enable()
