@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -92,16 +92,19 @@ LEFT JOIN (
 """
 
 
-def how_they_stand(promotions: Collection[int], *, at: datetime | None = None) -> dict[int, Serving]:
+def how_they_stand(
+    promotions: Collection[int], *, at: datetime | None = None, notices: Sequence[ServingNotice] | None = None
+) -> dict[int, Serving]:
     """How each of some live promotions stands; a fixed number of queries, however many there are.
 
     Args:
         promotions: ids of promotions that are live.
         at: moment by which notices and facts are judged to have run out; None: now.
+        notices: all of theirs without an end, oldest first, where they are read already.
     """
     now = at or timezone.now()
     found: dict[int, Serving] = defaultdict(Serving)
-    notices = list(standing_notices(promotions))
+    notices = list(standing_notices(promotions)) if notices is None else notices
     late = [n.pk for n in notices if n.due_at is not None and n.due_at <= now]
     falling = {n.promotion_id for n in notices if n.due_at and n.response["fallback"] == Fallback.LAST_GOOD}
     gone, gaps, fallbacks = set(late), {}, {}

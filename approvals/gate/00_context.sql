@@ -175,7 +175,7 @@ BEGIN
     WHERE i.role = 'training' AND i.dataset_version_id IS NOT NULL);
 END $$;
 
--- `above`: what the version was made from, where that is known (muniment.above_remembered).
+-- `above`: what the version was made from, where that is known (muniment.remember_above).
 CREATE OR REPLACE FUNCTION muniment.gate_context_of(release bigint, policy_version bigint, p_at timestamptz,
                                                     above jsonb DEFAULT NULL)
 RETURNS muniment.gate_context LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

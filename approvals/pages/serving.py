@@ -133,9 +133,16 @@ def find(reader: Principal, id: int) -> Promotion | None:
 def page_for(promotion: Promotion, reader: Principal) -> ServingPage:
     """The page of a promotion for a reader."""
     end = getattr(promotion, "end", None)
-    serving = Serving() if end else how_they_stand([promotion.pk]).get(promotion.pk, Serving())
+    notices = list(
+        promotion.notices.select_related("end__recorded_by", "end__fallback__release__model_version",
+                                         "policy_version__policy", "recorded_by").order_by("-pk")
+    )  # fmt: skip
+    mask(ServingNotice, reader, notices)
+    standing = [one for one in reversed(notices) if not hasattr(one, "end")]
+    stands = {} if end else how_they_stand([promotion.pk], notices=standing)
+    serving = stands.get(promotion.pk, Serving())
     serving.gaps = as_read_by(serving.gaps, reader)
-    by_notice = {standing.notice.pk: standing for standing in serving.notices}
+    by_notice = {one.notice.pk: one for one in serving.notices}
     roles = _roles(reader, promotion)
     involved = involved_persons(promotion.release.model_version)
     own = reader.pk in involved
@@ -144,11 +151,6 @@ def page_for(promotion: Promotion, reader: Principal) -> ServingPage:
     def holders(role: str) -> list[Principal]:
         return holders_besides(role, promotion.model.namespace_id, involved)
 
-    notices = list(
-        promotion.notices.select_related("end__recorded_by", "end__fallback__release__model_version",
-                                         "policy_version__policy", "recorded_by").order_by("-pk")
-    )  # fmt: skip
-    mask(ServingNotice, reader, notices)
     cards = [
         _card(notice, by_notice.get(notice.pk), serving, roles, holders, own=own, live=end is None)
         for notice in notices

@@ -170,7 +170,11 @@ class RecordSchema(AutoSchema):
             problems.update(_WITH_BODY)
         else:
             problems[400] = _("A parameter is not valid; `errors` names it.")
-        if "{" in self.path or self.method != "GET" or getattr(self.view, "action", None) not in ("list", None):
+        asks = getattr(self.view, "action", None) not in (
+            "list",
+            None,
+        )  # beside the list: it names a record
+        if "{" in self.path or self.method != "GET" or asks:
             problems[404] = _("No such record, or none that the caller may read: told alike.")
         elif getattr(self.view, "action", None) == "list":
             problems[404] = _("The cursor leads to no page of this list.")
