@@ -122,16 +122,28 @@ BEGIN
     WHERE r.id = p_release AND r.purpose <> '' AND cardinality(t.training) > 0);
 END $$;
 
--- Keep that terms or flags, by these rows of a closed gate, stand against all of a key. Without locks: those of the attempt are
--- undone with it. Who gives new terms meanwhile does so after this answer, which is what they would find had they waited.
-CREATE OR REPLACE FUNCTION muniment.remember_wanting(p_key text, p_release bigint, p_rows jsonb) RETURNS void
+-- Whether terms or flags are known to stand against a release. Its key is worked out only where something is known of any.
+CREATE OR REPLACE FUNCTION muniment.known_wanting(p_release bigint) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN muniment.remembered_as('wanting', clock_timestamp()) IS NOT NULL
+     AND muniment.remembered_as(muniment.wanting_key(p_release), clock_timestamp()) IS NOT NULL;
+END $$;
+
+-- Keep that terms or flags, by these rows of a closed gate, stand against all of one's key. Without locks: those of the attempt
+-- are undone with it. Who gives new terms meanwhile does so after this answer, which is what they would find had they waited.
+DROP FUNCTION IF EXISTS muniment.remember_wanting(text, bigint, jsonb);
+CREATE OR REPLACE FUNCTION muniment.remember_wanting(p_release bigint, p_rows jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_at timestamptz := clock_timestamp();
+  v_key text := muniment.wanting_key(p_release);
 BEGIN
-  IF EXISTS (SELECT 1 FROM jsonb_array_elements(p_rows) r
-             WHERE r ->> 'kind' IN ('terms', 'sensitivity') AND r ->> 'status' = 'UNSATISFIED') THEN
-    PERFORM muniment.remember(p_key, muniment.facts_good_for(ARRAY(
+  IF v_key IS NOT NULL AND EXISTS (
+       SELECT 1 FROM jsonb_array_elements(p_rows) r
+       WHERE r ->> 'kind' IN ('terms', 'sensitivity') AND r ->> 'status' = 'UNSATISFIED') THEN
+    PERFORM muniment.remember('wanting', '(,)', 'true');
+    PERFORM muniment.remember(v_key, muniment.facts_good_for(ARRAY(
       SELECT DISTINCT d.dataset_id FROM public.approvals_release x
       CROSS JOIN LATERAL muniment.closure_of_model_version(x.model_version_id) c
       JOIN public.lineage_datasetversion d ON c.kind = 'dataset_version' AND d.id = c.id

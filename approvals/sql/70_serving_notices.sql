@@ -209,7 +209,6 @@ CREATE OR REPLACE FUNCTION muniment.carry_out(p_notice bigint, p_promotion bigin
 RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v record;
-  v_key text;
   v_rows text;
   v_stead bigint;
 BEGIN
@@ -221,8 +220,7 @@ BEGIN
     RETURN NULL;
   END IF;
   FOR v IN SELECT f.id, f.release_id FROM muniment.fallback_candidates(p_promotion) f LOOP
-    v_key := muniment.wanting_key(v.release_id);
-    CONTINUE WHEN muniment.remembered_as(v_key, clock_timestamp()) IS NOT NULL;
+    CONTINUE WHEN muniment.known_wanting(v.release_id);
     BEGIN
       INSERT INTO public.approvals_promotion (release_id, kind, repeats_id, model_id, environment_id, slot)
         SELECT o.release_id, 'fallback', o.id, o.model_id, o.environment_id, o.slot
@@ -231,8 +229,8 @@ BEGIN
     EXCEPTION WHEN SQLSTATE 'MU007' OR SQLSTATE 'MU008' OR SQLSTATE 'MU009' THEN
       -- Found wanting itself (or its trial is over): look further back; a fact is never refused for it.
       GET STACKED DIAGNOSTICS v_rows = PG_EXCEPTION_DETAIL;
-      IF v_key IS NOT NULL AND SQLSTATE = 'MU007' THEN
-        PERFORM muniment.remember_wanting(v_key, v.release_id, v_rows::jsonb);
+      IF SQLSTATE = 'MU007' THEN
+        PERFORM muniment.remember_wanting(v.release_id, v_rows::jsonb);
       END IF;
     END;
   END LOOP;

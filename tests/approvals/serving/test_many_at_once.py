@@ -134,6 +134,55 @@ def test_the_same_data_may_be_used_for_the_one_and_not_for_the_other(w: World, r
     assert [bool(repeats) for _model, repeats, _rows in serving] == [False, True, False]
 
 
+@pytest.mark.parametrize("columns", [("income", "age"), ("age", "income")])
+def test_the_same_data_is_asked_anew_for_another_use_of_its_columns(w: World, raw: Raw, columns: tuple[str, str]) -> None:
+    """One may not be trained on `age`: whichever is asked first, what was found for it says nothing of the other."""
+    policy(w, {"terms_withdrawn": LAST_GOOD})
+    shared = own_data(w, "shared")
+    for column in columns:
+        model = a_model(w, column)
+        before = train(w.cast, model, shared, f"{column}-before", features_used=[column])
+        for version in (before, train(w.cast, model, w.versions["features"], f"{column}-live")):
+            promote(actor=w.cast.pipeline, release=w.release(version), **WHY)
+    flag(w.cast, shared, column="age", excluded_from_training=True)
+    serving = withdrawn(raw("app"), w, w.terms["source"])
+    assert [bool(repeats) for _model, repeats, _rows in serving] == [False, *(column == "income" for column in columns)]
+
+
+@pytest.mark.parametrize("moment", ["effective_from", "effective_to"])
+@pytest.mark.parametrize("wanting", [False, True])
+def test_what_is_known_of_terms_holds_until_they_begin_or_run_out(w: World, raw: Raw, moment: str, wanting: bool) -> None:
+    """Of the data of an earlier version, found good or wanting: a moment later other terms may say otherwise."""
+    policy(w, {"terms_withdrawn": LAST_GOOD})
+    shared = own_data(w, "shared")
+    for number in range(2):
+        model = a_model(w, f"model-{number}")
+        for data in (shared, w.versions["features"]):
+            promote(actor=w.cast.pipeline, release=w.release(train(w.cast, model, data, f"{number}-{data.pk}")), **WHY)
+    until = timezone.now() + timedelta(hours=1)
+    if wanting:
+        give_terms(w.cast, shared.dataset, permitted_purposes=[OTHER], effective_from=timezone.now())
+    give_terms(w.cast, shared.dataset, **{"effective_from": timezone.now(), moment: until},
+               **({"permitted_purposes": [OTHER]} if wanting else {}))  # fmt: skip
+    owner, superuser = raw("owner"), raw("superuser")
+    owner.execute(
+        "CREATE OR REPLACE FUNCTION muniment.forget() RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER"
+        " SET search_path = pg_catalog, pg_temp AS $$ BEGIN END $$"
+    )
+    kinds = ("wanting ",) if wanting else ("terms ", "sensitivity ")
+    with superuser.transaction(force_rollback=True), acting(superuser, w.cast.steward):
+        superuser.execute(
+            "INSERT INTO lineage_termswithdrawal (terms_id, reason) VALUES (%s, 'No')", [w.terms["source"].pk]
+        )
+        for kind in kinds:
+            known = superuser.execute(
+                "SELECT upper(r.good_for), muniment.remembered_as(r.key, clock_timestamp()) IS NOT NULL,"
+                " muniment.remembered_as(r.key, %s) IS NOT NULL FROM muniment.remembered r WHERE starts_with(r.key, %s)",
+                [until, kind],
+            ).fetchall()
+            assert known == [(until, True, False)], kind
+
+
 def test_what_they_rest_on_in_common_is_asked_once_and_kept_no_longer(w: World, raw: Raw) -> None:
     """Of four made from the same data the terms are read once, the bytes of each; a fifth, on other data, asks for itself."""
     policy(w, {"terms_withdrawn": LAST_GOOD}, signature("risk", "risk_manager"))
@@ -189,7 +238,7 @@ def test_of_many_made_from_the_same_data_one_is_tried_and_found_wanting_for_all(
         "DELETE FROM muniment.remembered",
         "SELECT muniment.remember_from_here()",
         "SELECT muniment.remember('terms', '(,)', '{}')",
-        "SELECT muniment.remember_wanting('wanting', 1, '[]')",
+        "SELECT muniment.remember_wanting(1, '[]')",
     ],
 )
 def test_A08_nobody_puts_words_into_its_memory(w: World, raw: Raw, attempt: str) -> None:
