@@ -135,7 +135,9 @@ def test_the_same_data_may_be_used_for_the_one_and_not_for_the_other(w: World, r
 
 
 @pytest.mark.parametrize("columns", [("income", "age"), ("age", "income")])
-def test_the_same_data_is_asked_anew_for_another_use_of_its_columns(w: World, raw: Raw, columns: tuple[str, str]) -> None:
+def test_the_same_data_is_asked_anew_for_another_use_of_its_columns(
+    w: World, raw: Raw, columns: tuple[str, str]
+) -> None:
     """One may not be trained on `age`: whichever is asked first, what was found for it says nothing of the other."""
     policy(w, {"terms_withdrawn": LAST_GOOD})
     shared = own_data(w, "shared")
@@ -151,7 +153,9 @@ def test_the_same_data_is_asked_anew_for_another_use_of_its_columns(w: World, ra
 
 @pytest.mark.parametrize("moment", ["effective_from", "effective_to"])
 @pytest.mark.parametrize("wanting", [False, True])
-def test_what_is_known_of_terms_holds_until_they_begin_or_run_out(w: World, raw: Raw, moment: str, wanting: bool) -> None:
+def test_what_is_known_of_terms_holds_until_they_begin_or_run_out(
+    w: World, raw: Raw, moment: str, wanting: bool
+) -> None:
     """Of the data of an earlier version, found good or wanting: a moment later other terms may say otherwise."""
     policy(w, {"terms_withdrawn": LAST_GOOD})
     shared = own_data(w, "shared")
