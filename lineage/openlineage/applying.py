@@ -46,8 +46,9 @@ from lineage.models.reports import Report
 from lineage.openlineage import artifacts, elsewhere, facets
 from lineage.openlineage.bodies import canonical
 from lineage.openlineage.claims import ENDS, Claim, DatasetClaim, Note, read
-from lineage.openlineage.facets import FlagClaim, Said
+from lineage.openlineage.flag_claims import as_answer, beside, both, covers
 from lineage.openlineage.naming import ANY_VERSION, Act, Key, Names, Versions, any_version_of
+from lineage.openlineage.said import FlagClaim, Said
 from lineage.quality.documents import read_columns
 from lineage.quality.finds import finds_in, without_reported_values
 
@@ -347,7 +348,7 @@ class _Applying:
         merged: dict[tuple[str, str], FlagClaim] = {}
         for flag in flags:
             before = merged.get((flag.column, flag.category), flag)
-            merged[(flag.column, flag.category)] = _both(before, flag)
+            merged[(flag.column, flag.category)] = both(before, flag)
         if not merged:
             return
         standing: dict[tuple[str, str], list[SensitivityFlag]] = {}
@@ -355,14 +356,14 @@ class _Applying:
             standing.setdefault((one.column, one.category), []).append(one)
         for key, flag in sorted(merged.items()):
             chain = standing.get(key, [])
-            said_before = any(_covers(one, flag) and one.assessment != Assessment.REVIEWED for one in chain)
-            if said_before or (chain and _covers(chain[-1], flag)):
+            said_before = any(covers(one, flag) and one.assessment != Assessment.REVIEWED for one in chain)
+            if said_before or (chain and covers(chain[-1], flag)):
                 continue  # whoever looks after the data has it, or has answered it
             if chain:
-                flag = _beside(chain[-1], flag)
+                flag = beside(chain[-1], flag)
             with self._noting(f"{path}.tags"):
                 made, created = part(actions.raise_flag)(
-                    **self.act, dataset_version=version, assessment=Assessment.DECLARED, **_as_answer(flag, chain)
+                    **self.act, dataset_version=version, assessment=Assessment.DECLARED, **as_answer(flag, chain)
                 )
                 if created:
                     self._made("flag", made, f"{flag.category} {flag.column}".strip())
@@ -477,42 +478,3 @@ class _Applying:
         except errors.Refused as refusal:
             told = "; ".join(f"{name}: {sentences[0]}" for name, sentences in refusal.errors.items())
             self.outcome.notes.append(Note(path, told or str(refusal)))
-
-
-def _both(one: FlagClaim, other: FlagClaim) -> FlagClaim:
-    """Two claims on one category in one column: yes before unknown, all sets, special if either says so."""
-    return FlagClaim(
-        column=one.column,
-        category=one.category,
-        present="yes" if "yes" in (one.present, other.present) else "unknown",
-        regulation_sets=tuple(sorted({*one.regulation_sets, *other.regulation_sets})),
-        special_category=one.special_category or other.special_category,
-    )
-
-
-def _covers(answer: SensitivityFlag, flag: FlagClaim) -> bool:
-    """Whether an answer says as much as the claim."""
-    return (
-        (answer.present == flag.present or (answer.present == "yes" and flag.present == "unknown"))
-        and set(flag.regulation_sets) <= set(answer.regulation_sets)
-        and (answer.special_category or not flag.special_category)
-    )
-
-
-def _beside(answer: SensitivityFlag, flag: FlagClaim) -> FlagClaim:
-    """The claim, with what is in force added where that says more: a claim makes nothing milder."""
-    if answer.present == Presence.NO:
-        return flag
-    return _both(
-        flag,
-        FlagClaim(flag.column, flag.category, answer.present, tuple(answer.regulation_sets), answer.special_category),
-    )
-
-
-def _as_answer(flag: FlagClaim, chain: Sequence[SensitivityFlag]) -> dict[str, Any]:
-    before = chain[-1] if chain and chain[-1].present != Presence.NO else None
-    return {
-        **flag._asdict(),
-        "excluded_from_training": before.excluded_from_training if before else False,
-        "data_subjects": before.data_subjects if before else (),
-    }

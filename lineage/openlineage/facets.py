@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 from lineage.models import RegulationSet, ReportedFact, Transformation
 from lineage.openlineage.claims import RUN_KEY_LENGTH, DatasetClaim, Note
+from lineage.openlineage.said import (
+    EdgeClaim,
+    FlagClaim,
+    Reader,
+    ResultClaim,
+    Said,
+    clean,
+    each,
+    name_of,
+    number_of,
+    shown,
+    text_of,
+    too_many,
+)
 from lineage.vocabularies import special, terms_known
 
 COLUMNS_AT_MOST = 5_000
@@ -43,68 +55,6 @@ CHANGES = frozenset({"ALTER", "CREATE", "DROP", "OVERWRITE", "RENAME", "TRUNCATE
 
 
 _WAYS = {"DIRECT": Transformation.DIRECT, "INDIRECT": Transformation.INDIRECT}
-
-
-class FlagClaim(NamedTuple):
-    """A category of personal data that somebody says is there."""
-
-    column: str
-    category: str
-    present: str
-    regulation_sets: tuple[str, ...] = ()
-    special_category: bool = False
-
-
-class EdgeClaim(NamedTuple):
-    """A column that came of another one."""
-
-    column: str
-    source: str
-    name: str
-    source_column: str
-    kind: str
-    subtype: str
-    masking: bool
-    description: str
-
-
-class ResultClaim(NamedTuple):
-    """What somebody's test said."""
-
-    assertion: str
-    column: str
-    success: bool
-    severity: str
-    expected: str
-    actual: str
-    description: str
-
-
-@dataclass(slots=True)
-class Said:
-    """What the facets of one subject say."""
-
-    facts: list[tuple[ReportedFact.Kind, str, dict[str, Any]]] = field(default_factory=list)
-    flags: list[FlagClaim] = field(default_factory=list)
-    edges: list[EdgeClaim] = field(default_factory=list)
-    results: list[ResultClaim] = field(default_factory=list)
-    profile: dict[str, Any] = field(default_factory=dict)
-    version: str = ""
-    commit: str = ""
-    unread: list[Note] = field(default_factory=list)
-    """Known facets that could not be read, or not whole."""
-    unknown: list[str] = field(default_factory=list)
-    """Paths of facets that no record is made of."""
-
-    @property
-    def of_version(self) -> bool:
-        """Whether something is said that only a version can bear."""
-        kinds = {kind for kind, _key, _content in self.facts}
-        bears = {ReportedFact.Kind.SCHEMA, ReportedFact.Kind.TAGS}
-        return bool(self.version or self.flags or self.edges or self.results or self.profile or kinds & bears)
-
-
-Reader = Callable[[Said, str, dict[str, Any]], None]
 
 
 def of_dataset(claim: DatasetClaim) -> Said:
@@ -151,7 +101,7 @@ def _schema(said: Said, path: str, facet: dict[str, Any]) -> None:
     columns: dict[str, dict[str, str]] = {}
 
     def gather(fields: Any, here: str, before: str) -> None:
-        for place, one in _each(said, here, fields, COLUMNS_AT_MOST):
+        for place, one in each(said, here, fields, COLUMNS_AT_MOST):
             name = name_of(one.get("name"), 256 - len(before)) if isinstance(one, dict) else ""
             if not name or len(columns) >= COLUMNS_AT_MOST:
                 said.unread.append(Note(place, _("No column with a name.") if not name else _("Too many columns.")))
@@ -181,7 +131,7 @@ def _documentation(said: Said, path: str, facet: dict[str, Any]) -> None:
 def _ownership(said: Said, path: str, facet: dict[str, Any]) -> None:
     owners = {
         (name, text_of(one.get("type"), 64))
-        for place, one in _each(said, f"{path}.owners", facet.get("owners"), TAGS_AT_MOST)
+        for place, one in each(said, f"{path}.owners", facet.get("owners"), TAGS_AT_MOST)
         if (name := name_of(one.get("name") if isinstance(one, dict) else None))
         or said.unread.append(Note(place, _("No owner with a name.")))  # type: ignore[func-returns-value]  # None is false
     }
@@ -219,7 +169,7 @@ def _dataset_tags(said: Said, path: str, facet: dict[str, Any]) -> None:
 
 def _tags(said: Said, path: str, facet: dict[str, Any]) -> list[dict[str, str]]:
     found = set()
-    for place, one in _each(said, f"{path}.tags", facet.get("tags"), TAGS_AT_MOST):
+    for place, one in each(said, f"{path}.tags", facet.get("tags"), TAGS_AT_MOST):
         key = name_of(one.get("key")) if isinstance(one, dict) else ""
         if not key:
             said.unread.append(Note(place, _("No tag with a key.")))
@@ -288,7 +238,7 @@ def _column_lineage(said: Said, path: str, facet: dict[str, Any]) -> None:
         listed = one.get("inputFields") if isinstance(one, dict) else None
         _edges(said, found, name_of(column), here, listed, one if isinstance(one, dict) else {})
     if len(told) > COLUMNS_AT_MOST:
-        said.unread.append(Note(f"{path}.fields", _too_many(len(told), COLUMNS_AT_MOST)))
+        said.unread.append(Note(f"{path}.fields", too_many(len(told), COLUMNS_AT_MOST)))
     if facet.get("dataset"):
         _edges(said, found, "", f"{path}.dataset", facet["dataset"], {})
     said.edges += sorted(found)
@@ -296,7 +246,7 @@ def _column_lineage(said: Said, path: str, facet: dict[str, Any]) -> None:
 
 def _edges(said: Said, found: set[EdgeClaim], column: str, path: str, listed: Any, old: dict[str, Any]) -> None:
     """`old` bears what versions before 1-1-0 of the facet said of a column as a whole."""
-    for place, one in _each(said, path, listed, COLUMNS_AT_MOST):
+    for place, one in each(said, path, listed, COLUMNS_AT_MOST):
         source, name = (name_of(one.get(part), 512) if isinstance(one, dict) else "" for part in ("namespace", "name"))
         if not source or not name or len(found) >= EDGES_AT_MOST:
             sentence = _("Too many edges.") if source and name else _("No dataset with namespace and name.")
@@ -320,7 +270,7 @@ def _edges(said: Said, found: set[EdgeClaim], column: str, path: str, listed: An
 
 
 def _assertions(said: Said, path: str, facet: dict[str, Any]) -> None:
-    for place, one in _each(said, f"{path}.assertions", facet.get("assertions"), RESULTS_AT_MOST):
+    for place, one in each(said, f"{path}.assertions", facet.get("assertions"), RESULTS_AT_MOST):
         given = one if isinstance(one, dict) else {}
         name = name_of(given.get("assertion") or given.get("name"), 500)
         if not name or not isinstance(given.get("success"), bool):
@@ -331,7 +281,7 @@ def _assertions(said: Said, path: str, facet: dict[str, Any]) -> None:
 
 def _tests(said: Said, path: str, facet: dict[str, Any]) -> None:
     states = {"pass": True, "passed": True, "success": True, "fail": False, "failed": False, "error": False}
-    for place, one in _each(said, f"{path}.tests", facet.get("tests"), RESULTS_AT_MOST):
+    for place, one in each(said, f"{path}.tests", facet.get("tests"), RESULTS_AT_MOST):
         given = one if isinstance(one, dict) else {}
         name, state = name_of(given.get("name"), 500), text_of(given.get("status"), 32).lower()
         if state in ("skip", "skipped"):
@@ -343,7 +293,7 @@ def _tests(said: Said, path: str, facet: dict[str, Any]) -> None:
 
 
 def _result(name: str, success: bool, given: dict[str, Any]) -> ResultClaim:
-    expected, actual, description = (_shown(given.get(part)) for part in ("expected", "actual", "description"))
+    expected, actual, description = (shown(given.get(part)) for part in ("expected", "actual", "description"))
     return ResultClaim(
         name, name_of(given.get("column")), success, text_of(given.get("severity"), 64), expected, actual, description
     )
@@ -365,13 +315,13 @@ def _metrics(said: Said, path: str, facet: dict[str, Any]) -> None:
         told: dict[str, Any] = {"name": name}
         told |= _counts(said, here, one, {"nulls": "nullCount", "distinct": "distinctCount"})
         for part in ("count", "sum", "min", "max"):
-            if (number := _number(said, f"{here}.{part}", one.get(part))) is not None:
+            if (number := number_of(said, f"{here}.{part}", one.get(part))) is not None:
                 told[part] = number
         if quantiles := _quantiles(said, f"{here}.quantiles", one.get("quantiles")):
             told["quantiles"] = quantiles
         columns.append(told)
     if len(measured or {}) > COLUMNS_AT_MOST:
-        said.unread.append(Note(f"{path}.columnMetrics", _too_many(len(measured or {}), COLUMNS_AT_MOST)))
+        said.unread.append(Note(f"{path}.columnMetrics", too_many(len(measured or {}), COLUMNS_AT_MOST)))
     if columns:
         said.profile["columns"] = sorted(columns, key=lambda one: str(one["name"]))
 
@@ -391,7 +341,7 @@ def _quantiles(said: Said, path: str, given: Any) -> dict[str, float | int]:
             level = float(share)
         except ValueError:
             level = -1.0
-        number = _number(said, f"{path}.{clean(str(share))[:32]}", value)
+        number = number_of(said, f"{path}.{clean(str(share))[:32]}", value)
         if not 0 <= level <= 1:
             said.unread.append(Note(f"{path}.{clean(str(share))[:32]}", _("No share between 0 and 1.")))
         elif number is not None:
@@ -412,14 +362,6 @@ def _counts(said: Said, path: str, facet: dict[str, Any], names: dict[str, str])
         elif given is not None:
             said.unread.append(Note(f"{path}.{theirs}", _("No whole number from 0.")))
     return found
-
-
-def _number(said: Said, path: str, given: Any) -> float | int | None:
-    if isinstance(given, (int, float)) and not isinstance(given, bool) and abs(given) <= 1.7976931348623157e308:
-        return given
-    if given is not None:
-        said.unread.append(Note(path, _("No finite number.")))
-    return None
 
 
 # --- what runs' and jobs' facets say ---------------------------------------------------------------------------------
@@ -493,44 +435,3 @@ JOB: dict[str, Reader] = {
     "ownership": _nothing,
     "tags": _nothing,
 }
-
-
-# --- small readers ---------------------------------------------------------------------------------------------------
-
-
-def clean(given: str) -> str:
-    """Text that the database keeps as it is: no NUL, no half of a surrogate pair."""
-    return given.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
-
-
-def text_of(given: Any, limit: int) -> str:
-    """Text of at most `limit` characters; blank for what is none."""
-    return clean(given)[:limit] if isinstance(given, str) else ""
-
-
-def name_of(given: Any, limit: int = 256) -> str:
-    """Text that can name something; blank for what cannot: too long, or with control characters."""
-    if not isinstance(given, str) or not 0 < len(given) <= limit or not given.isprintable():
-        return ""
-    return given if given == given.strip() and clean(given) == given else ""
-
-
-def _shown(given: Any) -> str:
-    if isinstance(given, str):
-        return clean(given)[:1_000]
-    return "" if given is None or isinstance(given, (dict, list)) else str(given)[:1_000]
-
-
-def _each(said: Said, path: str, given: Any, limit: int) -> Iterator[tuple[str, Any]]:
-    """The entries of a list with their paths, `limit` at most; what is no list is noted."""
-    if not isinstance(given, list):
-        said.unread.append(Note(path, _("No list.")))
-        return
-    if len(given) > limit:
-        said.unread.append(Note(path, _too_many(len(given), limit)))
-    for place, one in enumerate(given[:limit]):
-        yield f"{path}[{place}]", one
-
-
-def _too_many(count: int, limit: int) -> str:
-    return _("%(count)d of them; the first %(limit)d were read.") % {"count": count, "limit": limit}

@@ -15,13 +15,14 @@ from lineage.openlineage import facets
 from lineage.openlineage.bodies import canonical
 from lineage.openlineage.claims import DatasetClaim, read
 from lineage.openlineage.redaction import redacted
+from lineage.openlineage.said import FlagClaim, Said
 from tests.lineage.openlineage import streams
 from tests.lineage.openlineage.test_bodies import json_values
 
 EVENTS = [*streams.everything(), *(streams.sample(name) for name in ("run_start", "run_complete", "dataset_event"))]
 
 
-def said(**given: Any) -> facets.Said:
+def said(**given: Any) -> Said:
     """What facets of a dataset say."""
     return facets.of_dataset(DatasetClaim("outputs[0]", "s3://lake", "x", given))
 
@@ -188,7 +189,7 @@ def test_tags_that_speak_of_personal_data_raise_flags(
     db: None, key: str, value: str, expected: tuple[Any, ...]
 ) -> None:
     [flag] = said(tags={"tags": [{"key": key, "value": value, "field": "col"}]}).flags
-    assert flag == facets.FlagClaim("col", *expected)
+    assert flag == FlagClaim("col", *expected)
 
 
 @pytest.mark.parametrize("value", ["false", "no", "0", "None", False])
