@@ -144,7 +144,7 @@ class AssignmentsSerializer(serializers.Serializer[Any]):
 class TrialCountSerializer(StrictModelSerializer):
     """What one arm counted of one metric in a window."""
 
-    guardrail: Any = serializers.SlugRelatedField(slug_field="metric", read_only=True)
+    guardrail: Any = serializers.SlugRelatedField(slug_field="metric", read_only=True, allow_null=True)
     total = ExactNumberSerializerField()
     squares = ExactNumberSerializerField(allow_null=True)
 

@@ -134,7 +134,7 @@ class TrialViewSet(RecordViewSet):
         answer = {"created": len(new), "receipt": new[-1]["receipt"] if new else None, "results": rows}
         return Response(CountsSerializer(answer).data, status=201 if new else 200)
 
-    @act(ActSerializer, answer=TrialLookSerializer, creates=True)
+    @act(ActSerializer, answer=TrialLookSerializer, creates=True, repeats=True)
     def look(self, request: Request, id: str) -> Response:
         """Work out what the counts say so far, on record. Nothing new since the last look: that one is answered."""
         trial = self.find(id)
@@ -152,7 +152,7 @@ class TrialViewSet(RecordViewSet):
         made = record_deviation(actor=self.principal, reason=reason, trial=trial, kind=kind, **data)
         return recorded(made, TrialDeviationSerializer)
 
-    @act(ActSerializer, answer=TrialConclusionSerializer, creates=True)
+    @act(ActSerializer, answer=TrialConclusionSerializer, creates=True, repeats=True)
     def conclude(self, request: Request, id: str) -> Response:
         """End the counting and record what it shows as evidence. A concluded trial answers 200 with its conclusion."""
         trial = self.find(id)

@@ -18,6 +18,7 @@ class ActSchema:
     body: type[serializers.BaseSerializer[Any]] | None
     answer: type[serializers.BaseSerializer[Any]] | None
     creates: bool
+    repeats: bool
 
 
 def act(
@@ -26,6 +27,7 @@ def act(
     path: str | None = None,
     answer: type[serializers.BaseSerializer[Any]] | None = None,
     creates: bool = False,
+    repeats: bool = False,
     parsers: Sequence[type[BaseParser]] = (),
 ) -> Callable[[Handler], Handler]:
     """Make a method of a RecordViewSet an act.
@@ -35,6 +37,7 @@ def act(
         path: the last part of the address; the method's name with hyphens when left out.
         answer: what is answered, receipt excepted; the viewset's own record when left out.
         creates: whether it answers 201 with a new record of its own (a withdrawal, a sign-off).
+        repeats: whether it answers 200 with the record that stood there already where the same was said before.
         parsers: what reads the body; left out, the house's own reader of JSON.
     """
 
@@ -42,7 +45,7 @@ def act(
         name = path or handler.__name__.replace("_", "-")
         read_by: dict[str, Any] = {"parser_classes": list(parsers)} if parsers else {}
         decorated: Any = action(detail=True, methods=["post"], url_path=name, url_name=name, **read_by)(handler)
-        decorated.act_schema = ActSchema(body=body, answer=answer, creates=creates)
+        decorated.act_schema = ActSchema(body=body, answer=answer, creates=creates, repeats=repeats)
         return decorated  # type: ignore[no-any-return]  # the same function, annotated
 
     return decorate

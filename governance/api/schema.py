@@ -97,16 +97,21 @@ class RecordSchema(AutoSchema):
         view: Any = self.view
         if act := self._act():
             shown = with_receipt(act.answer or self._shown())
+            if act.repeats:
+                return self._new_or_there(shown)
             return {201: shown} if act.creates else {200: shown}
         if getattr(self.view, "action", None) == "bulk":
             return {201: view.bulk_answer, 200: view.bulk_answer}
         if getattr(self.view, "action", None) == "create" and self.method == "POST":
-            shown = with_receipt(self._shown())
-            return {
-                201: OpenApiResponse(shown, description=str(_("Recorded."))),
-                200: OpenApiResponse(shown, description=str(_("It stood there already with the same content."))),
-            }
+            return self._new_or_there(with_receipt(self._shown()))
         return super().get_response_serializers()
+
+    @staticmethod
+    def _new_or_there(shown: Any) -> dict[int, OpenApiResponse]:
+        return {
+            201: OpenApiResponse(shown, description=str(_("Recorded."))),
+            200: OpenApiResponse(shown, description=str(_("It stood there already with the same content."))),
+        }
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: Any = False) -> Any:
         """Of what is sent, also what a field refuses beyond its type."""

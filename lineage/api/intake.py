@@ -176,7 +176,7 @@ class IntakeViewSet(RecordViewSet):
         )
         return Response(with_receipt(IntakeDecisionSerializer)(made).data, status=201)
 
-    @act(IntakeRegisterSerializer, answer=ModelSerializer, creates=True)
+    @act(IntakeRegisterSerializer, answer=ModelSerializer, creates=True, repeats=True)
     def register(self, request: Request, id: str) -> Response:
         """Register the model of an accepted proposal with what was proposed; the same again is the same."""
         intake = self.find(id)

@@ -173,7 +173,7 @@ class ProfilesMixin(RecordViewSet):
             request.upload_handlers = [self.upload]
         return made
 
-    @act(ProfileWriteSerializer, answer=DataProfileSerializer, creates=True, parsers=[ProfileParser])
+    @act(ProfileWriteSerializer, answer=DataProfileSerializer, creates=True, repeats=True, parsers=[ProfileParser])
     def profiles(self, request: Request, id: str) -> Response:
         """Hand in a profile that was measured where the data lies. Whoever does vouches for it."""
         version: DatasetVersion = self.find(id)

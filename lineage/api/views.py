@@ -224,7 +224,7 @@ class FlagViewSet(BulkMixin, FactViewSet):
         data.pop("assessment")
         return Registration(actions.review_flag, data)
 
-    @act(bodies.FlagReviewSerializer, creates=True)
+    @act(bodies.FlagReviewSerializer, creates=True, repeats=True)
     def review(self, request: Request, id: str) -> Response:
         """Answer on this flag's column and category as data steward; it is in force from now on."""
         flag = self.find(id)
@@ -282,7 +282,7 @@ class RunViewSet(FactViewSet):
         record, _changed = actions.end_run(actor=self.principal, reason=reason, run=run, **data)
         return self.written(record, created=False)
 
-    @act(bodies.RunInputWriteSerializer, answer=records.RunInputSerializer, creates=True)
+    @act(bodies.RunInputWriteSerializer, answer=records.RunInputSerializer, creates=True, repeats=True)
     def inputs(self, request: Request, id: str) -> Response:
         """Say what else it read."""
         run = self.find(id)
@@ -295,7 +295,7 @@ class RunViewSet(FactViewSet):
         )
         return Response(with_receipt(records.RunInputSerializer)(record).data, status=201 if created else 200)
 
-    @act(bodies.RunOutputWriteSerializer, answer=records.RunOutputSerializer, creates=True)
+    @act(bodies.RunOutputWriteSerializer, answer=records.RunOutputSerializer, creates=True, repeats=True)
     def outputs(self, request: Request, id: str) -> Response:
         """Say what else it wrote."""
         run = self.find(id)
