@@ -96,6 +96,13 @@ BEGIN
                  WHERE t.id = NEW.trial_id AND muniment.written_here(p.written_in, p.recorded_at)) THEN
     PERFORM muniment.refuse('MU003', 'plan-locked', 'This plan is locked: its guardrails came with it.',
       'Lock a new plan with its trial.');
+  -- Asked here too: whoever has the bounds of a trial asked about early (SET CONSTRAINTS) is not asked again below.
+  ELSIF NOT EXISTS (
+      SELECT 1 FROM public.approvals_trial t JOIN public.approvals_plancriterion k ON k.plan_id = t.plan_id
+      WHERE t.id = NEW.trial_id AND k.metric = 'guardrail_harm' AND k.comparator = 'lt' AND k.threshold = NEW.margin
+        AND k.slice = NEW.metric AND k.dataset_role = '') THEN
+    PERFORM muniment.refuse('MU009', 'trial-bounds', 'The plan lacks the bound that this guardrail is judged by.',
+      'Lock trial and plan by the act that writes both.');
   END IF;
   RETURN NEW;
 END $$;

@@ -91,3 +91,15 @@ def test_what_is_locked_takes_no_trial_no_guardrail_and_no_other_bound(w: World,
             app.execute(f"DELETE FROM {table}")
     with refuses("42501"), acting(app, w.cast.pipeline):
         app.execute("UPDATE approvals_trial SET champion_units = 2")
+
+
+def test_a_guardrail_is_not_added_unjudged_once_the_bounds_were_asked_about(w: World, app: Connection) -> None:
+    """In the transaction that locked the plan, but after its deferred check: it would stand there and count for nothing."""
+    made = locked(w)
+    app.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    app.execute("SET CONSTRAINTS ALL DEFERRED")
+    with refuses("MU009", "trial-bounds"), acting(app, w.cast.validator):
+        insert(
+            app, "approvals_trialguardrail", trial_id=made.pk, metric="complaints", metric_kind="proportion",
+            better="lower", margin=Decimal("0.2"),
+        )  # fmt: skip
