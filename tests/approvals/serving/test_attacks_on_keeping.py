@@ -7,15 +7,25 @@ import pytest
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
-from approvals.actions.promotions import end_promotion
+from approvals.actions.promotions import end_promotion, promote
 from approvals.actions.serving import roll_back
-from approvals.models import PromotionEnd, ServingNotice
+from approvals.models import PromotionEnd, ServingNotice, Slot
 from governance import errors
 from governance.unit_of_work import recorded_action
 from lineage.actions import recall
-from lineage.models import TermsWithdrawal
+from lineage.models import CollectionTerms, TermsWithdrawal
 from tests.approvals.raw import Connection, acting, refuses
-from tests.approvals.serving.scenes import KEEP, STOP, TWO_DAYS, before_and_live, go_live, live, only_notice, policy
+from tests.approvals.serving.scenes import (
+    KEEP,
+    STOP,
+    TWO_DAYS,
+    before_and_live,
+    go_live,
+    live,
+    only_notice,
+    policy,
+    withdraw,
+)
 from tests.approvals.serving.test_responses import find
 from tests.approvals.world import FACTS, WHY, World, give_terms, publish, train
 
@@ -233,3 +243,35 @@ def test_A40_a_model_answered_into_a_milder_tier_is_answered_as_it_was_approved(
     with recorded_action(actor=w.cast.steward, **WHY):
         TermsWithdrawal.objects.create(terms=w.terms["source"], reason="Consent withdrawn")
     assert live(w) is None
+
+
+def test_A21_terms_beyond_what_a_clock_can_tell_stop_no_withdrawal(w: World, app: Connection) -> None:
+    """The steward of other data narrows its terms from a year on after which a day more is an error; raw SQL alone can."""
+    policy(w, {"terms_withdrawn": {"notice_hours": 0, "confirm": None, "fallback": "last_good"}})
+    before, promotion = before_and_live(w)
+    promote(
+        actor=w.cast.pipeline, release=w.release(slot=Slot.SHADOW), **WHY
+    )  # of two at once, what is found is remembered
+    other = CollectionTerms.objects.get(dataset__name="other")
+    columns = [
+        name
+        for (name,) in app.execute(
+            "SELECT column_name FROM information_schema.columns WHERE table_name = 'lineage_collectionterms'"
+            " AND has_column_privilege('public.lineage_collectionterms', column_name, 'INSERT')"
+        )
+    ]
+    far = {
+        "effective_from": "'294276-12-01 UTC'",
+        "storage_duration_days": "3650",
+        "permitted_purposes": "'{dpv:Marketing}'",
+    }
+    with acting(app, w.cast.steward):
+        app.execute(
+            f"INSERT INTO lineage_collectionterms ({', '.join(columns)})"
+            f" SELECT {', '.join(far.get(name, name) for name in columns)} FROM lineage_collectionterms WHERE id = %s",
+            [other.pk],
+        )
+    assert promotion == live(w)
+    withdraw(w)
+    found = live(w)
+    assert found is not None and found.repeats_id == before.pk
