@@ -144,7 +144,13 @@ def test_the_page_of_differences_names_the_records_that_a_field_points_at(w: Wor
     with CaptureQueriesContext(connection) as queries:
         text = signed_in("auditor").get(address).content.decode()
     assert len(queries) <= 15, [q["sql"] for q in queries]
-    assert f"production (id {release.environment_id})" in text and f"{w.model.name} · 1 (id {w.version.pk})" in text
+    assert f"production (id {release.environment_id})" in text
+    assert f"{w.model.name} · model version 1 (id {w.version.pk})" in text
+    assert f'<p class="lede">{w.model.name} · model version 1 · release {release.pk}</p>' in text
+    theirs = signed_in("viewer").get(address).content.decode()
+    assert f"production (id {release.environment_id})" in theirs, (
+        "a role of one namespace reads an environment's name too"
+    )
     assert signed_in("outsider").get(address).status_code == 404
 
 

@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from governance import errors
-from governance.accounts.api.history import readable_records
+from governance.accounts.api.history import READERS, readable_records
 from governance.accounts.models import Namespace, Principal
 from governance.api.principals import principal_of
-from governance.api.views import resolve
+from governance.api.views import readable, resolve
 from governance.history.differences import Difference, compare
 from governance.history.masking import mask
 from governance.history.models import GovernedModel, governed_models
@@ -88,7 +88,11 @@ def _words(one: Difference, value: Any, reader: Principal) -> Any:
 
 def _named(model: type[GovernedModel], id: Any, reader: Principal) -> Any:
     """A record by its name of today, with its id; the id alone where the reader may not read it."""
-    found = list(_with_wholes(model, reader).filter(pk=id))
+    rows = _with_wholes(model, reader)
+    if not model.namespace_path and model not in READERS:
+        # An environment is every namespace's: its page tells its name to all, only its history is oversight's.
+        rows = readable(model, reader)
+    found = list(rows.filter(pk=id))
     mask(model, reader, found)
     return _("%(name)s (id %(id)s)") % {"name": _called(found[0]), "id": id} if found else id
 
@@ -106,9 +110,15 @@ def _within(model: type[GovernedModel]) -> str:
 
 def _called(record: GovernedModel) -> str:
     """What people call a record: a version by its model and number, and so any part of something larger."""
-    names = [str(record)]
+    names = [_said(record)]
     one: Any = record
     for step in filter(None, _within(type(record)).split("__")):
         one = getattr(one, step)
-        names.insert(0, str(one))
+        names.insert(0, _said(one))
     return " · ".join(names)
+
+
+def _said(record: GovernedModel) -> str:
+    """A record in words; with its noun where its words are a bare number, which "scoring · 1 · 1" leaves open."""
+    words = str(record)
+    return f"{record._meta.verbose_name} {words}" if words.isdigit() else words

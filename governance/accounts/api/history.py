@@ -97,7 +97,7 @@ def _events(principal: Principal) -> QuerySet[CredentialEvent]:
 
 
 #: Records without a namespace of their own, and who may read them; any other such model: oversight of everything.
-_READERS: dict[type[Model], Callable[[Principal], QuerySet[Any]]] = {
+READERS: dict[type[Model], Callable[[Principal], QuerySet[Any]]] = {
     Principal: readable_principals,
     RoleGrant: _grants,
     CredentialEvent: _events,
@@ -106,8 +106,8 @@ _READERS: dict[type[Model], Callable[[Principal], QuerySet[Any]]] = {
 
 def readable_records(model: type[GovernedModel], principal: Principal) -> QuerySet[Any]:
     """The current rows whose history a principal may read. Nothing governed is deleted, so every history has one."""
-    if model in _READERS:
-        rows: QuerySet[Any] = _READERS[model](principal)
+    if model in READERS:
+        rows: QuerySet[Any] = READERS[model](principal)
         return rows
     if holds(principal, *OVERSIGHT, namespace=None):
         everything: QuerySet[Any] = model._default_manager.all()  # what belongs to no namespace is among it
