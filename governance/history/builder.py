@@ -24,6 +24,9 @@ PINS = {
     "lc_time": "C",
     "xmlbinary": "base64",
 }
+#: What PostgreSQL tells of as moments, with the zone of their limits. It knows infinity and the years to 294276;
+#: whoever reads the record knows 1 to 9999: one beyond makes its list unreadable, and a day added to it is an error.
+_MOMENTS = {"timestamp with time zone": " 00:00:00+00", "timestamp without time zone": "", "date": ""}
 HISTORY_COLUMNS = {
     "history_id",
     "history_date",
@@ -111,6 +114,18 @@ def recorder_sql(cursor: Any, table: str, history_table: str, epoch: int) -> str
         f"{literal(_json_text(column.name) + ':')} || coalesce(to_json(NEW.{quote(column.name)}::text)::text, 'null')"
         for column in live
     )
+    beyond = " ".join(
+        f"WHEN NEW.{quote(column.name)} >= '10000-01-01{zone}' OR NEW.{quote(column.name)} < '0001-01-01{zone}'"
+        f" THEN {literal(column.name)}"
+        for column in live
+        if column.name != "recorded_at" and (zone := _MOMENTS.get(column.type)) is not None
+    )
+    moments = f"""
+  v_beyond := CASE {beyond} END;
+  IF v_beyond IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'MU009', MESSAGE = 'No calendar here goes that far.', DETAIL = 'no-such-moment',
+      TABLE = TG_TABLE_NAME, COLUMN = v_beyond, HINT = 'Give a moment in the years 1 to 9999, or leave it out.';
+  END IF;"""
     pins = "\n".join(f"SET {quote(name)} = {literal(value)}" for name, value in PINS.items())
     return f"""
 CREATE OR REPLACE FUNCTION muniment.{quote(recorder_name(table))}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -128,6 +143,7 @@ DECLARE
   -- 256 random bits: a UUID has 122, so of three. There is no pgcrypto in the embedded server.
   v_salt bytea := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
   v_body text;
+  v_beyond text;
   v_xid bigint := pg_current_xact_id()::text::bigint;
 BEGIN
   IF muniment.shape_of({literal("public." + quote(table))}::regclass)
@@ -136,7 +152,7 @@ BEGIN
        <> {_shape(cursor, history_table)} THEN
     RAISE EXCEPTION USING ERRCODE = 'MU004', MESSAGE = {literal(f"{table} has changed and its recorder has not.")},
       DETAIL = 'guards-left-behind', TABLE = TG_TABLE_NAME, HINT = 'Run manage.py install_guards as the owner.';
-  END IF;
+  END IF;{moments if beyond else ""}
   PERFORM 1 FROM public.governance_principal WHERE id = v_actor AND is_active;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'MU001', MESSAGE = 'The acting principal does not exist or is not active.',

@@ -51,11 +51,10 @@ BEGIN
   RETURN false;
 END $$;
 
--- When retention is over; NULL: never. Years that no clock can show (a million days are 2,700 years) count as never: past the
--- last that PostgreSQL knows a day more is an error, and would stop every withdrawal that asks about these terms on its way.
+-- When retention is over; NULL: never. Years that no clock can show (a million days are 2,700 years) count as never.
 CREATE OR REPLACE FUNCTION muniment.kept_until(since timestamptz, days integer) RETURNS timestamptz LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT since + make_interval(days => CASE WHEN days <= 1000000 AND since < '100000-01-01 UTC' THEN days END)
+  SELECT since + make_interval(days => CASE WHEN days <= 1000000 THEN days END)
 $$;
 
 -- What stands in one set of terms against a use: [] where nothing does.

@@ -258,3 +258,17 @@ def test_history_dates_of_one_record_strictly_increase_within_a_transaction(seed
     dates = list(Note.history.filter(id=note.pk).order_by("history_id").values_list("history_date", flat=True))
     assert len(dates) == 51
     assert all(earlier < later for earlier, later in itertools.pairwise(dates))
+
+
+def test_every_moment_that_can_be_given_is_held_to_the_calendar(db: None) -> None:
+    """PostgreSQL knows infinity and the year 294276; a list in which one stands could be read by nobody."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname, a.attname, p.prosrc FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
+            " JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_attribute a ON a.attrelid = c.oid"
+            " WHERE t.tgname = 'z_record' AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'recorded_at'"
+            " AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)"
+        )
+        rows = cursor.fetchall()
+    assert len(rows) > 30
+    assert [(table, column) for table, column, source in rows if f'NEW."{column}" >= \'10000-01-01' not in source] == []
