@@ -95,12 +95,25 @@ BEGIN
     WHERE i.role <> 'baseline' AND i.model_version_id IS NOT NULL);
 END $$;
 
+-- Parameters that were told of a model version after it was registered, each telling of them: those it was registered with
+-- never change. As a list of one digest; an empty one where there are none, so that votes given before stay as they were.
+CREATE OR REPLACE FUNCTION muniment.parameters_told_later(model_version bigint) RETURNS jsonb LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT CASE WHEN count(*) = 0 THEN '[]'::jsonb
+                ELSE jsonb_build_array(jsonb_build_object('parameters', muniment.digest_of(jsonb_agg(k.parameters ORDER BY k.id)))) END
+    FROM public.lineage_modelversioncompletion k
+    WHERE k.model_version_id = parameters_told_later.model_version AND k.parameters <> '{}');
+END $$;
+
 CREATE OR REPLACE FUNCTION muniment.release_aspects(c muniment.gate_context) RETURNS jsonb LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN jsonb_build_object(
     'subject', muniment.digest_of(jsonb_build_array(c.model_version_id, c.digest, c.code_commit, c.source_commit)
-                                   || muniment.change_plan_content(c.change_plan_id)),
+                                   || muniment.change_plan_content(c.change_plan_id)
+                                   || muniment.parameters_told_later(c.model_version_id)),
     'data', muniment.digest_of(jsonb_build_array(c.closure, c.ancestors, c.training) || muniment.bases_of(c.model_version_id)
                                 || muniment.corrections_counted(c.model_version_id)),
     'privacy', muniment.digest_of(to_jsonb(coalesce(c.privacy_epochs, muniment.privacy_epochs(c)))),

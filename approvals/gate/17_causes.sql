@@ -32,6 +32,11 @@ BEGIN
            h.history_user_id, h.history_date
       FROM public.lineage_historicalmodelversion h WHERE h.id = c.model_version_id AND h.history_type = '~'
     UNION ALL
+    SELECT 'subject', 'parameters-told',
+           jsonb_build_object('names', (SELECT string_agg(n, ', ' ORDER BY n) FROM jsonb_object_keys(k.parameters) n)),
+           k.recorded_by_id, k.recorded_at
+      FROM public.lineage_modelversioncompletion k WHERE k.model_version_id = c.model_version_id AND k.parameters <> '{}'
+    UNION ALL
     SELECT 'data', 'data-linked', jsonb_build_object('dataset', d.name, 'version', x.label, 'run', i.run_id, 'dataset_version', x.id),
            i.recorded_by_id, i.recorded_at
       FROM public.lineage_runinput i JOIN public.lineage_datasetversion x ON x.id = i.dataset_version_id

@@ -34,6 +34,7 @@ class Change:
 CHANGES = (
     Change("the code's commit is recorded on the run, where none was", Aspect.SUBJECT),
     Change("the version's digest or commit is filled in, where it was blank", Aspect.SUBJECT),
+    Change("parameters are told of the version after it was registered", Aspect.SUBJECT),
     Change(
         "data or a model not known to be above is linked, or one known turns out to be read at first hand", Aspect.DATA
     ),
@@ -62,6 +63,7 @@ OF_PERSONS = (
 WORDINGS: Mapping[str, str | Promise] = {
     "commit-recorded": _("the commit %(commit)s was recorded"),
     "filled-in": _("what was blank was filled in: digest %(digest)s, commit %(commit)s"),
+    "parameters-told": _("parameters were told of it: %(names)s"),
     "data-linked": _("%(dataset)s (%(version)s) was linked above it"),
     "model-linked": _("the model %(model)s, version %(version)s, was linked above it"),
     "made-by-run": _("it was linked to run %(run)s"),

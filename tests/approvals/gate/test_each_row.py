@@ -32,6 +32,10 @@ def commit_filled_in(w: World) -> None:
     actions.complete_model_version(actor=w.cast.pipeline, model_version=w.version, code_commit="a1b2c3", **WHY)
 
 
+def parameters_told(w: World) -> None:
+    actions.complete_model_version(actor=w.cast.pipeline, model_version=w.version, parameters={"depth": 5}, **WHY)
+
+
 def known_at_first_hand(w: World) -> None:
     link(w, "model", dataset_version=w.versions["source"], role="training")
 
@@ -125,6 +129,7 @@ def reads_the_same(w: World) -> None:
 ACTS: dict[str, Acts] = {
     "the code's commit is recorded on the run, where none was": {"commit": voids.commit},
     "the version's digest or commit is filled in, where it was blank": {"commit": commit_filled_in},
+    "parameters are told of the version after it was registered": {"parameters": parameters_told},
     "data or a model not known to be above is linked, or one known turns out to be read at first hand": {
         "data": voids.link, "known": known_at_first_hand,
     },

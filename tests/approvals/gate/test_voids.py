@@ -8,6 +8,7 @@ import pytest
 from approvals.gate.voids import CHANGES, causes, table
 from approvals.models import Aspect
 from governance.unit_of_work import recorded_action
+from lineage.actions import complete_model_version
 from lineage.models import RunInput, TermsWithdrawal
 from tests.approvals.world import PURPOSE, WHY, World, dataset, flag, give_terms, signature
 
@@ -52,6 +53,11 @@ def widen_use(w: World) -> None:
         w.model.save()
 
 
+def tell_parameters(w: World) -> None:
+    told = {"learning_rate": 0.1, "depth": 5}
+    complete_model_version(actor=w.cast.pipeline, model_version=w.version, parameters=told, **WHY)
+
+
 def supersede(w: World) -> None:
     w.evidence(w.version.evidence.get().plan, "0.3")
 
@@ -64,6 +70,7 @@ def publish_another(w: World) -> None:
     ("change", "what", "by", "says"),
     [
         (commit, ("subject", "commit-recorded"), "pipeline", "a1b2c3"),
+        (tell_parameters, ("subject", "parameters-told"), "pipeline", "depth, learning_rate"),
         (link, ("data", "data-linked"), "pipeline", "late (1)"),
         (narrow, ("privacy", "terms-narrowed"), "steward", "raw became narrower with number 2"),
         (withdraw, ("privacy", "terms-withdrawn"), "steward", "source, number 1, were withdrawn"),
