@@ -1,6 +1,6 @@
 """Reading judgements: what is live, what is awaited, who judges. Doors read through here."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from approvals.models import (
 )
 from governance.accounts.models import Principal
 from governance.accounts.permissions import grants_in_force, readable_namespaces
+from governance.outbox.models import Notice
 from lineage.models import Dataset, Model, ModelVersion
 
 
@@ -141,6 +142,13 @@ def awaiting(person: Principal) -> list[tuple[Release, list[Requirement]]]:
         if wanted := [r for r in mine if r.key in open_keys]:
             queue.append((release, wanted))
     return queue
+
+
+def signatures_no_longer_awaited(notices: Collection[Notice]) -> set[int]:
+    """Of notices that ask for a signature: ids of those whose release has ended since. One query."""
+    releases = {one.pk: int(one.url.rpartition("/")[2]) for one in notices}
+    closed = set(ReleaseClosure.objects.filter(release__in=releases.values()).values_list("release_id", flat=True))
+    return {pk for pk, release in releases.items() if release in closed}
 
 
 def live(

@@ -2,6 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from approvals.queries import signatures_no_longer_awaited
 from governance.outbox import register_kind
 
 #: By why it ended, as the database names it.
@@ -30,6 +31,7 @@ def register() -> None:
             "Version %(version)s of %(model)s is to go to %(environment)s. Look at the evidence, then sign or reject."
         ),
         link=_("Open the release"),
+        over=signatures_no_longer_awaited,
     )
     register_kind(
         "release-promoted",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
 from typing import Any
@@ -38,12 +39,20 @@ class Kind:
     title: Text
     body: Text
     link: Text
+    over: Callable[[Collection[Notice]], set[int]] | None = None
 
 
 _kinds: dict[str, Kind] = {}
 
 
-def register_kind(name: str, *, title: Text, body: Text, link: Text = OPEN_PAGE) -> None:
+def register_kind(
+    name: str,
+    *,
+    title: Text,
+    body: Text,
+    link: Text = OPEN_PAGE,
+    over: Callable[[Collection[Notice]], set[int]] | None = None,
+) -> None:
     """Word a kind of notice.
 
     Args:
@@ -51,8 +60,9 @@ def register_kind(name: str, *, title: Text, body: Text, link: Text = OPEN_PAGE)
         title: one line, the e-mail's subject; with %(name)s for values.
         body: what happened and what to do, one or two sentences; with %(name)s for values.
         link: the words of the link.
+        over: which of some notices of this kind ask for nothing any more, by id; None: they ask for nothing at all.
     """
-    _kinds[name] = Kind(title, body, link)
+    _kinds[name] = Kind(title, body, link, over)
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,20 @@ def wording(notice: Notice) -> Wording:
     if kind is None:
         return Wording(notice.kind, "", str(OPEN_PAGE))
     return Wording(_fill(kind.title, notice.params), _fill(kind.body, notice.params), str(kind.link))
+
+
+def over(notices: Iterable[Notice]) -> set[int]:
+    """Ids of those that asked for something which is no longer asked, as the records stand now."""
+    load()
+    of_kind: dict[str, list[Notice]] = defaultdict(list)
+    for notice in notices:
+        of_kind[notice.kind].append(notice)
+    found: set[int] = set()
+    for name, alike in of_kind.items():
+        kind = _kinds.get(name)
+        if kind is not None and kind.over is not None:
+            found |= kind.over(alike)
+    return found
 
 
 def notify(

@@ -14,7 +14,7 @@ from governance import errors
 from governance.api.principals import person_of, principal_of
 from governance.outbox import relay
 from governance.outbox.actions import mark_read, replay
-from governance.outbox.notices import wording
+from governance.outbox.notices import over, wording
 from governance.outbox.queries import STATES, in_state, inbox_of, may_replay, messages_for
 from governance.paging import page_of, read_id
 
@@ -26,7 +26,9 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
     unread = request.GET.get("show") == "unread"
     found = inbox_of(principal_of(request))
     page = page_of(found.filter(read_at=None) if unread else found, request)
-    context = {"page": page, "notices": [(one, wording(one)) for one in page.rows], "unread_only": unread}
+    done = over(page.rows)
+    notices = [(one, wording(one), one.pk in done) for one in page.rows]
+    context = {"page": page, "notices": notices, "unread_only": unread}
     return render(request, "governance/inbox.html", context)
 
 

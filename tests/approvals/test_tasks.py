@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -126,6 +127,18 @@ def test_those_whose_signature_is_awaited_are_told(cast: Cast, world: World) -> 
     notice = notices[cast.risk]
     assert wording(notice).title == "Your signature is awaited: fraud 1 for test-production"
     assert notice.url.startswith("/releases/")
+
+
+def test_the_inbox_says_that_a_signature_is_awaited_no_more_once_its_release_has_ended(
+    cast: Cast, world: World, signed_in: Any
+) -> None:
+    release = opened(cast, world)
+    tell(cast, "release.opened", release=release.pk)
+    settled = "Settled since: nothing is awaited of you here any more."
+    assert settled not in signed_in("risk").get("/inbox").content.decode()
+    with recorded_action(actor=cast.pipeline, reason="Test"):
+        ReleaseClosure.objects.create(release=release, kind="withdrawn", reason="Not yet")
+    assert signed_in("risk").get("/inbox").content.decode().count(settled) == 1
 
 
 def test_who_had_a_hand_in_it_is_not_asked_to_sign(cast: Cast, world: World) -> None:
