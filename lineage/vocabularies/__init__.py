@@ -133,6 +133,12 @@ def labels(scheme: str) -> dict[str, str]:
     return {one.term: one.label for one in [*terms_of(scheme).values(), *_own(scheme, retired_too=True).values()]}
 
 
+def in_words(term: str, scheme: str) -> str:
+    """A term for people: its label and itself. Asks the database only where it is none that is published."""
+    known = terms_of(scheme).get(term) or _own(scheme, term=term, retired_too=True).get(term)
+    return f"{known.label} ({term})" if known is not None and known.label else term
+
+
 def geographies(given: Iterable[str], *, field: str) -> list[str]:
     """ISO 3166 codes or blocs, each once, in alphabetical order. Of a subdivision the country is looked up, not itself.
 

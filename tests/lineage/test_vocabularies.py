@@ -20,6 +20,7 @@ from lineage.models import (
     SpecialCondition,
     VocabularyTerm,
 )
+from lineage.templatetags.vocabulary import purpose_in_words
 from lineage.vocabularies import standard
 from tests.approvals.world import database
 from tests.cast import Cast
@@ -364,3 +365,12 @@ def test_places_are_countries_that_there_are_or_blocs() -> None:
         sentence = refusal.value.errors["f"][0]
         assert "ISO 3166" in sentence
         assert (f"Did you mean {meant}?" in sentence) is (meant is not None), sentence
+
+
+def test_a_purpose_is_shown_by_its_label_and_itself(cast: Cast) -> None:
+    """The house's own too, whether or not it is still in use; what nobody knows, as it was written."""
+    own = add(cast, scheme="purpose")
+    assert purpose_in_words("dpv:ScientificResearch") == "Scientific Research (dpv:ScientificResearch)"
+    assert purpose_in_words(own.term) == f"{own.label} ({own.term})"
+    assert purpose_in_words("nobody:Knows") == "nobody:Knows"
+    assert purpose_in_words("") == ""

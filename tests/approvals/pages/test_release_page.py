@@ -8,7 +8,8 @@ import pytest
 
 from approvals.actions.promotions import promote
 from approvals.models import Promotion, RefusedAttempt, ReleaseClosure, SignOff, SignOffWithdrawal, Vote
-from tests.approvals.world import WHY, World, signature
+from lineage.templatetags.vocabulary import purpose_in_words
+from tests.approvals.world import PURPOSE, WHY, World, signature
 from tests.cast import PASSWORD
 
 Browser = Callable[[str], Any]
@@ -43,6 +44,7 @@ def test_it_says_what_is_open_what_to_do_and_who_can(w: World, signed_in: Browse
     assert "No signature of yours is awaited here." in page
     assert "Approve…" not in page
     assert "Promoting takes one of the roles" in page
+    assert purpose_in_words(PURPOSE) in page and purpose_in_words(PURPOSE) != PURPOSE
 
 
 def test_whose_signature_is_awaited_reads_what_follows_from_it(w: World, signed_in: Browser) -> None:
