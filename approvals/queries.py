@@ -1,5 +1,6 @@
 """Reading judgements: what is live, what is awaited, who judges. Doors read through here."""
 
+import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
@@ -146,7 +147,8 @@ def awaiting(person: Principal) -> list[tuple[Release, list[Requirement]]]:
 
 def signatures_no_longer_awaited(notices: Collection[Notice]) -> set[int]:
     """Of notices that ask for a signature: ids of those whose release has ended since. One query."""
-    releases = {one.pk: int(one.url.rpartition("/")[2]) for one in notices}
+    found = {one.pk: re.fullmatch(r"/releases/(\d{1,18})", one.url) for one in notices}
+    releases = {pk: int(release[1]) for pk, release in found.items() if release}
     closed = set(ReleaseClosure.objects.filter(release__in=releases.values()).values_list("release_id", flat=True))
     return {pk for pk, release in releases.items() if release in closed}
 

@@ -33,7 +33,7 @@ BEGIN
       FROM public.lineage_historicalmodelversion h WHERE h.id = c.model_version_id AND h.history_type = '~'
     UNION ALL
     SELECT 'subject', 'parameters-told',
-           jsonb_build_object('names', (SELECT string_agg(n, ', ' ORDER BY n) FROM jsonb_object_keys(k.parameters) n)),
+           jsonb_build_object('names', (SELECT left(string_agg(n, ', ' ORDER BY n), 200) FROM jsonb_object_keys(k.parameters) n)),
            k.recorded_by_id, k.recorded_at
       FROM public.lineage_modelversioncompletion k WHERE k.model_version_id = c.model_version_id AND k.parameters <> '{}'
     UNION ALL
